@@ -1,0 +1,1 @@
+"""Read: `command_calls` → numbers. Knows the table, never how it was filled."""
