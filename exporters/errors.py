@@ -11,6 +11,8 @@ ConfigurationError        a setting is wrong; names it, its value and the choice
 
 from __future__ import annotations
 
+from slashspan.errors import ConfigurationError as ConfigurationError
+
 
 class StoreError(Exception):
     """The store could not do what was asked. The message never holds a password."""
@@ -26,7 +28,3 @@ class SchemaMismatch(StoreError):  # noqa: N818
 
 class RowsRejected(StoreError):  # noqa: N818
     """The store refuses at least one row of the batch for what is in it, and would again. Nothing was written."""
-
-
-class ConfigurationError(ValueError):
-    """A setting is wrong. The message names the setting, its value (secrets masked) and the choices."""

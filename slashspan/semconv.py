@@ -75,7 +75,9 @@ def _define(key: str, type_: str, meaning: str, *, unit: str = "", personal: boo
 
 
 COMMAND_NAME: Final = _define(
-    "discord.command.name", "string", "Qualified registered name (`admin ban`); component: view or item class; modal: class"
+    "discord.command.name",
+    "string",
+    "Qualified registered name (`admin ban`); component: view or item class; modal: class",
 )
 KIND: Final = _define("discord.interaction.kind", "string", "Kind of the user action")
 OUTCOME: Final = _define("discord.interaction.outcome", "string", "How the action ended")
@@ -90,18 +92,29 @@ SHARD_ID: Final = _define("discord.shard.id", "int", "Shard that delivered it; a
 LOCALE: Final = _define("discord.locale", "string", "The user's locale")
 GUILD_LOCALE: Final = _define("discord.guild.locale", "string", "The guild's preferred locale; absent in a DM")
 CONTEXT: Final = _define("discord.interaction.context", "string", "guild, bot_dm or private_channel")
-INSTALLATION: Final = _define("discord.interaction.installation", "string", "guild, user or guild,user: how the app is installed")
-ACK_MS: Final = _define("discord.interaction.ack_ms", "double", "Receive to first acknowledgement; absent: never", unit="ms")
-ACK_KIND: Final = _define("discord.interaction.ack_kind", "string", "How it was first acknowledged: message, defer, modal, …")
+INSTALLATION: Final = _define(
+    "discord.interaction.installation", "string", "guild, user or guild,user: how the app is installed"
+)
+ACK_MS: Final = _define(
+    "discord.interaction.ack_ms", "double", "Receive to first acknowledgement; absent: never", unit="ms"
+)
+ACK_KIND: Final = _define(
+    "discord.interaction.ack_kind", "string", "How it was first acknowledged: message, defer, modal, …"
+)
 GATEWAY_DELAY_MS: Final = _define(
-    "discord.interaction.gateway_delay_ms", "double", "Receive minus the snowflake's time; two clocks, may be negative", unit="ms"
+    "discord.interaction.gateway_delay_ms",
+    "double",
+    "Receive minus the snowflake's time; two clocks, may be negative",
+    unit="ms",
 )
 RATE_LIMITED_MS: Final = _define(
     "discord.interaction.rate_limited_ms", "double", "Time lost waiting for Discord's rate limits", unit="ms"
 )
 ERROR_TYPE: Final = _define("error.type", "string", "Qualified name of the real exception, unwrapped")
 
-CHECKPOINT_AT_MS: Final = _define("discord.checkpoint.at_ms", "double", "On the checkpoint's event: since the receive", unit="ms")
+CHECKPOINT_AT_MS: Final = _define(
+    "discord.checkpoint.at_ms", "double", "On the checkpoint's event: since the receive", unit="ms"
+)
 CHECKPOINT_STEP_MS: Final = _define(
     "discord.checkpoint.step_ms", "double", "On the checkpoint's event: since the checkpoint before", unit="ms"
 )

@@ -1,0 +1,7 @@
+"""The one error that a person mends by editing a setting."""
+
+from __future__ import annotations
+
+
+class ConfigurationError(ValueError):
+    """A setting is wrong. The message names the setting, its value (secrets masked) and the choices."""

@@ -1,0 +1,194 @@
+"""Every setting in one table, read once from a passed environ.
+
+The standard `OTEL_*` variables keep their meaning; those that the SDK would quietly replace by a default when they are
+malformed are checked here too, so that a typing error shows at the start and not as missing data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from slashspan.errors import ConfigurationError
+from slashspan.semconv import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+NONE: Final = "none"
+COMMAND_CALLS: Final = "command_calls"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One variable: its name, default (as text), how it is read, and what it means."""
+
+    name: str
+    default: str
+    parse: Callable[[str], Any]
+    meaning: str
+    secret: bool = False
+
+    def read(self, environ: Mapping[str, str]) -> Any:
+        """The value in `environ`; an empty one counts as not set. Raises ConfigurationError."""
+        text = environ.get(self.name, "").strip() or self.default
+        try:
+            return self.parse(text)
+        except ValueError as error:
+            shown = "…" if self.secret else repr(text)
+            raise ConfigurationError(f"{self.name}={shown}: {error}") from None
+
+
+def _number(kind: type[int | float], least: float, most: float = float("inf")) -> Callable[[str], Any]:
+    what = "a whole number" if kind is int else "a number"
+    bounds = f"{what} of at least {least:g}" if most == float("inf") else f"{what} from {least:g} to {most:g}"
+
+    def parse(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            raise ValueError(f"must be {bounds}") from None
+        if not least <= value <= most:  # also refuses NaN
+            raise ValueError(f"must be {bounds}")
+        return value
+
+    return parse
+
+
+def _choice(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValueError(f"must be one of: {', '.join(choices)}")
+        return text.lower()
+
+    return parse
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part for part in (part.strip() for part in text.split(",")) if part))
+
+
+def _exporters(text: str) -> tuple[str, ...]:
+    names = _names(text)
+    if NONE in names:
+        if names != (NONE,):
+            raise ValueError("'none' turns everything off and stands alone")
+        return ()
+    return names
+
+
+def _kinds(text: str) -> frozenset[str]:
+    names = _names(text.lower())
+    unknown = [name for name in names if name not in Kind.ALL]
+    if unknown or not names:
+        raise ValueError(f"must be a comma list of: {', '.join(Kind.ALL)}")
+    return frozenset(names)
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return text.lower() == "true"
+
+
+SETTINGS: Final = (
+    Setting(
+        "OTEL_TRACES_EXPORTER",
+        COMMAND_CALLS,
+        _exporters,
+        "Comma list of `command_calls`, `otlp`, `console`, or `none` alone: nothing is wrapped, no cost",
+    ),
+    Setting("OTEL_SDK_DISABLED", "false", _flag, "`true` turns everything off, as `OTEL_TRACES_EXPORTER=none` does"),
+    Setting(
+        "SLASHSPAN_DSN",
+        "sqlite:///command_calls.db",
+        str,
+        "The store: `sqlite:///path` (four slashes: absolute) or `postgresql://user:password@host/database`",
+        secret=True,
+    ),
+    Setting("SLASHSPAN_TABLE", "command_calls", str, "The table's name, may be schema-qualified in PostgreSQL"),
+    Setting(
+        "SLASHSPAN_SLOW_CHECKPOINT_MS",
+        "100",
+        _number(float, 0),
+        "A checkpoint's step longer than this many milliseconds is logged as a warning",
+    ),
+    Setting(
+        "SLASHSPAN_USER_IDS",
+        "keep",
+        _choice("keep", "hash", "drop"),
+        "`keep`, `hash` (HMAC-SHA256 with `SLASHSPAN_USER_ID_KEY`, 63 bits) or `drop` (0 is stored)",
+    ),
+    Setting("SLASHSPAN_USER_ID_KEY", "", str, "Secret key of the hash; losing it unlinks old rows", secret=True),
+    Setting("SLASHSPAN_USER_NAMES", "keep", _choice("keep", "drop"), "`keep` or `drop` ('' is stored)"),
+    Setting(
+        "SLASHSPAN_KINDS",
+        ",".join(kind for kind in Kind.ALL if kind != Kind.AUTOCOMPLETE),
+        _kinds,
+        "Which kinds become rows; spans are made for all",
+    ),
+    Setting(
+        "SLASHSPAN_TRACE_RATIO",
+        "1.0",
+        _number(float, 0, 1),
+        "Share of traces sent to the exporters other than `command_calls`; rows are never sampled",
+    ),
+    Setting("OTEL_BSP_SCHEDULE_DELAY", "1000", _number(int, 1), "Longest wait before a batch is written, milliseconds"),
+    Setting("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "512", _number(int, 1), "Rows in one batch at most"),
+    Setting("OTEL_BSP_MAX_QUEUE_SIZE", "2048", _number(int, 1), "Rows waiting in memory at most; the oldest go first"),
+    Setting(
+        "SLASHSPAN_RAISE_INTERNAL_ERRORS",
+        "false",
+        _flag,
+        "For slashspan's own tests: a bug of ours is raised into the bot instead of logged",
+    ),
+)
+
+_BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings in force. Built by `from_environ`; no other place reads variables of ours."""
+
+    exporters: tuple[str, ...]
+    """Names of the trace exporters; empty: everything is off."""
+    dsn: str
+    table: str
+    slow_checkpoint_ms: float
+    user_ids: str
+    user_id_key: str
+    user_names: str
+    kinds: frozenset[str]
+    trace_ratio: float
+    schedule_delay_ms: int
+    batch_rows: int
+    queue_rows: int
+    raise_internal_errors: bool
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Settings:
+        """Read and check every setting. Raises ConfigurationError naming variable, value and choices."""
+        value = {name: setting.read(environ) for name, setting in _BY_NAME.items()}
+        if value["SLASHSPAN_USER_IDS"] == "hash" and not value["SLASHSPAN_USER_ID_KEY"]:
+            raise ConfigurationError("SLASHSPAN_USER_IDS=hash needs a secret in SLASHSPAN_USER_ID_KEY")
+        batch, queue = value["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"], value["OTEL_BSP_MAX_QUEUE_SIZE"]
+        if batch > queue:
+            raise ConfigurationError(
+                f"OTEL_BSP_MAX_EXPORT_BATCH_SIZE={batch} must not exceed OTEL_BSP_MAX_QUEUE_SIZE={queue}"
+            )
+        return cls(
+            exporters=() if value["OTEL_SDK_DISABLED"] else value["OTEL_TRACES_EXPORTER"],
+            dsn=value["SLASHSPAN_DSN"],
+            table=value["SLASHSPAN_TABLE"],
+            slow_checkpoint_ms=value["SLASHSPAN_SLOW_CHECKPOINT_MS"],
+            user_ids=value["SLASHSPAN_USER_IDS"],
+            user_id_key=value["SLASHSPAN_USER_ID_KEY"],
+            user_names=value["SLASHSPAN_USER_NAMES"],
+            kinds=value["SLASHSPAN_KINDS"],
+            trace_ratio=value["SLASHSPAN_TRACE_RATIO"],
+            schedule_delay_ms=value["OTEL_BSP_SCHEDULE_DELAY"],
+            batch_rows=batch,
+            queue_rows=queue,
+            raise_internal_errors=value["SLASHSPAN_RAISE_INTERNAL_ERRORS"],
+        )
