@@ -35,6 +35,10 @@ class Patches:
         setattr(owner, name, proxy)
         self._applied.append((owner, name, original, proxy))
 
+    def has(self, owner: type, name: str) -> bool:
+        """Whether `owner.name` is wrapped by this instrumentation."""
+        return any(applied[0] is owner and applied[1] == name for applied in self._applied)
+
     def restore(self) -> None:
         """Put every original back, the last first."""
         self._active = False
@@ -45,3 +49,11 @@ class Patches:
 
     def _is_active(self) -> bool:
         return self._active
+
+
+def defining_class(cls: type, name: str) -> type:
+    """The class in the MRO of `cls` whose own attribute `name` is; that is where to patch it."""
+    for base in cls.__mro__:
+        if name in vars(base):
+            return base
+    raise AttributeError(f"{cls.__qualname__} has no {name!r}")

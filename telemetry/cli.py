@@ -1,0 +1,181 @@
+"""The command line. Joins the halves: runs bots, looks after the store, reads what is in it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+from rich.console import Console
+
+from slashspan import __version__
+from slashspan.errors import ConfigurationError
+from telemetry.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+USAGE_STATUS: Final = 2
+"""Exit status when a setting or argument is wrong."""
+FAILED_STATUS: Final = 1
+
+
+class Commands(click.Group):
+    """Turns our own errors into one line and an exit status; a bot's errors pass untouched."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from exporters.errors import StoreError
+        from insights import ReadError
+
+        try:
+            return super().invoke(ctx)
+        except ConfigurationError as error:
+            click.echo(f"slashspan: {error}", err=True)
+            ctx.exit(USAGE_STATUS)
+        except (StoreError, ReadError) as error:
+            click.echo(f"slashspan: {error}", err=True)
+            ctx.exit(FAILED_STATUS)
+
+
+def _env_file(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
+    if path is not None:
+        from telemetry.run import load_env_file
+
+        try:
+            load_env_file(path, os.environ)
+        except ConfigurationError as error:
+            click.echo(f"slashspan: {error}", err=True)
+            ctx.exit(USAGE_STATUS)
+
+
+env_file_option = click.option(
+    "--env-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    callback=_env_file,
+    expose_value=False,
+    is_eager=True,
+    help="Read settings from this file; a variable that is set already wins.",
+)
+dsn_option = click.option(
+    "--dsn",
+    envvar="SLASHSPAN_DSN",
+    default=None,
+    help="The store; default: SLASHSPAN_DSN, else sqlite:///command_calls.db.",
+)
+
+
+def _settings(dsn: str | None) -> Settings:
+    return Settings.from_environ({**os.environ, "SLASHSPAN_DSN": dsn} if dsn else os.environ)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="slashspan")
+def cli() -> None:
+    """Know what a Discord bot's users do, without slowing the bot."""
+
+
+@cli.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    short_help="Run an unchanged bot with telemetry on.",
+)
+@env_file_option
+@click.option("-m", "module", metavar="MODULE", help="Run a module, as `python -m` does.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[BOT.PY] [ARGUMENTS]...")
+def run(module: str | None, arguments: Sequence[str]) -> None:
+    """Run an unchanged bot with telemetry on: `slashspan run bot.py …` or `slashspan run -m package …`.
+
+    Each command becomes a span and a row, as the settings say (see `slashspan doctor`). Exceptions and exit status
+    are the bot's own; Ctrl-C and SIGTERM end it tidily, with what was recorded written first.
+    """
+    from telemetry.run import run as run_bot
+
+    if module is not None:
+        run_bot(module, arguments, module=True)
+    elif arguments:
+        run_bot(arguments[0], arguments[1:], module=False)
+    else:
+        raise click.UsageError("name the bot: slashspan run bot.py, or slashspan run -m package")
+
+
+@cli.command(short_help="The reference bot against a local stand-in for Discord.")
+@click.option("--commands", default=2000, show_default=True, type=click.IntRange(1), help="How many to send.")
+@click.option("--rate", default=200.0, show_default=True, type=click.FloatRange(0.1), help="Commands a second.")
+@click.option("--users", default=50, show_default=True, type=click.IntRange(1), help="How many users send them.")
+@click.option("--seed", default=1, show_default=True, type=int, help="Which random mix of commands.")
+@dsn_option
+def demo(commands: int, rate: float, users: int, seed: int, dsn: str | None) -> None:
+    """Run the reference bot against a local stand-in for Discord, then show what was recorded.
+
+    Needs neither a token nor a server: the rows go to `command_calls.db` unless --dsn says otherwise. Exit status 1
+    when what was recorded is not what was sent.
+    """
+    examples = _examples()
+    sys.path.insert(0, str(examples))
+    try:
+        from ladder_demo import run_demo
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f"the demo needs {error.name}: pip install 'slashspan[demo]'") from None
+
+    status = run_demo(
+        commands=commands, rate=rate, users=users, seed=seed, dsn=_settings(dsn).dsn, console=Console(highlight=False)
+    )
+    sys.exit(status)
+
+
+def _examples() -> Path:
+    """The folder of the examples: in a clone, or inside the installed package."""
+    import slashspan
+
+    package = Path(slashspan.__file__).parent
+    for folder in (package / "examples", package.parent / "examples"):
+        if (folder / "ladder_demo").is_dir():
+            return folder
+    raise ConfigurationError(f"the examples are missing beside {package}; reinstall slashspan")
+
+
+@cli.command(short_help="Create command_calls, or upgrade it.")
+@env_file_option
+@dsn_option
+@click.option("--timeout", default=30.0, show_default=True, type=click.FloatRange(0.1), help="Seconds.")
+def migrate(dsn: str | None, timeout: float) -> None:
+    """Create the table in the store, or bring an older one up to date. Safe to run again."""
+    from exporters.dsn import open_store
+
+    settings = _settings(dsn)
+    store = open_store(settings.dsn, table=settings.table)
+    try:
+        store.prepare(timeout=timeout)
+    finally:
+        store.close(timeout=timeout)
+    click.echo(f"{settings.table} is ready in {store.address}")
+
+
+@cli.command(short_help="Numbers: calls, users, durations, errors.")
+@env_file_option
+@dsn_option
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def stats(dsn: str | None, as_json: bool) -> None:
+    """Calls, users, p50/p95 duration and error share of each command, outcomes, slow checkpoints."""
+    from insights.text import print_summary
+
+    import insights
+
+    settings = _settings(dsn)
+    with insights.open_reader(settings.dsn, table=settings.table) as reader:
+        summary = insights.summary(reader)
+    if as_json:
+        click.echo(summary.to_json())
+    else:
+        print_summary(summary, Console(highlight=False))
+
+
+def main() -> None:
+    """Entry point of the `slashspan` command."""
+    # A bot's own modules and working directory count from here on, not the folder of this program.
+    cli(prog_name="slashspan")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""`DiscordInstrumentor`: discord.py → spans and metrics, as any OpenTelemetry instrumentation."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import metrics, trace
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
+
+from slashspan import semconv
+from telemetry import _guard, checkpoints, frames, privacy
+from telemetry.action import Recorder
+from telemetry.hooks import context
+from telemetry.hooks.app_commands import AppCommandHooks
+from telemetry.hooks.components import ComponentHooks
+from telemetry.hooks.loops import LoopHooks
+from telemetry.hooks.prefix import PrefixHooks
+from telemetry.hooks.rest import RestHooks
+from telemetry.hooks.unanswered import Unanswered
+from telemetry.metrics import Instruments, Shards
+from telemetry.package import _instruments
+from telemetry.patching import Patches
+from telemetry.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+class DiscordInstrumentor(BaseInstrumentor):
+    """Instruments discord.py, also under a bot that is connected already.
+
+    `instrument(tracer_provider=…, meter_provider=…, settings=…, detail=True)`: the providers default to the global ones,
+    the settings to `Settings.from_environ(os.environ)`. With `detail` off, as when only rows are written, REST
+    requests get no spans and exceptions no stack; their times and types are kept.
+    `uninstrument()` puts back every attribute that was patched.
+    """
+
+    _patches: Patches | None = None
+    _recorder: Recorder | None = None
+    _loops: LoopHooks | None = None
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        return _instruments
+
+    def _instrument(self, **kwargs: Any) -> None:
+        settings: Settings = kwargs.get("settings") or Settings.from_environ(os.environ)
+        tracer = trace.get_tracer(semconv.SCOPE_NAME, semconv.SCOPE_VERSION, kwargs.get("tracer_provider"))
+        meter = metrics.get_meter(semconv.SCOPE_NAME, semconv.SCOPE_VERSION, kwargs.get("meter_provider"))
+        detail: bool = kwargs.get("detail", True)
+        shards = Shards()
+        instruments = Instruments(meter, shards)
+        recorder = Recorder(tracer, instruments, privacy.steps(settings), stacks=detail)
+        unanswered = Unanswered(recorder)
+        loops = LoopHooks(tracer)
+        _guard.raise_internal_errors(settings.raise_internal_errors)
+        checkpoints.set_slow_ms(settings.slow_checkpoint_ms)
+        patches = Patches()
+        try:
+            frames.install(patches, shards)
+            context.install(patches)
+            for hooks in (
+                AppCommandHooks(recorder),
+                PrefixHooks(recorder),
+                ComponentHooks(recorder, unanswered),
+                unanswered,
+                RestHooks(recorder, spans=detail),
+                loops,
+            ):
+                hooks.install(patches)
+        except BaseException:
+            patches.restore()
+            raise
+        self._patches, self._recorder, self._loops = patches, recorder, loops
+
+    def _uninstrument(self, **kwargs: Any) -> None:
+        if self._patches is not None:
+            self._patches.restore()
+        if self._loops is not None:
+            self._loops.restore()
+        if self._recorder is not None:
+            self._recorder.close()
+        self._patches = self._recorder = self._loops = None

@@ -1,0 +1,48 @@
+"""From what happened to the outcome: the real exception under all wrappers, rejections told apart from errors."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from discord import app_commands
+from discord.ext import commands
+
+from slashspan.semconv import Outcome
+
+_NOT_FOUND: Final = (app_commands.CommandNotFound, commands.CommandNotFound)
+_REJECTED: Final = (
+    # discord.py's own words for "the user may not" and "the user gave the wrong thing"; cooldowns are CheckFailures
+    # in app_commands and a class of their own in ext.commands.
+    app_commands.CheckFailure,
+    app_commands.TransformerError,
+    commands.CheckFailure,
+    commands.UserInputError,
+    commands.CommandOnCooldown,
+    commands.MaxConcurrencyReached,
+    commands.DisabledCommand,
+)
+
+
+def unwrap(error: BaseException) -> BaseException:
+    """The exception that the bot's code raised, under CommandInvokeError, HybridCommandError, ConversionError."""
+    while isinstance(inner := getattr(error, "original", None), BaseException) and inner is not error:
+        error = inner
+    return error
+
+
+def outcome_of(error: BaseException) -> str:
+    """The outcome of an action that ended with `error`, which is unwrapped already."""
+    if isinstance(error, asyncio.CancelledError):
+        return Outcome.CANCELLED
+    if isinstance(error, _NOT_FOUND):
+        return Outcome.NOT_FOUND
+    if isinstance(error, _REJECTED):
+        return Outcome.REJECTED
+    return Outcome.ERROR
+
+
+def type_name(error: BaseException) -> str:
+    """Qualified name for `error.type`: `KeyError`, `discord.errors.NotFound`."""
+    cls = type(error)
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"

@@ -1,0 +1,35 @@
+"""SIGTERM, which containers send and Python dies of: turned into the Ctrl-C that discord.py ends tidily on."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+EXIT_STATUS: Final = 128 + 15
+"""What a shell reports of a process that SIGTERM ended."""
+
+
+def on_sigterm(then: Callable[[], None] = lambda: None) -> bool:
+    """Let the first SIGTERM act as a Ctrl-C would, after calling `then`; a second one ends the process at once.
+
+    Returns False and changes nothing where the bot has a handler of its own, outside the main thread, or where the
+    platform has no such signal.
+    """
+    number = getattr(signal, "SIGTERM", None)
+    if number is None or threading.current_thread() is not threading.main_thread():
+        return False
+    if signal.getsignal(number) is not signal.SIG_DFL:
+        return False
+
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        then()
+        signal.raise_signal(signal.SIGINT)
+
+    signal.signal(number, handler)
+    return True

@@ -1,0 +1,75 @@
+"""The exporters that show traces: `otlp`, `console`, or any other that registers in OpenTelemetry's entry points."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+
+from slashspan.errors import ConfigurationError
+from telemetry.settings import COMMAND_CALLS, NONE
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from telemetry.settings import Settings
+
+GROUP: Final = "opentelemetry_traces_exporter"
+OTLP: Final = "otlp"
+_PROTOCOLS: Final = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
+
+
+def choices() -> list[str]:
+    """Every name that `OTEL_TRACES_EXPORTER` may hold on this machine."""
+    installed = {point.name for point in entry_points(group=GROUP)}
+    return sorted({COMMAND_CALLS, OTLP, "console", NONE} | installed)
+
+
+def build(name: str) -> SpanExporter:
+    """The exporter of that name, with no arguments: it reads its own `OTEL_*` variables.
+
+    Raises ConfigurationError for an unknown name, or naming the pip command where its extra is missing.
+    """
+    point_name = _otlp_entry_point() if name == OTLP else name
+    points = [point for point in entry_points(group=GROUP) if point.name == point_name]
+    if not points:
+        if name == OTLP:
+            raise ConfigurationError("OTEL_TRACES_EXPORTER=otlp needs an extra: pip install 'slashspan[otlp]'")
+        raise ConfigurationError(f"OTEL_TRACES_EXPORTER={name!r}: must be a comma list of: {', '.join(choices())}")
+    try:
+        exporter = points[0].load()()
+    except ImportError as error:
+        raise ConfigurationError(f"OTEL_TRACES_EXPORTER={name!r} cannot be loaded: {error}") from error
+    if not isinstance(exporter, SpanExporter):
+        raise ConfigurationError(f"OTEL_TRACES_EXPORTER={name!r} is no span exporter")
+    return exporter
+
+
+def _otlp_entry_point() -> str:
+    for variable in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
+        if protocol := os.environ.get(variable, "").strip():
+            if protocol not in _PROTOCOLS:
+                raise ConfigurationError(f"{variable}={protocol!r}: must be one of: {', '.join(_PROTOCOLS)}")
+            return _PROTOCOLS[protocol]
+    return _PROTOCOLS["grpc"]
+
+
+class TraceProcessor(BatchSpanProcessor):
+    """The SDK's BatchSpanProcessor whose shutdown keeps to a deadline; the SDK's own waits up to 30 s."""
+
+    def __init__(self, exporter: SpanExporter, settings: Settings) -> None:
+        super().__init__(
+            exporter,
+            max_queue_size=settings.queue_rows,
+            schedule_delay_millis=settings.schedule_delay_ms,
+            max_export_batch_size=settings.batch_rows,
+        )
+        self.timeout_ms = 30_000
+
+    def on_end(self, span: ReadableSpan) -> None:
+        super().on_end(span)
+
+    def shutdown(self) -> None:
+        self._batch_processor.shutdown(self.timeout_ms)
