@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 
-class DiscordInstrumentor(BaseInstrumentor):
+class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no types
     """Instruments discord.py, also under a bot that is connected already.
 
-    `instrument(tracer_provider=…, meter_provider=…, settings=…, detail=True)`: the providers default to the global ones,
-    the settings to `Settings.from_environ(os.environ)`. With `detail` off, as when only rows are written, REST
+    `instrument(tracer_provider=…, meter_provider=…, settings=…, detail=True)`: the providers default to the global
+    ones, the settings to `Settings.from_environ(os.environ)`. With `detail` off, as when only rows are written, REST
     requests get no spans and exceptions no stack; their times and types are kept.
     `uninstrument()` puts back every attribute that was patched.
     """

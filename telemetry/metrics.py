@@ -95,5 +95,5 @@ class Instruments:
                 yield Observation(latency, {semconv.SHARD_ID: shard})
 
     def _observe_guilds(self, _: CallbackOptions) -> Iterable[Observation]:
-        states = {id(state): state for _, socket in self._shards.alive() if (state := socket._connection)}
+        states = {id(socket._connection): socket._connection for _, socket in self._shards.alive()}
         yield Observation(sum(len(state._guilds) for state in states.values()))

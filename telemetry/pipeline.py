@@ -1,15 +1,41 @@
-"""The composition root: settings → provider, processors, exporters, instrumentation; and their ending.
+"""The composition root: settings → provider, processors, exporters, instrumentation; and how they end.
 
-Own provider or the bot's: where the bot has set up an SDK TracerProvider, processors are added to it. Else one of ours is
-made; it becomes the global one only when an exporter that shows traces is on, so that a bot which sets up its own later
-is not refused.
+Where the bot has set up an SDK TracerProvider, processors are added to it and nothing is replaced. Else one of ours is
+made; it becomes the global one only when an exporter that shows traces is on, so that a bot which sets up its own
+provider later is not refused.
 """
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import logging
+import os
 import threading
-from typing import Final
+import time
+from typing import TYPE_CHECKING, Final
+
+from exporters.dsn import open_store
+from exporters.exporter import CommandCallsExporter
+from exporters.processor import CommandCallsProcessor
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+
+from exporters.errors import SchemaMismatch, StoreUnavailable
+from slashspan.errors import ConfigurationError
+from telemetry import signals
+from telemetry.instrumentor import DiscordInstrumentor
+from telemetry.sampling import UserActionsRecorded
+from telemetry.settings import COMMAND_CALLS, Settings
+from telemetry.traces import TraceProcessor, build
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from exporters.counts import Counts
+
+    from exporters.store import Store
 
 SHUTDOWN_SECONDS: Final = 8.0
 """Longest flush at the end; containers grant 10 s between SIGTERM and SIGKILL."""
@@ -17,5 +43,151 @@ START_CHECK_SECONDS: Final = 5.0
 """Longest look at the store when the bot starts; after it the bot starts all the same."""
 
 _log = logging.getLogger("slashspan")
-_configured: Telemetry | None = None
 _lock = threading.Lock()
+_running: Telemetry | None = None
+
+
+class Telemetry:
+    """What `configure` has set up. Ends by itself with the process; `shutdown` ends it sooner."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        rows: CommandCallsProcessor | None = None,
+        traces: Sequence[TraceProcessor] = (),
+        provider: TracerProvider | None = None,
+    ) -> None:
+        self.settings = settings
+        self._rows = rows
+        self._traces = tuple(traces)
+        self._provider = provider
+        """Ours to shut down; None where the bot brought its own."""
+        self._ended = threading.Lock()
+
+    @property
+    def counts(self) -> Counts | None:
+        """How many rows were recorded, stored, dropped (by reason) and are waiting; None without `command_calls`."""
+        return None if self._rows is None else self._rows.counts()
+
+    def force_flush(self, timeout: float = SHUTDOWN_SECONDS) -> bool:
+        """Send what is waiting, within about `timeout` seconds; True when nothing waits any more."""
+        deadline = time.monotonic() + timeout
+        done = self._rows is None or self._rows.force_flush(int(timeout * 1000))
+        for processor in self._traces:
+            done = processor.force_flush(max(0, int((deadline - time.monotonic()) * 1000))) and done
+        return done
+
+    def shutdown(self, timeout: float = SHUTDOWN_SECONDS) -> None:
+        """Stop recording, send what is waiting within `timeout` seconds, and tell of what could not be. Once."""
+        global _running
+        if not self._ended.acquire(blocking=False):
+            return
+        atexit.unregister(self.shutdown)
+        deadline = time.monotonic() + timeout
+        if not self.settings.exporters:
+            return
+        instrumentor = DiscordInstrumentor()
+        if instrumentor.is_instrumented_by_opentelemetry:
+            instrumentor.uninstrument()
+        if self._rows is not None:
+            self._rows.shutdown(int(timeout * 1000))
+        for processor in self._traces:
+            processor.shutdown_within(max(0.0, deadline - time.monotonic()))
+        if self._provider is not None:
+            self._provider.shutdown()
+        with _lock:
+            if _running is self:
+                _running = None
+
+
+def configure(
+    *,
+    service_name: str | None = None,
+    service_version: str | None = None,
+    environment: str | None = None,
+    handle_sigterm: bool = False,
+    environ: Mapping[str, str] | None = None,
+) -> Telemetry:
+    """Record every user action of discord.py bots in this process, as the settings in `environ` say.
+
+    `service_name`, `service_version` and `environment` go into the rows and the resource of a provider of ours; they
+    win over `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`. `handle_sigterm` lets a SIGTERM end the bot as Ctrl-C
+    does. `environ` defaults to `os.environ`.
+
+    Call it before the bot runs, from the main thread. What was recorded is sent when the process ends, within
+    SHUTDOWN_SECONDS. Called again it returns what runs already.
+
+    Raises ConfigurationError at once for a wrong setting, or a table that is not ours. A store that cannot be reached
+    is one warning: the bot starts, and its rows are written when the store is back.
+    """
+    global _running
+    with _lock:
+        if _running is not None:
+            _log.info("slashspan is configured already; this call changes nothing")
+            return _running
+        settings = Settings.from_environ(os.environ if environ is None else environ)
+        if not settings.exporters:
+            return Telemetry(settings)
+        telemetry = _build(settings, _resource(service_name, service_version, environment))
+        _running = telemetry
+    atexit.register(telemetry.shutdown)
+    if handle_sigterm:
+        signals.on_sigterm()
+    return telemetry
+
+
+def _resource(service_name: str | None, service_version: str | None, environment: str | None) -> Resource:
+    given = {
+        "service.name": service_name,
+        "service.version": service_version,
+        "deployment.environment.name": environment,
+    }
+    return Resource.create({key: value for key, value in given.items() if value is not None})
+
+
+def _build(settings: Settings, resource: Resource) -> Telemetry:
+    trace_exporters = [build(name) for name in settings.exporters if name != COMMAND_CALLS]
+    rows = _rows_processor(settings, resource) if COMMAND_CALLS in settings.exporters else None
+    traces = [TraceProcessor(exporter, settings) for exporter in trace_exporters]
+    existing = trace.get_tracer_provider()
+    if isinstance(existing, TracerProvider):
+        provider, own = existing, None
+    else:
+        provider = own = TracerProvider(
+            resource=resource, sampler=UserActionsRecorded(settings.trace_ratio), shutdown_on_exit=False
+        )
+        if traces:
+            trace.set_tracer_provider(provider)
+    for processor in (rows, *traces):
+        if processor is not None:
+            provider.add_span_processor(processor)
+    DiscordInstrumentor().instrument(tracer_provider=provider, settings=settings, detail=bool(traces))
+    return Telemetry(settings, rows, traces, own)
+
+
+def _rows_processor(settings: Settings, resource: Resource) -> CommandCallsProcessor:
+    store = open_store(settings.dsn, table=settings.table)
+    _check(store)
+    exporter = CommandCallsExporter(store, kinds=settings.kinds, max_waiting_rows=settings.queue_rows)
+    return CommandCallsProcessor(
+        exporter,
+        kinds=settings.kinds,
+        resource=resource,
+        schedule_delay_ms=settings.schedule_delay_ms,
+        batch_rows=settings.batch_rows,
+        queue_rows=settings.queue_rows,
+    )
+
+
+def _check(store: Store) -> None:
+    """Create or check the table before the bot starts: a table that is not ours must not show as missing data."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        try:
+            store.prepare(timeout=START_CHECK_SECONDS)
+        except SchemaMismatch as error:
+            raise ConfigurationError(f"SLASHSPAN_DSN: {store.address}: {error}") from error
+        except StoreUnavailable as error:
+            _log.warning("%s cannot be reached now: %s. The bot starts; rows wait until it can.", store.address, error)
+    # Inside a running loop nothing may block: the exporter's own thread looks, and tells.

@@ -24,6 +24,7 @@ class UserActionsRecorded(Sampler):
     """
 
     def __init__(self, ratio: float) -> None:
+        self._ratio = ratio
         self._delegate = ParentBased(TraceIdRatioBased(ratio))
 
     def should_sample(
@@ -42,4 +43,4 @@ class UserActionsRecorded(Sampler):
         return result
 
     def get_description(self) -> str:
-        return f"UserActionsRecorded{{{self._delegate.get_description()}}}"
+        return f"UserActionsRecorded{{{self._ratio}}}"

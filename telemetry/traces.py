@@ -12,8 +12,6 @@ from slashspan.errors import ConfigurationError
 from telemetry.settings import COMMAND_CALLS, NONE
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import ReadableSpan
-
     from telemetry.settings import Settings
 
 GROUP: Final = "opentelemetry_traces_exporter"
@@ -57,7 +55,7 @@ def _otlp_entry_point() -> str:
 
 
 class TraceProcessor(BatchSpanProcessor):
-    """The SDK's BatchSpanProcessor whose shutdown keeps to a deadline; the SDK's own waits up to 30 s."""
+    """The SDK's BatchSpanProcessor, with the bounds of the settings and an ending that keeps to a deadline."""
 
     def __init__(self, exporter: SpanExporter, settings: Settings) -> None:
         super().__init__(
@@ -66,10 +64,7 @@ class TraceProcessor(BatchSpanProcessor):
             schedule_delay_millis=settings.schedule_delay_ms,
             max_export_batch_size=settings.batch_rows,
         )
-        self.timeout_ms = 30_000
 
-    def on_end(self, span: ReadableSpan) -> None:
-        super().on_end(span)
-
-    def shutdown(self) -> None:
-        self._batch_processor.shutdown(self.timeout_ms)
+    def shutdown_within(self, seconds: float) -> None:
+        """Export what is queued, for `seconds` at most; the SDK's `shutdown` alone waits up to 30."""
+        self._batch_processor.shutdown(int(seconds * 1000))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from telemetry.patching import Patches
 
     Wrapped = Callable[..., Awaitable[Any]]
+    Args = tuple[Any, ...]
+    Kwargs = dict[str, Any]
 
 
 class PrefixHooks:
@@ -36,15 +38,13 @@ class PrefixHooks:
         patches.wrap(BotBase, "invoke", self._invoke)
         patches.wrap(commands.Command, "dispatch_error", self._dispatch_error)
 
-    def _invoke(self, wrapped: Wrapped, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Awaitable[Any]:
+    def _invoke(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Awaitable[Any]:
         ctx: commands.Context[Any] = args[0]
         if ctx.command is None and not ctx.invoked_with:
             return wrapped(*args, **kwargs)  # an ordinary message: nothing to record, nothing to pay
         return self._recorded(wrapped, ctx, args, kwargs)
 
-    async def _recorded(
-        self, wrapped: Wrapped, ctx: commands.Context[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    async def _recorded(self, wrapped: Wrapped, ctx: commands.Context[Any], args: Args, kwargs: Kwargs) -> Any:
         action = self._begin(ctx)
         if action is None:
             return await wrapped(*args, **kwargs)
@@ -79,9 +79,7 @@ class PrefixHooks:
                 action.failed(asyncio.CancelledError())
         self._recorder.end(action)
 
-    def _dispatch_error(
-        self, wrapped: Wrapped, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Awaitable[Any]:
+    def _dispatch_error(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Awaitable[Any]:
         self._note(args[0], args[1])
         return wrapped(*args, **kwargs)
 

@@ -1,0 +1,132 @@
+"""A bot without a network: gateway frames are handed straight to discord.py, commands answer nothing.
+
+What is left is what a command costs in discord.py and in whatever instruments it, so that a few microseconds show.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+from discord.gateway import DiscordWebSocket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+USER = {"id": "80351110224678912", "username": "nelly", "discriminator": "0", "avatar": None}
+GUILD, CHANNEL, APPLICATION = "197038439483310086", "155101607195836416", "1000000000000000001"
+CUSTOM_ID = "press"
+
+
+def snowflake() -> str:
+    """An id of now, as Discord would mint it."""
+    return str((time.time_ns() // 1_000_000 - 1_420_070_400_000) << 22)
+
+
+def slash_frame() -> str:
+    return _interaction(2, {"id": "1", "name": "ping", "type": 1})
+
+
+def button_frame() -> str:
+    return _interaction(3, {"custom_id": CUSTOM_ID, "component_type": 2})
+
+
+def message_frame(content: str) -> str:
+    message = {
+        "id": snowflake(),
+        "channel_id": CHANNEL,
+        "type": 0,
+        "author": USER,
+        "content": content,
+        "timestamp": "2026-01-01T00:00:00+00:00",
+        "edited_timestamp": None,
+        "tts": False,
+        "mention_everyone": False,
+        "mentions": [],
+        "mention_roles": [],
+        "attachments": [],
+        "embeds": [],
+        "pinned": False,
+    }
+    return json.dumps({"op": 0, "t": "MESSAGE_CREATE", "s": 1, "d": message})
+
+
+def _interaction(kind: int, data: dict[str, Any]) -> str:
+    payload = {
+        "id": snowflake(),
+        "application_id": APPLICATION,
+        "type": kind,
+        "token": "token",
+        "version": 1,
+        "attachment_size_limit": 10485760,
+        "data": data,
+        "guild_id": GUILD,
+        "channel": {"id": CHANNEL, "type": 0, "name": "ladder", "position": 0},
+        "member": {"user": USER, "roles": [], "flags": 0, "joined_at": "2026-01-01T00:00:00+00:00"},
+        "locale": "en-US",
+        "guild_locale": "de",
+        "context": 0,
+        "authorizing_integration_owners": {"0": GUILD},
+    }
+    return json.dumps({"op": 0, "t": "INTERACTION_CREATE", "s": 1, "d": payload})
+
+
+class OfflineBot:
+    """A `commands.Bot` with one slash command, one prefix command and one button, fed by hand."""
+
+    def __init__(self) -> None:
+        intents = discord.Intents.default()
+        intents.message_content = True
+        self.bot = commands.Bot(command_prefix="!", intents=intents, help_command=None)
+        self.bot.loop = asyncio.get_running_loop()
+        self.calls = 0
+        self._add_commands()
+        state: Any = self.bot._connection
+        state.user = discord.ClientUser(state=state, data={**USER, "id": "1", "bot": True})  # type: ignore[arg-type]
+        socket: Any = DiscordWebSocket.__new__(DiscordWebSocket)
+        socket._dispatch = self.bot.dispatch
+        socket._discord_parsers = state.parsers
+        socket._dispatch_listeners = []
+        socket._keep_alive = None
+        socket.log_receive = lambda message: None
+        socket.shard_id = 0
+        self._socket = socket
+
+    def _add_commands(self) -> None:
+        async def ping(interaction: discord.Interaction) -> None:
+            self.calls += 1
+
+        async def pong(ctx: commands.Context[Any]) -> None:
+            self.calls += 1
+
+        self.bot.tree.add_command(app_commands.Command(name="ping", description="ping", callback=ping))
+        self.bot.add_command(commands.Command(pong, name="pong"))
+        owner = self
+
+        class Buttons(discord.ui.View):
+            @discord.ui.button(label="press", custom_id=CUSTOM_ID)
+            async def press(self, interaction: discord.Interaction, button: discord.ui.Button[Any]) -> None:
+                owner.calls += 1
+
+        self.bot.add_view(Buttons(timeout=None))
+
+    async def seconds_each(self, frame: Callable[[], str], count: int) -> float:
+        """Mean seconds from handing a frame in to its task being done, one after the other."""
+        frames = [frame() for _ in range(count)]
+        loop = asyncio.get_running_loop()
+        idle = asyncio.all_tasks(loop)
+        receive = self._socket.received_message
+        started = time.perf_counter()
+        for text in frames:
+            await receive(text)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        elapsed = time.perf_counter() - started
+        while asyncio.all_tasks(loop) - idle:
+            await asyncio.sleep(0)
+        return elapsed / count
