@@ -1,8 +1,29 @@
-"""The row: one user action as it stands in `command_calls`."""
+"""The row: one user action as it stands in `command_calls`, and how a span becomes one."""
 
 from __future__ import annotations
 
+import base64
+import json
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from slashspan import semconv
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import ReadableSpan
+
+MAX_TEXT: Final = 256
+"""Characters of a text column; Discord's own names are at most 100."""
+MAX_JSON: Final = 32_768
+"""Characters of a JSON column; more is replaced by a note of its size."""
+MAX_JSON_TEXT: Final = 2_048
+MAX_JSON_DEPTH: Final = 8
+_INT64: Final = 2**63
+_INT32: Final = 2**31
+_OURS: Final = frozenset(attribute.key for attribute in semconv.ATTRIBUTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +61,129 @@ class CommandCall:
     environment: str | None = None
     checkpoints: str | None = None
     attributes: str | None = None
+
+
+def from_span(span: ReadableSpan) -> CommandCall | None:
+    """The row of a finished user action; None for a span that is none. Never raises for what a bot may have set."""
+    attributes: dict[str, Any] = dict(span.attributes or {})
+    kind = attributes.get(semconv.KIND)
+    context = span.context
+    if kind is None or context is None or span.start_time is None:
+        return None
+    get = attributes.get
+    own = {key: value for key, value in attributes.items() if key not in _OURS}
+    service_name, service_version, environment = _service(span.resource)
+    return CommandCall(
+        called_at_us=span.start_time // 1000,
+        span_id=context.span_id - 2 * _INT64 if context.span_id >= _INT64 else context.span_id,
+        trace_id=f"{context.trace_id:032x}",
+        discord_uid=_int(get(semconv.USER_ID), _INT64) or 0,
+        player_name=_text(get(semconv.USER_NAME)) or "",
+        command=_text(get(semconv.COMMAND_NAME)) or "",
+        kind=_text(kind) or "",
+        outcome=_text(get(semconv.OUTCOME)) or "",
+        error_type=_text(get(semconv.ERROR_TYPE)),
+        duration_ms=None if span.end_time is None else (span.end_time - span.start_time) / 1e6,
+        ack_ms=_float(get(semconv.ACK_MS)),
+        gateway_delay_ms=_float(get(semconv.GATEWAY_DELAY_MS)),
+        rate_limited_ms=_float(get(semconv.RATE_LIMITED_MS, 0.0)),
+        interaction_id=_int(get(semconv.INTERACTION_ID), _INT64),
+        guild_id=_int(get(semconv.GUILD_ID), _INT64),
+        channel_id=_int(get(semconv.CHANNEL_ID), _INT64),
+        shard_id=_int(get(semconv.SHARD_ID), _INT32),
+        locale=_text(get(semconv.LOCALE)),
+        guild_locale=_text(get(semconv.GUILD_LOCALE)),
+        service_name=service_name,
+        service_version=service_version,
+        environment=environment,
+        checkpoints=_checkpoints(span),
+        attributes=_json(own) if own else None,
+    )
+
+
+def clean(text: str) -> str:
+    """Without NUL, which PostgreSQL refuses, and lone surrogates, which UTF-8 cannot say."""
+    if text.isascii():
+        return text.replace("\x00", "")
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
+_last_service: tuple[Resource | None, tuple[str | None, str | None, str | None]] = (None, (None, None, None))
+
+
+def _service(resource: Resource) -> tuple[str | None, str | None, str | None]:
+    # A process has one resource or two; hashing one costs more than the row.
+    global _last_service
+    known, service = _last_service
+    if known is not resource:
+        get = resource.attributes.get
+        environment = get("deployment.environment.name", get("deployment.environment"))
+        service = (_text(get("service.name")), _text(get("service.version")), _text(environment))
+        _last_service = (resource, service)
+    return service
+
+
+def _checkpoints(span: ReadableSpan) -> str | None:
+    marks = []
+    for event in span.events:
+        attributes = dict(event.attributes or {})
+        at = attributes.pop(semconv.CHECKPOINT_AT_MS, None)
+        step = attributes.pop(semconv.CHECKPOINT_STEP_MS, None)
+        if at is not None:
+            marks.append({"name": event.name, "at_ms": _rounded(at), "step_ms": _rounded(step), **attributes})
+    return _json(marks) if marks else None
+
+
+def _rounded(value: Any) -> float | None:
+    number = _float(value)
+    return None if number is None else round(number, 3)
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    return clean(value if isinstance(value, str) else str(value))[:MAX_TEXT]
+
+
+def _float(value: Any) -> float | None:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            return None
+        return number if math.isfinite(number) else None
+    return None
+
+
+def _int(value: Any, bound: int) -> int | None:
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if -bound <= number < bound else None
+
+
+def _json(value: Any) -> str:
+    text = json.dumps(_jsonable(value, MAX_JSON_DEPTH), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text if len(text) <= MAX_JSON else json.dumps({"slashspan.left_out_chars": len(text)})
+
+
+def _jsonable(value: Any, depth: int) -> Any:
+    """The same thing in words that every JSON column takes."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if -_INT64 <= value < _INT64 else str(value)[:MAX_JSON_TEXT]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, str):
+        return clean(value)[:MAX_JSON_TEXT]
+    if isinstance(value, bytes):
+        return base64.b64encode(value[:MAX_JSON_TEXT]).decode()
+    if depth == 0:
+        return "…"
+    if isinstance(value, Mapping):
+        return {clean(str(key))[:MAX_TEXT]: _jsonable(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, Sequence):
+        return [_jsonable(item, depth - 1) for item in value]
+    return clean(str(value))[:MAX_JSON_TEXT]

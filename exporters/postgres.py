@@ -1,0 +1,248 @@
+"""The PostgreSQL store: one held connection in an event loop of its own, one round trip per batch.
+
+`statement_cache_size=0` with a kept `prepare()` is an unnamed statement: asyncpg sends Parse again with each Bind, so one
+round trip, and it works behind a pooler in transaction mode. `unnest` binds columns, not rows, so a batch of any size is
+the same statement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+
+from exporters import schema
+from exporters.errors import RowsRejected, SchemaMismatch, StoreError, StoreUnavailable
+from exporters.timestamps import as_datetime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
+    from exporters.row import CommandCall
+    from exporters.schema import Table
+
+CONNECT_SECONDS: Final = 10.0
+GRACE_SECONDS: Final = 1.0
+"""How much later than its own timeout a call is given up from outside."""
+KEEPALIVE_SECONDS: Final = 30
+ADVISORY_LOCK: Final = 0x736C6173
+"""Held while migrating, so that two processes that start together do not both create the table."""
+_ROW_CLASSES: Final = ("22", "23", "54")
+"""SQLSTATE classes that blame a row: data exceptions, constraints, limits."""
+_TYPES: Final = {
+    "discord_uid": "bigint",
+    "called_at": "timestamptz",
+    "duration_ms": "float8",
+    "ack_ms": "float8",
+    "gateway_delay_ms": "float8",
+    "rate_limited_ms": "float8",
+    "interaction_id": "bigint",
+    "guild_id": "bigint",
+    "channel_id": "bigint",
+    "shard_id": "integer",
+    "span_id": "bigint",
+    "checkpoints": "jsonb",
+    "attributes": "jsonb",
+}
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """Resolves names in its own thread: at exit, Python refuses the executor that asyncio would use."""
+
+    async def getaddrinfo(self, host: Any, port: Any, **kwargs: Any) -> Any:
+        return socket.getaddrinfo(host, port, **kwargs)
+
+
+class PostgresStore:
+    """Writes into `table` of the database that `dsn` names. See `exporters.store.Store`."""
+
+    def __init__(self, dsn: str, table: Table, *, address: str) -> None:
+        self._dsn = dsn
+        self._table = table
+        self._address = address
+        self._connection: Any = None
+        self._statement: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pid = 0
+        columns = ", ".join(schema.ROW_COLUMNS)
+        arrays = ", ".join(f"${n}::{_TYPES.get(c, 'text')}[]" for n, c in enumerate(schema.ROW_COLUMNS, 1))
+        self._insert = (
+            f"INSERT INTO {table.quoted} ({columns}) SELECT * FROM unnest({arrays}) "  # noqa: S608 - quoted
+            "ON CONFLICT (called_at, span_id) DO NOTHING"
+        )
+
+    @property
+    def address(self) -> str:
+        return self._address
+
+    def prepare(self, *, timeout: float) -> None:
+        self._call(lambda: self._connected(), timeout)
+
+    def write(self, rows: Sequence[CommandCall], *, timeout: float) -> None:
+        self._call(lambda: self._write(rows, timeout), timeout)
+
+    def close(self, *, timeout: float) -> None:
+        if self._loop is None or self._pid != os.getpid():
+            return
+        with contextlib.suppress(StoreError):
+            self._call(lambda: self._disconnect(timeout), timeout)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop = None
+
+    # From the caller's thread into the loop's
+
+    def _call(self, make: Callable[[], Coroutine[Any, Any, None]], timeout: float) -> None:
+        async def bounded() -> None:
+            await asyncio.wait_for(make(), timeout)
+
+        try:
+            future = asyncio.run_coroutine_threadsafe(bounded(), self._running_loop())
+        except RuntimeError as error:  # no thread can be started any more: the interpreter ends
+            raise StoreUnavailable(str(error)) from error
+        try:
+            future.result(timeout + GRACE_SECONDS)
+        except StoreError:
+            raise
+        except BaseException as error:
+            # Whatever it was, the statement may or may not have run; the connection is in an unknown state.
+            future.cancel()
+            self._terminate()
+            raise StoreUnavailable(self._words(error, timeout)) from error
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None or self._pid != os.getpid():
+            # After a fork neither the thread nor the connection is ours; the parent goes on using its own.
+            self._connection = self._statement = None
+            loop = _Loop()
+            threading.Thread(target=self._run, args=(loop,), name="slashspan-postgres", daemon=True).start()
+            self._loop, self._pid = loop, os.getpid()
+        return self._loop
+
+    @staticmethod
+    def _run(loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_forever()
+        loop.close()
+
+    def _terminate(self) -> None:
+        connection, self._connection, self._statement = self._connection, None, None
+        if connection is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(connection.terminate)
+
+    def _words(self, error: BaseException, timeout: float) -> str:
+        if isinstance(error, TimeoutError | asyncio.TimeoutError):
+            return f"no answer within {timeout:g} s"
+        state = getattr(error, "sqlstate", None)
+        text = str(error) or type(error).__name__
+        if password := _password(self._dsn):
+            text = text.replace(password, "…")
+        return f"{text} (SQLSTATE {state})" if state else text
+
+    # In the loop
+
+    async def _connected(self) -> Any:
+        if self._connection is not None and not self._connection.is_closed():
+            return self._statement
+        connection = await asyncpg.connect(self._dsn, timeout=CONNECT_SECONDS, statement_cache_size=0)
+        try:
+            _keep_alive(connection)
+            await self._migrate(connection)
+            statement = await connection.prepare(self._insert)
+        except BaseException:
+            connection.terminate()
+            raise
+        self._connection, self._statement = connection, statement
+        return statement
+
+    async def _write(self, rows: Sequence[CommandCall], timeout: float) -> None:
+        statement = await self._connected()
+        try:
+            await statement.fetch(*_columns(rows), timeout=timeout)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError, OverflowError) as error:
+            state = getattr(error, "sqlstate", None)
+            on_our_side = state is None and isinstance(error, (ValueError, OverflowError))
+            if on_our_side or (state is not None and state[:2] in _ROW_CLASSES):
+                raise RowsRejected(self._words(error, timeout)) from error
+            raise
+
+    async def _disconnect(self, timeout: float) -> None:
+        connection, self._connection, self._statement = self._connection, None, None
+        if connection is not None:
+            await connection.close(timeout=timeout)
+
+    async def _migrate(self, connection: Any) -> None:
+        if await self._is_ours(connection):
+            return
+        try:
+            async with connection.transaction():
+                await connection.execute("SELECT pg_advisory_xact_lock($1)", ADVISORY_LOCK)
+                if await self._is_ours(connection):
+                    return
+                await self._create(connection)
+        except asyncpg.InsufficientPrivilegeError as error:
+            raise SchemaMismatch(
+                f"table {self._table} is missing and this role may not create it ({error}); "
+                "run `slashspan migrate` as the owner of the schema"
+            ) from error
+
+    async def _create(self, connection: Any) -> None:
+        record = schema.RECORD_TABLE if self._table.schema is None else f'"{self._table.schema}".{schema.RECORD_TABLE}'
+        await connection.execute(
+            f"CREATE TABLE IF NOT EXISTS {record} (table_name text NOT NULL, version integer NOT NULL, "
+            "applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (table_name, version))"
+        )
+        for step in schema.migrations("postgresql", self._table):
+            await connection.execute(step.sql)
+            await connection.execute(
+                f"INSERT INTO {record} (table_name, version) VALUES ($1, $2)",  # noqa: S608 - a constant
+                self._table.name,
+                step.version,
+            )
+
+    async def _is_ours(self, connection: Any) -> bool:
+        """False when there is no such table; SchemaMismatch when it is something else."""
+        columns = await connection.fetch(
+            "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped",
+            self._table.quoted,
+        )
+        if not columns:
+            return False
+        schema.refuse_foreign(self._table, {column["attname"] for column in columns})
+        return True
+
+
+def _columns(rows: Sequence[CommandCall]) -> list[list[Any]]:
+    return [
+        [as_datetime(row.called_at_us) for row in rows]
+        if column == "called_at"
+        else [getattr(row, column) for row in rows]
+        for column in schema.ROW_COLUMNS
+    ]
+
+
+def _password(dsn: str) -> str | None:
+    from urllib.parse import parse_qs, urlsplit
+
+    parts = urlsplit(dsn)
+    return parts.password or next(iter(parse_qs(parts.query).get("password", ())), None)
+
+
+def _keep_alive(connection: Any) -> None:
+    """Notice a dead peer on an idle connection; asyncpg sets none of these."""
+    sock = connection._transport.get_extra_info("socket")
+    if sock is None or sock.family == getattr(socket, "AF_UNIX", None):
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (
+        ("TCP_KEEPIDLE", KEEPALIVE_SECONDS),
+        ("TCP_KEEPINTVL", KEEPALIVE_SECONDS // 3),
+        ("TCP_USER_TIMEOUT", 2 * KEEPALIVE_SECONDS * 1000),
+    ):
+        option = getattr(socket, name, None)
+        if option is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -1,0 +1,109 @@
+"""In front of the SDK's BatchSpanProcessor: only user actions go in, and the ending keeps to a deadline.
+
+The SDK drops spans that are not sampled and its `shutdown` waits for up to 30 s, with no way to say otherwise in public;
+both are handled by the `BatchProcessor` inside, which is what these subclasses call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+
+from exporters.counts import Counts, Lost
+from slashspan import semconv
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from exporters.exporter import CommandCallsExporter
+
+_log = logging.getLogger("slashspan")
+
+
+class DeadlineBatchProcessor(BatchSpanProcessor):
+    """The SDK's BatchSpanProcessor with the bounds handed in, and an ending that keeps to a deadline."""
+
+    def __init__(self, exporter: SpanExporter, *, schedule_delay_ms: int, batch_rows: int, queue_rows: int) -> None:
+        super().__init__(
+            exporter,
+            max_queue_size=queue_rows,
+            schedule_delay_millis=schedule_delay_ms,
+            max_export_batch_size=batch_rows,
+        )
+
+    def shutdown_within(self, seconds: float) -> None:
+        """Export what is queued, for `seconds` at most."""
+        self._batch_processor.shutdown(int(seconds * 1000))
+
+
+class CommandCallsProcessor(DeadlineBatchProcessor):
+    """Takes only user actions of the wanted `kinds`, sampled or not, so that no other span can evict them."""
+
+    def __init__(
+        self,
+        exporter: CommandCallsExporter,
+        *,
+        kinds: Collection[str],
+        schedule_delay_ms: int,
+        batch_rows: int,
+        queue_rows: int,
+    ) -> None:
+        super().__init__(exporter, schedule_delay_ms=schedule_delay_ms, batch_rows=batch_rows, queue_rows=queue_rows)
+        self._exporter = exporter
+        self._kinds = frozenset(kinds)
+        self._lock = threading.Lock()
+        self._recorded = 0
+        self._ended = False
+
+    def on_end(self, span: ReadableSpan) -> None:
+        attributes = span.attributes
+        if attributes is None or attributes.get(semconv.KIND) not in self._kinds:
+            return
+        with self._lock:
+            self._recorded += 1
+        self._batch_processor.emit(span)
+
+    def counts(self) -> Counts:
+        """Of everything that was recorded. What the queue evicted shows as `waiting` until the end."""
+        inside = self._exporter.counts()
+        queued = self._recorded - inside.recorded
+        dropped = dict(inside.dropped)
+        if self._ended and queued:
+            dropped[Lost.QUEUE_FULL] = queued
+            queued = 0
+        return Counts(self._recorded, inside.stored, inside.waiting + queued, inside.retried, dropped)
+
+    def force_flush(self, timeout_millis: int | None = None) -> bool:
+        """Send what is queued, now. Called on a running event loop it starts that and returns False at once."""
+        seconds = 30.0 if timeout_millis is None else timeout_millis / 1000
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self._flush(seconds)
+        threading.Thread(target=self._flush, args=(seconds,), name="slashspan-flush", daemon=True).start()
+        return False
+
+    def _flush(self, seconds: float) -> bool:
+        with self._exporter.not_waiting():
+            super().force_flush()
+        return self._exporter.force_flush(int(seconds * 1000))
+
+    def shutdown(self) -> None:
+        self.shutdown_within(30.0)
+
+    def shutdown_within(self, seconds: float) -> None:
+        """Drain the queue, then the exporter, within `seconds`; tell what the queue had to evict."""
+        deadline = time.monotonic() + seconds
+        self._exporter.do_not_wait()
+        super().shutdown_within(max(0.0, deadline - time.monotonic()))
+        self._ended = True
+        evicted = self.counts().dropped.get(Lost.QUEUE_FULL, 0)
+        if evicted:
+            _log.warning("%d rows were lost to a full queue; OTEL_BSP_MAX_QUEUE_SIZE is its size.", evicted)

@@ -1,0 +1,188 @@
+"""The embedded store: one SQLite file, readable while the bot writes.
+
+WAL lets readers and the one writer go on side by side. `synchronous=NORMAL` survives a crash of the process; a power cut
+may take the last batches with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from exporters import schema
+from exporters.errors import RowsRejected, SchemaMismatch, StoreUnavailable
+from exporters.timestamps import as_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from exporters.row import CommandCall
+    from exporters.schema import Table
+
+_ROW_IS_TO_BLAME: Final = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    OverflowError,
+    UnicodeEncodeError,
+)
+
+
+class SqliteStore:
+    """Writes into `path`, whose folder is made where it is missing. See `exporters.store.Store`."""
+
+    def __init__(self, path: Path, table: Table) -> None:
+        self._path = path
+        self._table = table
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._pid = 0
+        marks = ", ".join("?" * len(schema.ROW_COLUMNS))
+        self._insert = (
+            f"INSERT INTO {table.quoted} ({', '.join(schema.ROW_COLUMNS)}) VALUES ({marks}) "  # noqa: S608 - quoted
+            "ON CONFLICT (called_at, span_id) DO NOTHING"
+        )
+
+    @property
+    def address(self) -> str:
+        return f"sqlite:///{self._path}"
+
+    def prepare(self, *, timeout: float) -> None:
+        with self._lock, self._told_apart():
+            self._open(timeout)
+
+    def write(self, rows: Sequence[CommandCall], *, timeout: float) -> None:
+        with self._lock, self._told_apart():
+            connection = self._open(timeout)
+            try:
+                values = [_values(row) for row in rows]
+            except OverflowError as error:
+                raise RowsRejected(f"a time is out of range: {error}") from error
+            with _transaction(connection):
+                try:
+                    connection.executemany(self._insert, values)
+                except _ROW_IS_TO_BLAME as error:
+                    raise RowsRejected(str(error)) from error
+
+    def close(self, *, timeout: float) -> None:
+        with self._lock, contextlib.suppress(sqlite3.Error):
+            if self._connection is not None and self._pid == os.getpid():
+                self._connection.close()
+            self._connection = None
+
+    @contextlib.contextmanager
+    def _told_apart(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise StoreUnavailable(f"{self._path}: {error}") from error
+
+    def _open(self, timeout: float) -> sqlite3.Connection:
+        milliseconds = max(1, int(timeout * 1000))
+        if self._connection is not None and self._pid == os.getpid():
+            self._connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
+            return self._connection
+        # A connection taken through a fork is the parent's: SQLite forbids its use, closing included.
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._path, timeout=timeout, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            self._migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection, self._pid = connection, os.getpid()
+        return connection
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        if self._is_ours(connection):
+            return
+        with _transaction(connection):
+            if self._is_ours(connection):  # another process was quicker
+                return
+            connection.execute(
+                f"CREATE TABLE IF NOT EXISTS {schema.RECORD_TABLE} (table_name TEXT NOT NULL, version INTEGER NOT NULL, "
+                "applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (table_name, version))"
+            )
+            for step in schema.migrations("sqlite", self._table):
+                for statement in _statements(step.sql):
+                    connection.execute(statement)
+                connection.execute(
+                    f"INSERT INTO {schema.RECORD_TABLE} (table_name, version) VALUES (?, ?)",  # noqa: S608 - a constant
+                    (self._table.name, step.version),
+                )
+
+    def _is_ours(self, connection: sqlite3.Connection) -> bool:
+        """False when there is no such table; SchemaMismatch when it is something else."""
+        columns = {row[1] for row in connection.execute(f"PRAGMA table_info({self._table.quoted})")}
+        if not columns:
+            return False
+        schema.refuse_foreign(self._table, columns)
+        if not self._has_identity(connection):
+            raise SchemaMismatch(f"table {self._table} has no unique index on (called_at, span_id)")
+        return True
+
+    def _has_identity(self, connection: sqlite3.Connection) -> bool:
+        for index in connection.execute(f"PRAGMA index_list({self._table.quoted})").fetchall():
+            name, unique = index[1], index[2]
+            columns = [row[2] for row in connection.execute("SELECT * FROM pragma_index_info(?)", (name,))]
+            if unique and columns == ["called_at", "span_id"]:
+                return True
+        return False
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One at a time: `executescript` would commit what is open."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _values(row: CommandCall) -> tuple[Any, ...]:
+    return (
+        row.discord_uid,
+        row.player_name,
+        row.command,
+        as_text(row.called_at_us),
+        row.kind,
+        row.outcome,
+        row.error_type,
+        row.duration_ms,
+        row.ack_ms,
+        row.gateway_delay_ms,
+        row.rate_limited_ms,
+        row.interaction_id,
+        row.guild_id,
+        row.channel_id,
+        row.shard_id,
+        row.locale,
+        row.guild_locale,
+        row.service_name,
+        row.service_version,
+        row.environment,
+        row.trace_id,
+        row.span_id,
+        row.checkpoints,
+        row.attributes,
+    )
