@@ -96,7 +96,7 @@ class Delivery:
             return self._accepted
 
     def wait(self, ticket: int, timeout: float, *, even_if_down: bool = False) -> bool:
-        """Until everything up to `ticket` is settled; False after `timeout` seconds, or at once while the store is down."""
+        """Until all up to `ticket` is settled; False after `timeout` seconds, or at once while the store is down."""
         with self._changed:
             self._changed.wait_for(lambda: self._settled >= ticket or (self._down and not even_if_down), timeout)
             return self._settled >= ticket
@@ -110,7 +110,7 @@ class Delivery:
         return self.wait(ticket, timeout, even_if_down=True)
 
     def close(self, timeout: float) -> None:
-        """Write what waits, trying for `timeout` seconds; then drop the rest, count and tell it, and close the store."""
+        """Write what waits, trying for `timeout` seconds; drop, count and tell the rest; close the store."""
         deadline = time.monotonic() + timeout
         with self._changed:
             if self._close_at is None:
@@ -143,11 +143,7 @@ class Delivery:
         """Look at the store before the first row comes, so that what is wrong is told early."""
         try:
             self._store.prepare(timeout=WRITE_SECONDS)
-        except StoreUnavailable as error:
-            self._failed(error)
-        except SchemaMismatch as error:
-            self._failed(error)
-        except Exception as error:  # noqa: BLE001 - invariant: nothing ends the thread
+        except BaseException as error:  # noqa: BLE001 - nothing a store does ends the thread
             self._failed(error)
 
     def _store_rows(self, batch: list[CommandCall]) -> None:
@@ -214,9 +210,9 @@ class Delivery:
             self._changed.notify_all()
         if first:
             _log.warning(
-                "%s cannot be written now: %s. The bot goes on; up to %d rows wait in memory and are written when it can.",
+                "%s cannot be written now: %s. The bot goes on; up to %d rows wait in memory until it can.",
                 self._store.address,
-                error or type(error).__name__,
+                str(error) or type(error).__name__,
                 self._max_waiting,
             )
 

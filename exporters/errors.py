@@ -5,13 +5,10 @@ StoreError
 ├── StoreUnavailable      nothing is wrong with the rows: keep them and try again
 ├── SchemaMismatch        the table exists but is not ours, or the schema is newer: a person must look
 └── RowsRejected          the store refuses (some of) these rows, and would again
-ConfigurationError        a setting is wrong; names it, its value and the choices
 ```
 """
 
 from __future__ import annotations
-
-from slashspan.errors import ConfigurationError as ConfigurationError
 
 
 class StoreError(Exception):

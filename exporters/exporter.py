@@ -53,7 +53,7 @@ class CommandCallsExporter(SpanExporter):
                 return SpanExportResult.SUCCESS
             ticket = self._delivery.put(rows)
             stored = self._delivery.wait(ticket, self._wait_seconds)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the worker thread must live on
             _log.exception("slashspan could not export a batch of %d spans; please report it", len(spans))
             return SpanExportResult.FAILURE
         return SpanExportResult.SUCCESS if stored else SpanExportResult.FAILURE

@@ -1,8 +1,8 @@
 """The PostgreSQL store: one held connection in an event loop of its own, one round trip per batch.
 
-`statement_cache_size=0` with a kept `prepare()` is an unnamed statement: asyncpg sends Parse again with each Bind, so one
-round trip, and it works behind a pooler in transaction mode. `unnest` binds columns, not rows, so a batch of any size is
-the same statement.
+`statement_cache_size=0` with a kept `prepare()` is an unnamed statement: asyncpg sends Parse again with each Bind, so
+one round trip, and it works behind a pooler in transaction mode. `unnest` binds columns, not rows, so a batch of any
+size is the same statement.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import contextlib
 import os
 import socket
 import threading
+from concurrent import futures
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
@@ -81,7 +82,7 @@ class PostgresStore:
         return self._address
 
     def prepare(self, *, timeout: float) -> None:
-        self._call(lambda: self._connected(), timeout)
+        self._call(self._connected, timeout)
 
     def write(self, rows: Sequence[CommandCall], *, timeout: float) -> None:
         self._call(lambda: self._write(rows, timeout), timeout)
@@ -96,7 +97,7 @@ class PostgresStore:
 
     # From the caller's thread into the loop's
 
-    def _call(self, make: Callable[[], Coroutine[Any, Any, None]], timeout: float) -> None:
+    def _call(self, make: Callable[[], Coroutine[Any, Any, Any]], timeout: float) -> None:
         async def bounded() -> None:
             await asyncio.wait_for(make(), timeout)
 
@@ -135,7 +136,7 @@ class PostgresStore:
             self._loop.call_soon_threadsafe(connection.terminate)
 
     def _words(self, error: BaseException, timeout: float) -> str:
-        if isinstance(error, TimeoutError | asyncio.TimeoutError):
+        if isinstance(error, (TimeoutError, asyncio.TimeoutError, futures.TimeoutError)):
             return f"no answer within {timeout:g} s"
         state = getattr(error, "sqlstate", None)
         text = str(error) or type(error).__name__

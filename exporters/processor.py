@@ -1,7 +1,7 @@
 """In front of the SDK's BatchSpanProcessor: only user actions go in, and the ending keeps to a deadline.
 
-The SDK drops spans that are not sampled and its `shutdown` waits for up to 30 s, with no way to say otherwise in public;
-both are handled by the `BatchProcessor` inside, which is what these subclasses call.
+The SDK drops spans that are not sampled and its `shutdown` waits for up to 30 s, with no way to say otherwise in
+public; both are handled by the `BatchProcessor` inside, which is what these subclasses call.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The embedded store: one SQLite file, readable while the bot writes.
 
-WAL lets readers and the one writer go on side by side. `synchronous=NORMAL` survives a crash of the process; a power cut
-may take the last batches with it.
+WAL lets readers and the one writer go on side by side. `synchronous=NORMAL` survives a crash of the process; a power
+cut may take the last batches with it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import contextlib
 import os
 import sqlite3
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from exporters import schema
@@ -19,6 +18,7 @@ from exporters.timestamps import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from exporters.row import CommandCall
     from exporters.schema import Table
@@ -70,16 +70,21 @@ class SqliteStore:
                     raise RowsRejected(str(error)) from error
 
     def close(self, *, timeout: float) -> None:
-        with self._lock, contextlib.suppress(sqlite3.Error):
-            if self._connection is not None and self._pid == os.getpid():
-                self._connection.close()
-            self._connection = None
+        with self._lock:
+            self._forget()
+
+    def _forget(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None and self._pid == os.getpid():
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
 
     @contextlib.contextmanager
     def _told_apart(self) -> Iterator[None]:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
+            self._forget()  # the next try looks at the file and the table afresh
             raise StoreUnavailable(f"{self._path}: {error}") from error
 
     def _open(self, timeout: float) -> sqlite3.Connection:
@@ -107,8 +112,8 @@ class SqliteStore:
             if self._is_ours(connection):  # another process was quicker
                 return
             connection.execute(
-                f"CREATE TABLE IF NOT EXISTS {schema.RECORD_TABLE} (table_name TEXT NOT NULL, version INTEGER NOT NULL, "
-                "applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (table_name, version))"
+                f"CREATE TABLE IF NOT EXISTS {schema.RECORD_TABLE} "
+                "(table_name TEXT NOT NULL, version INTEGER NOT NULL, applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (table_name, version))"
             )
             for step in schema.migrations("sqlite", self._table):
                 for statement in _statements(step.sql):
