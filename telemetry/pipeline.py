@@ -15,26 +15,25 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from exporters.dsn import open_store
-from exporters.exporter import CommandCallsExporter
-from exporters.processor import CommandCallsProcessor
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
+from exporters.dsn import open_store
 from exporters.errors import SchemaMismatch, StoreUnavailable
+from exporters.exporter import CommandCallsExporter
+from exporters.processor import CommandCallsProcessor, DeadlineBatchProcessor
 from slashspan.errors import ConfigurationError
 from telemetry import signals
 from telemetry.instrumentor import DiscordInstrumentor
 from telemetry.sampling import UserActionsRecorded
 from telemetry.settings import COMMAND_CALLS, Settings
-from telemetry.traces import TraceProcessor, build
+from telemetry.traces import build
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from exporters.counts import Counts
-
     from exporters.store import Store
 
 SHUTDOWN_SECONDS: Final = 8.0
@@ -54,7 +53,7 @@ class Telemetry:
         self,
         settings: Settings,
         rows: CommandCallsProcessor | None = None,
-        traces: Sequence[TraceProcessor] = (),
+        traces: Sequence[DeadlineBatchProcessor] = (),
         provider: TracerProvider | None = None,
     ) -> None:
         self.settings = settings
@@ -89,9 +88,7 @@ class Telemetry:
         instrumentor = DiscordInstrumentor()
         if instrumentor.is_instrumented_by_opentelemetry:
             instrumentor.uninstrument()
-        if self._rows is not None:
-            self._rows.shutdown(int(timeout * 1000))
-        for processor in self._traces:
+        for processor in filter(None, (self._rows, *self._traces)):
             processor.shutdown_within(max(0.0, deadline - time.monotonic()))
         if self._provider is not None:
             self._provider.shutdown()
@@ -147,8 +144,8 @@ def _resource(service_name: str | None, service_version: str | None, environment
 
 def _build(settings: Settings, resource: Resource) -> Telemetry:
     trace_exporters = [build(name) for name in settings.exporters if name != COMMAND_CALLS]
-    rows = _rows_processor(settings, resource) if COMMAND_CALLS in settings.exporters else None
-    traces = [TraceProcessor(exporter, settings) for exporter in trace_exporters]
+    rows = _rows_processor(settings) if COMMAND_CALLS in settings.exporters else None
+    traces = [DeadlineBatchProcessor(exporter, **_bounds(settings)) for exporter in trace_exporters]
     existing = trace.get_tracer_provider()
     if isinstance(existing, TracerProvider):
         provider, own = existing, None
@@ -165,18 +162,21 @@ def _build(settings: Settings, resource: Resource) -> Telemetry:
     return Telemetry(settings, rows, traces, own)
 
 
-def _rows_processor(settings: Settings, resource: Resource) -> CommandCallsProcessor:
+def _rows_processor(settings: Settings) -> CommandCallsProcessor:
     store = open_store(settings.dsn, table=settings.table)
     _check(store)
-    exporter = CommandCallsExporter(store, kinds=settings.kinds, max_waiting_rows=settings.queue_rows)
-    return CommandCallsProcessor(
-        exporter,
-        kinds=settings.kinds,
-        resource=resource,
-        schedule_delay_ms=settings.schedule_delay_ms,
-        batch_rows=settings.batch_rows,
-        queue_rows=settings.queue_rows,
+    exporter = CommandCallsExporter(
+        store, kinds=settings.kinds, batch_rows=settings.batch_rows, max_waiting_rows=settings.queue_rows
     )
+    return CommandCallsProcessor(exporter, kinds=settings.kinds, **_bounds(settings))
+
+
+def _bounds(settings: Settings) -> dict[str, int]:
+    return {
+        "schedule_delay_ms": settings.schedule_delay_ms,
+        "batch_rows": settings.batch_rows,
+        "queue_rows": settings.queue_rows,
+    }
 
 
 def _check(store: Store) -> None:
@@ -191,3 +191,15 @@ def _check(store: Store) -> None:
         except StoreUnavailable as error:
             _log.warning("%s cannot be reached now: %s. The bot starts; rows wait until it can.", store.address, error)
     # Inside a running loop nothing may block: the exporter's own thread looks, and tells.
+
+
+class CommandCallsSpanExporter(CommandCallsExporter):
+    """`command_calls` of the entry point: built with no arguments, from the environment, for any BatchSpanProcessor."""
+
+    def __init__(self) -> None:
+        settings = Settings.from_environ(os.environ)
+        store = open_store(settings.dsn, table=settings.table)
+        _check(store)
+        super().__init__(
+            store, kinds=settings.kinds, batch_rows=settings.batch_rows, max_waiting_rows=settings.queue_rows
+        )

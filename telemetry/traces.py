@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.export import SpanExporter
 
 from slashspan.errors import ConfigurationError
 from telemetry.settings import COMMAND_CALLS, NONE
-
-if TYPE_CHECKING:
-    from telemetry.settings import Settings
 
 GROUP: Final = "opentelemetry_traces_exporter"
 OTLP: Final = "otlp"
@@ -52,19 +49,3 @@ def _otlp_entry_point() -> str:
                 raise ConfigurationError(f"{variable}={protocol!r}: must be one of: {', '.join(_PROTOCOLS)}")
             return _PROTOCOLS[protocol]
     return _PROTOCOLS["grpc"]
-
-
-class TraceProcessor(BatchSpanProcessor):
-    """The SDK's BatchSpanProcessor, with the bounds of the settings and an ending that keeps to a deadline."""
-
-    def __init__(self, exporter: SpanExporter, settings: Settings) -> None:
-        super().__init__(
-            exporter,
-            max_queue_size=settings.queue_rows,
-            schedule_delay_millis=settings.schedule_delay_ms,
-            max_export_batch_size=settings.batch_rows,
-        )
-
-    def shutdown_within(self, seconds: float) -> None:
-        """Export what is queued, for `seconds` at most; the SDK's `shutdown` alone waits up to 30."""
-        self._batch_processor.shutdown(int(seconds * 1000))

@@ -1,0 +1,193 @@
+"""What was sent to the bot and what it did about it: the truth that recordings are compared with."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from discord_standin.people import Channel, Guild, User
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """How one REST call of an action is answered instead of well. `route`: callback, followup, original or message."""
+
+    route: str
+    status: int = 500
+    code: int = 0
+    message: str = "scripted"
+    retry_after: float | None = None
+    """Seconds, for a 429."""
+    delay: float = 0.0
+    """Seconds before the answer."""
+
+    @classmethod
+    def expired(cls) -> Fault:
+        """The answer came after 3 s: 404 with code 10062."""
+        return cls("callback", 404, 10062, "Unknown interaction")
+
+    @classmethod
+    def rate_limited(cls, route: str, retry_after: float) -> Fault:
+        return cls(route, 429, 0, "You are being rate limited.", retry_after)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One REST call that belongs to an action."""
+
+    route: str
+    method: str
+    path: str
+    received_ns: int
+    """`time.time_ns()` when it came in."""
+    answered_ns: int
+    status: int
+    type: int | None = None
+    """Callback type: 4 message, 5 defer, 6 deferred update, 7 update, 8 choices, 9 modal."""
+
+
+@dataclass(slots=True, eq=False)
+class Action:
+    """One thing that a user did, sent to the bot."""
+
+    id: int
+    kind: str
+    """slash, user_menu, message_menu, prefix, component, modal, autocomplete, message"""
+    command: str
+    """As the user called it: what was typed or pressed, not what the bot made of it."""
+    user: User
+    guild: Guild | None
+    channel: Channel
+    shard_id: int
+    token: str
+    sent_ns: int = 0
+    """`time.time_ns()` just before the frame went out."""
+    faults: list[Fault] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    """Messages that the bot showed for it, newest last, with their components."""
+    modal: dict[str, Any] | None = None
+    source: dict[str, Any] | None = None
+    """The message whose component was used."""
+    note: Any = None
+    """Whatever the sender wants to remember of it."""
+    _waiting: list[tuple[Any, asyncio.Future[None]]] = field(default_factory=list)
+
+    @property
+    def ack(self) -> Call | None:
+        """The first callback that Discord took."""
+        return next((call for call in self.calls if call.route == "callback" and call.status < 300), None)
+
+    @property
+    def answer(self) -> Call | None:
+        """The first call that showed the user something."""
+        for call in self.calls:
+            visible = call.type not in (5, 6) if call.route == "callback" else call.method in ("POST", "PATCH")
+            if visible and call.status < 300:
+                return call
+        return None
+
+    async def acknowledged(self, timeout: float = 10.0) -> Call:
+        """Wait for the first acknowledgement. Raises TimeoutError."""
+        return await self._until(lambda: self.ack, timeout)
+
+    async def answered(self, timeout: float = 10.0) -> Call:
+        """Wait until the user sees something. Raises TimeoutError."""
+        return await self._until(lambda: self.answer, timeout)
+
+    async def _until(self, condition: Any, timeout: float) -> Call:
+        if (found := condition()) is None:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append((condition, future))
+            try:
+                await asyncio.wait_for(future, timeout)
+            except asyncio.TimeoutError:
+                raise TimeoutError(f"{self.kind} {self.command!r} got only {self.calls}") from None
+            found = condition()
+        return found  # type: ignore[no-any-return]
+
+    def add(self, call: Call) -> None:
+        self.calls.append(call)
+        for waiting in list(self._waiting):
+            condition, future = waiting
+            if condition() is not None:
+                self._waiting.remove(waiting)
+                if not future.done():
+                    future.set_result(None)
+
+    def fault(self, route: str) -> Fault | None:
+        """The next scripted answer for that route, used up."""
+        for fault in self.faults:
+            if fault.route == route:
+                self.faults.remove(fault)
+                return fault
+        return None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "command": self.command,
+            "user": {"id": self.user.id, "name": self.user.name},
+            "guild_id": None if self.guild is None else self.guild.id,
+            "channel_id": self.channel.id,
+            "shard_id": self.shard_id,
+            "sent_ns": self.sent_ns,
+            "calls": [
+                {
+                    "route": c.route,
+                    "received_ns": c.received_ns,
+                    "answered_ns": c.answered_ns,
+                    "status": c.status,
+                    "type": c.type,
+                }
+                for c in self.calls
+            ],
+        }
+
+
+class Ledger:
+    """Every action in the order of sending, and everything that nobody expected."""
+
+    def __init__(self) -> None:
+        self.actions: list[Action] = []
+        self.commands: list[dict[str, Any]] = []
+        """Application commands that the bot registered."""
+        self.unexpected: list[str] = []
+        """Requests to routes that the stand-in does not know."""
+        self._by_token: dict[str, Action] = {}
+        self._by_id: dict[int, Action] = {}
+        self._by_channel: dict[int, list[Action]] = {}
+
+    def add(self, action: Action) -> None:
+        self.actions.append(action)
+        self._by_token[action.token] = action
+        self._by_id[action.id] = action
+        if action.kind == "prefix":
+            self._by_channel.setdefault(action.channel.id, []).append(action)
+
+    def of_token(self, token: str) -> Action | None:
+        return self._by_token.get(token)
+
+    def of_message(self, channel_id: int, reply_to: int | None) -> Action | None:
+        """The prefix command that a channel message answers: the one replied to, else the oldest without an answer."""
+        if reply_to is not None and reply_to in self._by_id:
+            return self._by_id[reply_to]
+        waiting = self._by_channel.get(channel_id, [])
+        while waiting and waiting[0].answer is not None:
+            waiting.pop(0)
+        return waiting[0] if waiting else None
+
+    def write(self, path: Path) -> None:
+        """All actions, as JSON lines."""
+        path.write_text("".join(json.dumps(action.as_json()) + "\n" for action in self.actions), "utf-8")
+
+
+def now_ns() -> int:
+    return time.time_ns()
