@@ -17,19 +17,20 @@ EXIT_STATUS: Final = 128 + 15
 def on_sigterm(then: Callable[[], None] = lambda: None) -> bool:
     """Let the first SIGTERM act as a Ctrl-C would, after calling `then`; a second one ends the process at once.
 
-    Returns False and changes nothing where the bot has a handler of its own, outside the main thread, or where the
-    platform has no such signal.
+    Returns False and changes nothing where the bot has a handler of its own, or outside the main thread.
     """
-    number = getattr(signal, "SIGTERM", None)
-    if number is None or threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread():
         return False
-    if signal.getsignal(number) is not signal.SIG_DFL:
+    # SIGBREAK is what Windows sends when a console or a service ends.
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGBREAK") if hasattr(signal, name)]
+    if any(signal.getsignal(number) is not signal.SIG_DFL for number in numbers):
         return False
 
-    def handler(_number: int, _frame: FrameType | None) -> None:
+    def handler(number: int, _frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
         then()
         signal.raise_signal(signal.SIGINT)
 
-    signal.signal(number, handler)
+    for number in numbers:
+        signal.signal(number, handler)
     return True

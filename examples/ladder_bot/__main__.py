@@ -1,0 +1,20 @@
+"""`python -m ladder_bot`: against Discord when DISCORD_TOKEN is set, else against the stand-in that the environment names."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import telemetry
+from ladder_bot.bot import LadderBot
+
+token = os.environ.get("DISCORD_TOKEN")
+if not token:
+    from discord_standin import redirect
+
+    if redirect() is None:
+        sys.exit("Set DISCORD_TOKEN to run against Discord, or use `slashspan demo`, which needs none.")
+    token = "stand-in"  # noqa: S105 - any string will do there
+
+telemetry.configure(service_name="ladder-bot", handle_sigterm=True)
+LadderBot().run(token)

@@ -1,0 +1,71 @@
+"""The ledger against the table: each action once, and as it was."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from discord_standin import Action
+
+    from insights import Reader
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def differences(actions: Sequence[Action], reader: Reader) -> list[str]:
+    """What does not agree, in words; empty when everything does. `note` of each action is what is expected of it."""
+    since = _EPOCH + timedelta(microseconds=min(action.sent_ns for action in actions) // 1000)
+    rows = reader.query("calls", {"since": since, "until": datetime(9999, 1, 1, tzinfo=timezone.utc)})
+    by_id = {row["interaction_id"]: row for row in rows}
+    times = Counter(row["interaction_id"] for row in rows)
+    found: list[str] = []
+    for action in actions:
+        name = f"{action.kind} {action.command!r} ({action.id})"
+        if times[action.id] != 1:
+            found.append(f"{name}: recorded {times[action.id]} times")
+            continue
+        found.extend(f"{name}: {problem}" for problem in _compare(action, by_id[action.id]))
+    sent = {action.id for action in actions}
+    found.extend(
+        f"row {row['interaction_id']} ({row['command']}): never sent"
+        for row in rows
+        if row["interaction_id"] not in sent
+    )
+    return found
+
+
+def _compare(action: Action, row: dict[str, Any]) -> Iterable[str]:
+    wanted = {
+        "kind": action.note.kind,
+        "command": action.note.command,
+        "outcome": action.note.outcome,
+        "discord_uid": action.user.id,
+        "player_name": action.user.name,
+        "guild_id": None if action.guild is None else action.guild.id,
+        "channel_id": action.channel.id,
+        "locale": action.user.locale if action.kind != "prefix" else None,
+    }
+    for column, value in wanted.items():
+        if row[column] != value:
+            yield f"{column} is {row[column]!r}, not {value!r}"
+    called = _microseconds(row["called_at"])
+    latest = min((call.received_ns for call in action.calls), default=None)
+    if called < action.sent_ns // 1000:
+        yield f"called_at is {action.sent_ns // 1000 - called} µs before it was sent"
+    if latest is not None and called > latest // 1000:
+        yield f"called_at is {called - latest // 1000} µs after the bot's first call"
+    ack = action.ack
+    if (row["ack_ms"] is None) != (ack is None):
+        yield f"ack_ms is {row['ack_ms']}, but Discord took {ack}"
+    elif ack is not None and row["ack_ms"] * 1000 + called + 1 < ack.received_ns // 1000:
+        yield f"ack_ms is {row['ack_ms']}, before the acknowledgement was received"
+
+
+def _microseconds(moment: Any) -> int:
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+    return (moment - _EPOCH) // timedelta(microseconds=1)  # type: ignore[no-any-return]

@@ -1,0 +1,133 @@
+"""The stand-in, the bot in a process of its own, the users; then Ctrl-C, and the ledger against the table."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from discord_standin import Guild, StandIn, drive, snowflake
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+import insights
+from insights.text import print_summary
+from ladder_demo.compare import differences
+from ladder_demo.plan import mixed
+
+if TYPE_CHECKING:
+    from discord_standin import Action
+    from rich.console import Console
+
+ANSWER_SECONDS: Final = 30.0
+"""Longest wait for the answers still missing when all is sent."""
+STOP_SECONDS: Final = 15.0
+SHOWN: Final = 20
+"""Differences that are printed one by one."""
+
+
+class BotDied(Exception):  # noqa: N818 - reads as what it is
+    """The bot ended by itself; the message is what it printed."""
+
+
+def run_demo(*, commands: int, rate: float, users: int, dsn: str, console: Console, seed: int = 1) -> int:
+    """Send `commands` by `users` users at `rate` a second; show what `dsn` holds of it. Returns the exit status."""
+    started = datetime.now(timezone.utc)
+    try:
+        actions = asyncio.run(_play(commands, rate, users, seed, dsn, console))
+    except BotDied as error:
+        console.print(f"The bot ended by itself:\n{error}", markup=False, style="red")
+        return 1
+    except KeyboardInterrupt:
+        console.print("Stopped.", markup=False)
+        return 130
+    with insights.open_reader(dsn) as reader:
+        print_summary(insights.summary(reader, since=started), console)
+        problems = differences(actions, reader)
+    for problem in problems[:SHOWN]:
+        console.print(problem, markup=False, style="red")
+    if problems:
+        console.print(f"{len(problems):,} differences between what was sent and what was recorded", style="bold red")
+        return 1
+    count = f"{len(actions):,}"
+    console.print(f"sent {count} = recorded {count}, each once, as it was; see `slashspan stats`", style="bold green")
+    return 0
+
+
+async def _play(commands: int, rate: float, users: int, seed: int, dsn: str, console: Console) -> list[Action]:
+    guild = Guild(snowflake())
+    with tempfile.TemporaryFile() as output:
+        async with StandIn(guilds=[guild]) as discord:
+            process = _start(discord, dsn, output)
+            try:
+                await _until_ready(discord, process)
+                with _progress(console) as progress:
+                    task = progress.add_task("commands", total=commands)
+                    actions = await drive(
+                        discord,
+                        mixed(commands, users, guild, seed),
+                        rate=rate,
+                        on_sent=lambda sent: progress.update(task, completed=sent),
+                    )
+                    await _answers(actions)
+                await _stop(process)
+            except (Exception, asyncio.CancelledError):
+                process.kill()
+                raise
+            finally:
+                status = process.wait()
+            if status not in (0, 130, 143):
+                raise BotDied(_read(output))
+            return actions
+
+
+def _start(discord: StandIn, dsn: str, output: object) -> subprocess.Popen[bytes]:
+    folder = str(Path(__file__).parent.parent)
+    path = os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH"))))
+    environ = {**os.environ, **discord.environ, "SLASHSPAN_DSN": dsn, "PYTHONPATH": path}
+    environ.pop("DISCORD_TOKEN", None)
+    return subprocess.Popen(
+        [sys.executable, "-m", "ladder_bot"],
+        env=environ,
+        stdout=output,  # type: ignore[arg-type]
+        stderr=subprocess.STDOUT,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+    )
+
+
+async def _until_ready(discord: StandIn, process: subprocess.Popen[bytes]) -> None:
+    ready = asyncio.ensure_future(discord.ready(timeout=ANSWER_SECONDS))
+    while not ready.done():
+        await asyncio.wait({ready}, timeout=0.1)
+        if process.poll() is not None:
+            ready.cancel()
+            raise BotDied("it did not get as far as connecting; `python -m ladder_bot` shows why")
+    await ready
+
+
+async def _answers(actions: list[Action]) -> None:
+    """Until the last command has been answered; one that cannot be (unknown, by prefix) has nothing to wait for."""
+    answered = [action.answered(ANSWER_SECONDS) for action in actions if action.note.outcome != "not_found"]
+    await asyncio.gather(*answered, return_exceptions=True)
+
+
+async def _stop(process: subprocess.Popen[bytes]) -> None:
+    """As a person would: Ctrl-C."""
+    process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT))
+    await asyncio.to_thread(process.wait, STOP_SECONDS)
+
+
+def _read(output: object) -> str:
+    output.seek(0)  # type: ignore[attr-defined]
+    return output.read().decode("utf-8", "replace")[-4000:]  # type: ignore[attr-defined,no-any-return]
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
+    )

@@ -1,0 +1,142 @@
+"""Reading `command_calls`, wherever it is: the same named queries on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import sqlite3
+from datetime import datetime, timezone
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import unquote
+
+from slashspan.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from typing_extensions import Self
+
+READ_SECONDS: Final = 60.0
+CONNECT_SECONDS: Final = 10.0
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,62}(\.[A-Za-z_][A-Za-z0-9_$]{0,62})?")
+_PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
+
+Row = dict[str, Any]
+
+
+class ReadError(Exception):
+    """The table cannot be read. The message says what to do."""
+
+
+class Reader(Protocol):
+    """Runs the queries of `insights/sql`. Used in a `with` block."""
+
+    def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
+        """Rows of the named query; times are aware datetimes. Raises ReadError."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+def open_reader(dsn: str, *, table: str = "command_calls") -> Reader:
+    """A reader of the store that `dsn` names. Raises ReadError or ConfigurationError."""
+    if not _NAME.fullmatch(table):
+        raise ConfigurationError(f"SLASHSPAN_TABLE={table!r}: must be name or schema.name, of letters and digits")
+    quoted = ".".join(f'"{part}"' for part in table.split("."))
+    scheme = dsn.partition(":")[0].lower()
+    if scheme == "sqlite":
+        return SqliteReader(Path(unquote(dsn[len("sqlite:///") :])), quoted)
+    if scheme in ("postgresql", "postgres"):
+        return PostgresReader(dsn, quoted)
+    raise ConfigurationError(f"SLASHSPAN_DSN: unknown scheme {scheme!r}; must be sqlite:///path or postgresql://…")
+
+
+def _sql(dialect: str, name: str, table: str) -> str:
+    folder = resources.files("insights").joinpath("sql")
+    for place in (dialect, "common"):
+        file = folder.joinpath(place).joinpath(f"{name}.sql")
+        if file.is_file():
+            return file.read_text("utf-8").replace("{table}", table)
+    raise LookupError(name)
+
+
+def _as_text(moment: datetime) -> str:
+    return moment.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+class SqliteReader:
+    """Reads a file that a bot may be writing to."""
+
+    def __init__(self, path: Path, table: str) -> None:
+        if not path.is_file():
+            raise ReadError(f"{path} does not exist yet. Run a bot with telemetry on, or `slashspan demo`.")
+        self._table = table
+        self._path = path
+        self._connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=READ_SECONDS)
+        self._connection.row_factory = sqlite3.Row
+
+    def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
+        values = {
+            key: value.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            if isinstance(value, datetime)
+            else value
+            for key, value in parameters.items()
+        }
+        try:
+            rows = self._connection.execute(_sql("sqlite", name, self._table), values).fetchall()
+        except sqlite3.Error as error:
+            raise ReadError(f"{self._path}: {error}. `slashspan migrate` makes the table.") from error
+        return [dict(row) for row in rows]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+
+class PostgresReader:
+    """Reads through one connection, in an event loop of its own."""
+
+    def __init__(self, dsn: str, table: str) -> None:
+        try:
+            import asyncpg
+        except ModuleNotFoundError:
+            raise ConfigurationError("reading PostgreSQL needs an extra: pip install 'slashspan[postgresql]'") from None
+        self._errors = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.TimeoutError)
+        self._table = table
+        self._loop = asyncio.new_event_loop()
+        try:
+            self._connection = self._loop.run_until_complete(
+                asyncpg.connect(dsn, timeout=CONNECT_SECONDS, command_timeout=READ_SECONDS, statement_cache_size=0)
+            )
+        except (*self._errors, ValueError) as error:
+            self._loop.close()
+            raise ReadError(f"PostgreSQL cannot be reached: {error or type(error).__name__}") from error
+
+    def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
+        order: list[str] = []
+
+        def number(match: re.Match[str]) -> str:
+            if match[1] not in order:
+                order.append(match[1])
+            return f"${order.index(match[1]) + 1}"
+
+        sql = _PARAMETER.sub(number, _sql("postgresql", name, self._table))
+        try:
+            rows = self._loop.run_until_complete(self._connection.fetch(sql, *(parameters[key] for key in order)))
+        except self._errors as error:
+            raise ReadError(f"{error or type(error).__name__}. `slashspan migrate` makes the table.") from error
+        return [dict(row) for row in rows]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(*self._errors):
+            self._loop.run_until_complete(self._connection.close(timeout=1))
+        self._loop.close()
