@@ -87,7 +87,8 @@ class OfflineBot:
         self.calls = 0
         self._add_commands()
         state: Any = self.bot._connection
-        state.user = discord.ClientUser(state=state, data={**USER, "id": "1", "bot": True})  # type: ignore[arg-type]
+        own: Any = {**USER, "id": "1", "bot": True}
+        state.user = discord.ClientUser(state=state, data=own)
         socket: Any = DiscordWebSocket.__new__(DiscordWebSocket)
         socket._dispatch = self.bot.dispatch
         socket._discord_parsers = state.parsers

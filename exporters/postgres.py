@@ -197,6 +197,8 @@ class PostgresStore:
             f"CREATE TABLE IF NOT EXISTS {record} (table_name text NOT NULL, version integer NOT NULL, "
             "applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (table_name, version))"
         )
+        # A record without its table is of one that was dropped.
+        await connection.execute(f"DELETE FROM {record} WHERE table_name = $1", self._table.name)  # noqa: S608
         for step in schema.migrations("postgresql", self._table):
             await connection.execute(step.sql)
             await connection.execute(

