@@ -33,6 +33,10 @@ _ROW_IS_TO_BLAME: Final = (
 )
 
 
+_of_parents: list[sqlite3.Connection] = []
+"""Connections that came through a fork, kept alive so that nobody closes them."""
+
+
 class SqliteStore:
     """Writes into `path`, whose folder is made where it is missing. See `exporters.store.Store`."""
 
@@ -74,10 +78,10 @@ class SqliteStore:
             self._forget()
 
     def _forget(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None and self._pid == os.getpid():
+        if self._connection is not None and self._pid == os.getpid():
             with contextlib.suppress(sqlite3.Error):
-                connection.close()
+                self._connection.close()
+            self._connection = None
 
     @contextlib.contextmanager
     def _told_apart(self) -> Iterator[None]:
@@ -92,7 +96,11 @@ class SqliteStore:
         if self._connection is not None and self._pid == os.getpid():
             self._connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
             return self._connection
-        # A connection taken through a fork is the parent's: SQLite forbids its use, closing included.
+        if self._connection is not None:
+            # Taken through a fork, it is the parent's. Even closing it here, as the garbage collector would, could
+            # take the write-ahead log away from under the parent (https://www.sqlite.org/howtocorrupt.html, 2.6).
+            _of_parents.append(self._connection)
+            self._connection = None
         self._path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self._path, timeout=timeout, isolation_level=None, check_same_thread=False)
         try:

