@@ -10,6 +10,7 @@ import contextlib
 import os
 import sqlite3
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from exporters import schema
@@ -33,8 +34,9 @@ _ROW_IS_TO_BLAME: Final = (
 )
 
 
-_of_parents: list[sqlite3.Connection] = []
-"""Connections that came through a fork, kept alive so that nobody closes them."""
+_stores: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
+_held: list[SqliteStore] = []
+"""Stores whose locks are held while the process forks."""
 
 
 class SqliteStore:
@@ -45,7 +47,7 @@ class SqliteStore:
         self._table = table
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
-        self._pid = 0
+        _stores.add(self)
         marks = ", ".join("?" * len(schema.ROW_COLUMNS))
         self._insert = (
             f"INSERT INTO {table.quoted} ({', '.join(schema.ROW_COLUMNS)}) VALUES ({marks}) "  # noqa: S608 - quoted
@@ -78,7 +80,7 @@ class SqliteStore:
             self._forget()
 
     def _forget(self) -> None:
-        if self._connection is not None and self._pid == os.getpid():
+        if self._connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()
             self._connection = None
@@ -93,14 +95,9 @@ class SqliteStore:
 
     def _open(self, timeout: float) -> sqlite3.Connection:
         milliseconds = max(1, int(timeout * 1000))
-        if self._connection is not None and self._pid == os.getpid():
+        if self._connection is not None:
             self._connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
             return self._connection
-        if self._connection is not None:
-            # Taken through a fork, it is the parent's. Even closing it here, as the garbage collector would, could
-            # take the write-ahead log away from under the parent (https://www.sqlite.org/howtocorrupt.html, 2.6).
-            _of_parents.append(self._connection)
-            self._connection = None
         self._path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self._path, timeout=timeout, isolation_level=None, check_same_thread=False)
         try:
@@ -110,7 +107,7 @@ class SqliteStore:
         except BaseException:
             connection.close()
             raise
-        self._connection, self._pid = connection, os.getpid()
+        self._connection = connection
         return connection
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
@@ -154,6 +151,24 @@ class SqliteStore:
             if unique and columns == ["called_at", "span_id"]:
                 return True
         return False
+
+
+def _before_fork() -> None:
+    # SQLite keeps its locks in memory that a child would inherit and believe in; both would write over each other
+    # (https://www.sqlite.org/howtocorrupt.html, 2.6). So nothing is open while a process forks.
+    for store in list(_stores):
+        store._lock.acquire()
+        store._forget()
+        _held.append(store)
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop()._lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 
 
 @contextlib.contextmanager

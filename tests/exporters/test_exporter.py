@@ -202,6 +202,10 @@ def test_inside_a_plain_batch_span_processor_every_span_arrives_once() -> None:
     assert len(store.rows) == len({row.span_id for row in store.rows}) == 5000
 
 
+def _wait(event: threading.Event) -> None:
+    event.wait(20)
+
+
 def processor_on(store: ScriptedStore, **more: Any) -> CommandCallsProcessor:
     exporter = CommandCallsExporter(store, kinds=Kind.ALL, batch_rows=50, max_waiting_rows=1000)
     return CommandCallsProcessor(exporter, kinds=Kind.ALL, **{**BOUNDS, **more})
@@ -222,7 +226,7 @@ def test_other_spans_cannot_evict_user_actions() -> None:
 
 def test_what_the_queue_evicts_is_counted_and_told(caplog: pytest.LogCaptureFixture) -> None:
     held = threading.Event()
-    store = ScriptedStore(lambda: held.wait(20) and None)
+    store = ScriptedStore(lambda: _wait(held))
     processor = processor_on(store, queue_rows=10, batch_rows=10)
     with caplog.at_level(logging.WARNING, "slashspan"):
         for span in spans(100):
@@ -238,7 +242,7 @@ def test_what_the_queue_evicts_is_counted_and_told(caplog: pytest.LogCaptureFixt
 
 async def test_flushing_on_the_bots_loop_neither_waits_nor_loses() -> None:
     held = threading.Event()
-    store = ScriptedStore(lambda: held.wait(20) and None)
+    store = ScriptedStore(lambda: _wait(held))
     processor = processor_on(store, schedule_delay_ms=60_000)
     for span in spans(5):
         processor.on_end(span)
@@ -284,20 +288,24 @@ os._exit(0)
     assert len(read(dsn)) == 5
 
 
-def test_at_exit_rows_are_still_written(dsn: str) -> None:
+def test_at_exit_rows_are_still_written_also_over_a_new_connection(dsn: str) -> None:
     script = """
 import atexit, sys
 from exporters.dsn import open_store
 from exporters.exporter import CommandCallsExporter
 from slashspan.semconv import Kind
 from tests.exporters.spans import finished
-exporter = CommandCallsExporter(open_store(sys.argv[1].replace("127.0.0.1", "localhost")), kinds=Kind.ALL)
+store = open_store(sys.argv[1].replace("127.0.0.1", "localhost"))
+exporter = CommandCallsExporter(store, kinds=Kind.ALL)
+spans = [finished(), finished()]
+exporter.export(spans[:1])
 def end():
-    exporter.export([finished()])
+    getattr(store, "_terminate", lambda: None)()  # PostgreSQL: a line that broke; it must connect by name once more
+    exporter.export(spans[1:])
     exporter.shutdown()
 atexit.register(end)
 """
     subprocess.run([sys.executable, "-c", script, dsn], check=True, timeout=60, cwd=ROOT)
     from tests.exporters.test_store_contract import read
 
-    assert len(read(dsn)) == 1
+    assert len(read(dsn)) == 2
