@@ -160,7 +160,7 @@ class Rest:
 
     async def _dm(self, request: web.Request) -> web.Response:
         recipient = int((await request.json())["recipient_id"])
-        return reply({"id": str(recipient + 1), "type": 1, "recipients": []})
+        return reply(self._discord.dm(recipient).payload())
 
     async def _unexpected(self, request: web.Request) -> web.Response:
         self._discord.ledger.unexpected.append(f"{request.method} {request.path}")

@@ -40,6 +40,7 @@ class StandIn:
         self._port = port
         self._sockets: dict[int, web.WebSocketResponse] = {}
         self._transports: dict[int, asyncio.BaseTransport | None] = {}
+        self._dms: dict[int, Channel] = {}
         self._sequence = 0
         self._changed = asyncio.Condition()
         self._runner: web.AppRunner | None = None
@@ -127,6 +128,12 @@ class StandIn:
             data["values"] = list(values)
         return await self._interact(action, data)
 
+    async def press_id(self, custom_id: str, component_type: int, message: Mapping[str, Any], **who: Any) -> Action:
+        """Use a component that the message, which has changed since, does not hold any more."""
+        action = self._action("component", custom_id, **who)
+        action.source = dict(message)
+        return await self._interact(action, {"custom_id": custom_id, "component_type": component_type})
+
     async def submit(self, shown: Action, values: Mapping[str, str] | None = None, **who: Any) -> Action:
         """Fill in the modal that the bot showed for an action: values by label."""
         if shown.modal is None:
@@ -149,6 +156,10 @@ class StandIn:
         """A message of the bot that is there already, with components, as after a restart."""
         return payloads.message(self.bot, channel.id, body)
 
+    def dm(self, user_id: int) -> Channel:
+        """The one DM channel with that user."""
+        return self._dms.setdefault(user_id, Channel(snowflake(), 1))
+
     def _action(
         self,
         kind: str,
@@ -162,7 +173,7 @@ class StandIn:
     ) -> Action:
         user = user or self.owner
         if channel is None:
-            channel = guild.channel if guild is not None else Channel(user.id + 1, 1)
+            channel = guild.channel if guild is not None else self.dm(user.id)
         shard = 0 if guild is None else (guild.id >> 22) % self.shards
         token = f"token-{snowflake():x}"
         return Action(snowflake(), kind, command, user, guild, channel, shard, token, faults=list(faults), note=note)

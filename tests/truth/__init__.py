@@ -1,0 +1,1 @@
+"""What is recorded is what happened: every kind of action with every outcome, through the real client."""

@@ -1,0 +1,146 @@
+"""Field by field, in the span, in SQLite and in PostgreSQL. The expectation is the ledger's and the script's."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from opentelemetry.trace import SpanKind, StatusCode
+
+import insights
+from slashspan import semconv
+from tests.truth.cases import ALL, Case
+from tests.truth.play import Recording, play
+
+if TYPE_CHECKING:
+    from discord_standin import Action
+
+    from tests.support.postgres import Postgres
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+EVER = {"since": EPOCH, "until": datetime(9999, 1, 1, tzinfo=timezone.utc)}
+TABLES = ("sqlite", "postgresql")
+Rows = dict[str, dict[int, list[dict[str, Any]]]]
+
+
+@pytest.fixture(scope="module")
+def played(server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> tuple[Recording, Rows]:
+    dsns = dict(zip(TABLES, (f"sqlite:///{tmp_path_factory.mktemp('truth') / 'truth.db'}", ""), strict=True))
+    dsns["postgresql"] = server.dsn(server.create_database())
+    recording = asyncio.run(play(ALL, *dsns.values()))
+    rows: Rows = {}
+    for name, dsn in dsns.items():
+        by_id = rows[name] = {}
+        with insights.open_reader(dsn) as reader:
+            for row in reader.query("calls", EVER):
+                by_id.setdefault(row["interaction_id"], []).append(row)
+    return recording, rows
+
+
+def test_there_are_enough_and_each_is_its_own() -> None:
+    assert len({case.name for case in ALL}) == len(ALL) >= 60
+    assert {case.kind for case in ALL} == set(semconv.Kind.ALL)
+    assert {case.outcome for case in ALL} == set(semconv.Outcome.ALL) - {semconv.Outcome.INTERRUPTED}
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
+def test_the_row_is_true(case: Case, table: str, played: tuple[Recording, Rows]) -> None:
+    recording, rows = played
+    action = recording.actions[case.name]
+    (row,) = rows[table][action.id]
+    expected = {
+        "kind": case.kind,
+        "command": case.command,
+        "outcome": case.outcome,
+        "error_type": case.error_type,
+        "discord_uid": case.user.id,
+        "player_name": case.user.name,
+        "guild_id": None if action.guild is None else action.guild.id,
+        "channel_id": action.channel.id,
+        "locale": None if case.kind == "prefix" else "pl",
+        "guild_locale": None if action.guild is None else "de",
+        "shard_id": None,
+    }
+    assert {column: row[column] for column in expected} == expected
+    _times(row, action, case)
+
+
+def _times(row: dict[str, Any], action: Action, case: Case) -> None:
+    called = row["called_at"]
+    if isinstance(called, str):
+        called = datetime.fromisoformat(called.replace("Z", "+00:00"))
+    called_us = (called - EPOCH) // timedelta(microseconds=1)
+    assert called_us >= action.sent_ns // 1000
+    first_call = min((call.received_ns for call in action.calls), default=None)
+    assert first_call is None or called_us <= first_call // 1000
+    # Snowflakes hold whole milliseconds, minted just before the frame was sent.
+    assert 0 <= row["gateway_delay_ms"] <= (called_us - action.sent_ns // 1000) / 1000 + 50
+    ack = action.ack
+    assert (row["ack_ms"] is not None) == (ack is not None and case.kind != "prefix")
+    if row["ack_ms"] is not None and ack is not None:
+        ack_us = called_us + row["ack_ms"] * 1000
+        assert ack.received_ns // 1000 - 1 <= ack_us
+        assert row["ack_ms"] <= row["duration_ms"]
+    last_call = max((call.received_ns for call in action.calls), default=None)
+    if last_call is not None:
+        assert called_us + row["duration_ms"] * 1000 >= last_call // 1000 - 1
+    assert row["rate_limited_ms"] >= case.limited_ms
+    if not case.limited_ms:
+        assert row["rate_limited_ms"] < 45
+
+
+@pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
+def test_the_span_is_true(case: Case, played: tuple[Recording, Rows]) -> None:
+    recording, rows = played
+    action = recording.actions[case.name]
+    span = recording.root(action)
+    (row,) = rows["sqlite"][action.id]
+    attributes = dict(span.attributes or {})
+    assert span.parent is None
+    assert span.kind is SpanKind.SERVER
+    assert span.name == f"{case.kind} {case.command}".strip()
+    assert attributes.get(semconv.ACK_KIND) == case.ack_kind
+    assert attributes[semconv.OUTCOME] == case.outcome
+    assert attributes.get(semconv.ERROR_TYPE) == case.error_type
+    assert span.status.status_code is (StatusCode.ERROR if case.outcome in ("error", "expired") else StatusCode.UNSET)
+    assert f"{span.context.trace_id:032x}" == row["trace_id"]
+    if case.kind != "prefix":
+        place = "guild" if action.guild is not None else "bot_dm"
+        assert attributes[semconv.CONTEXT] == place
+        assert attributes[semconv.INSTALLATION] == ("guild" if action.guild is not None else "user")
+
+
+def test_every_row_was_sent_once(played: tuple[Recording, Rows]) -> None:
+    _, rows = played
+    for table in TABLES:
+        assert all(len(found) == 1 for found in rows[table].values())
+    assert set(rows["sqlite"]) == set(rows["postgresql"])
+
+
+def test_nothing_that_users_typed_or_that_opens_doors_is_recorded(played: tuple[Recording, Rows]) -> None:
+    recording, _ = played
+    everything = "".join(span.to_json() for span in recording.spans)
+    for secret in ("my secret", "secret argument", "token-", "vote:up", "panel:fine", "by hand"):
+        assert secret not in everything, secret
+
+
+def test_rest_requests_are_children_named_by_template(played: tuple[Recording, Rows]) -> None:
+    recording, _ = played
+    root = recording.root(recording.actions["slash deferred"])
+    children = [span for span in recording.spans if span.parent and span.parent.span_id == root.context.span_id]
+    assert [span.name for span in children] == [
+        "POST /interactions/{webhook_id}/{webhook_token}/callback",
+        "POST /webhooks/{webhook_id}/{webhook_token}",
+    ]
+    assert all(span.kind is SpanKind.CLIENT for span in children)
+    limited = recording.root(recording.actions["slash followup limited"])
+    followup = next(
+        s for s in recording.spans if s.parent and s.parent.span_id == limited.context.span_id and "webhooks" in s.name
+    )
+    attributes: dict[str, Any] = dict(followup.attributes or {})
+    assert attributes["http.request.resend_count"] == 1
+    assert attributes["http.response.status_code"] == 200
+    assert attributes["discord.rest.rate_limited_ms"] >= 45
