@@ -158,9 +158,8 @@ def migrate(dsn: str | None, timeout: float) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def stats(dsn: str | None, as_json: bool) -> None:
     """Calls, users, p50/p95 duration and error share of each command, outcomes, slow checkpoints."""
-    from insights.text import print_summary
-
     import insights
+    from insights.text import print_summary
 
     settings = _settings(dsn)
     with insights.open_reader(settings.dsn, table=settings.table) as reader:

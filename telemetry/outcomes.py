@@ -10,6 +10,8 @@ from discord.ext import commands
 
 from slashspan.semconv import Outcome
 
+# The two besides CancelledError are raised in whatever runs when the process is told to end.
+_CANCELLED: Final = (asyncio.CancelledError, KeyboardInterrupt, SystemExit)
 _NOT_FOUND: Final = (app_commands.CommandNotFound, commands.CommandNotFound)
 _REJECTED: Final = (
     # discord.py's own words for "the user may not" and "the user gave the wrong thing"; cooldowns are CheckFailures
@@ -33,7 +35,7 @@ def unwrap(error: BaseException) -> BaseException:
 
 def outcome_of(error: BaseException) -> str:
     """The outcome of an action that ended with `error`, which is unwrapped already."""
-    if isinstance(error, asyncio.CancelledError):
+    if isinstance(error, _CANCELLED):
         return Outcome.CANCELLED
     if isinstance(error, _NOT_FOUND):
         return Outcome.NOT_FOUND

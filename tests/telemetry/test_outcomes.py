@@ -39,6 +39,8 @@ def test_the_real_exception_is_found_under_every_wrapper() -> None:
         (commands.CommandNotFound(), Outcome.NOT_FOUND),
         (app_commands.CommandNotFound("x", []), Outcome.NOT_FOUND),
         (asyncio.CancelledError(), Outcome.CANCELLED),
+        (KeyboardInterrupt(), Outcome.CANCELLED),
+        (SystemExit(), Outcome.CANCELLED),
     ],
 )
 def test_outcomes(error: BaseException, outcome: str) -> None:

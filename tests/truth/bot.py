@@ -41,7 +41,7 @@ class Tree(app_commands.CommandTree[Any]):
         name = data.get("name")
         if name == "tree_check_raises":
             raise Broken
-        return name != "tree_check_no"
+        return bool(name != "tree_check_no")
 
 
 async def says_no(_: Any) -> bool:
@@ -52,12 +52,12 @@ async def breaks(_: Any) -> bool:
     raise Broken
 
 
-def make_bot(cls: type[commands.Bot] = commands.Bot, **options: Any) -> commands.Bot:
+def make_bot(cls: Any = commands.Bot, **options: Any) -> commands.Bot:
     intents = discord.Intents.default()
     intents.message_content = True
-    bot = cls(command_prefix="!", intents=intents, help_command=None, tree_cls=Tree, **options)
+    bot: commands.Bot = cls(command_prefix="!", intents=intents, help_command=None, tree_cls=Tree, **options)
     bot.on_error = _quiet  # type: ignore[method-assign]
-    bot.tree.on_error = _quiet  # type: ignore[method-assign,assignment]
+    bot.tree.on_error = _quiet  # type: ignore[method-assign]
     _add_slash(bot)
     _add_menus(bot)
     _add_prefix(bot)
@@ -288,7 +288,7 @@ class AskModal(discord.ui.Modal, title="Ask"):
             raise Broken
         await interaction.response.send_message("ok")
 
-    async def on_error(self, interaction: Interaction, error: Exception, /) -> None:
+    async def on_error(self, interaction: Interaction, error: Exception, /) -> None:  # type: ignore[override]
         await interaction.response.send_message("sorry")
 
 

@@ -1,0 +1,66 @@
+"""A bot file as anybody has one: it imports nothing of ours. Where Discord is comes from the environment."""
+
+import asyncio
+import os
+import sys
+
+import discord
+import yarl
+from discord import app_commands
+from discord.ext import commands
+from discord.gateway import DiscordWebSocket
+
+discord.http.Route.BASE = os.environ["DISCORD_STANDIN_API"]
+DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(os.environ["DISCORD_STANDIN_GATEWAY"])
+
+intents = discord.Intents.default()
+intents.message_content = True
+bot = commands.Bot("!", intents=intents, help_command=None)
+
+
+@bot.tree.command()
+async def ping(interaction: discord.Interaction) -> None:
+    await interaction.response.send_message("pong")
+
+
+@bot.tree.command()
+async def hang(interaction: discord.Interaction) -> None:
+    await interaction.response.defer()
+    await asyncio.Event().wait()
+
+
+@bot.tree.command()
+async def leave(interaction: discord.Interaction) -> None:
+    await interaction.response.send_message("bye")
+    await bot.close()
+
+
+@bot.tree.command()
+async def die(interaction: discord.Interaction) -> None:
+    await interaction.response.send_message("aargh")
+    asyncio.get_running_loop().call_soon(sys.exit, 7)
+
+
+team = app_commands.Group(name="team", description="x")
+
+
+@team.command()
+async def info(interaction: discord.Interaction) -> None:
+    await interaction.response.send_message("team")
+
+
+@bot.command()
+async def pong(ctx: commands.Context) -> None:  # type: ignore[type-arg]
+    await ctx.send("ping")
+
+
+bot.tree.add_command(team)
+print("arguments:", sys.argv[1:], "main:", __name__, flush=True)
+if "own-handlers" in sys.argv:
+    import signal
+
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))
+bot.run("token", log_handler=None)
+print("the script ends", flush=True)
+if "raise" in sys.argv:
+    raise RuntimeError("unhandled")

@@ -1,0 +1,75 @@
+"""A bot in a process of its own, against a stand-in in the test's."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from discord_standin import StandIn
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+ROOT = Path(__file__).parents[2]
+PLAIN = str(ROOT / "tests" / "bots" / "plain.py")
+
+
+class BotProcess:
+    """A running bot; `output` is complete after `ended`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, discord: StandIn) -> None:
+        self._process = process
+        self.discord = discord
+        self.output = ""
+
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        self.signal(signal.SIGINT)
+
+    async def ended(self, timeout: float = 30.0) -> int:
+        """Its exit status."""
+        out, _ = await asyncio.wait_for(self._process.communicate(), timeout)
+        self.output += out.decode("utf-8", "replace")
+        assert self._process.returncode is not None
+        return self._process.returncode
+
+
+@contextlib.asynccontextmanager
+async def bot_process(
+    command: Sequence[str], cwd: Path, environ: dict[str, str] | None = None, **stand_in: Any
+) -> AsyncIterator[BotProcess]:
+    """`command` run with `python`, connected to a stand-in; killed at the end if it still runs."""
+    async with StandIn(**stand_in) as discord:
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "SLASHSPAN_"))}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *command,
+            cwd=cwd,
+            env={**inherited, **discord.environ, "SLASHSPAN_RAISE_INTERNAL_ERRORS": "true", **(environ or {})},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        bot = BotProcess(process, discord)
+        try:
+            ready = asyncio.ensure_future(discord.ready())
+            over = asyncio.ensure_future(process.wait())
+            await asyncio.wait({ready, over}, return_when=asyncio.FIRST_COMPLETED)
+            over.cancel()
+            if not ready.done():
+                ready.cancel()
+                await bot.ended()
+                raise AssertionError(f"the bot ended before it was ready:\n{bot.output}")
+            await ready
+            yield bot
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.communicate()

@@ -1,0 +1,190 @@
+"""`slashspan run`: an unchanged bot; and every way in which it may end leaves its rows in the table."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from discord_standin import Guild, snowflake
+
+import insights
+from tests.support.processes import PLAIN, bot_process
+
+RUN = ["-m", "telemetry.cli", "run"]
+EVER = {"since": datetime(1970, 1, 1, tzinfo=timezone.utc), "until": datetime(9999, 1, 1, tzinfo=timezone.utc)}
+GUILD = Guild(snowflake())
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+
+
+def rows(dsn: str) -> list[dict[str, Any]]:
+    def read() -> list[dict[str, Any]]:
+        with insights.open_reader(dsn) as reader:
+            return reader.query("calls", EVER)
+
+    with ThreadPoolExecutor(1) as executor:  # the reader runs a loop of its own; here one is running
+        return executor.submit(read).result()
+
+
+def told(dsn: str) -> list[tuple[str, str, str]]:
+    return [(row["kind"], row["command"], row["outcome"]) for row in rows(dsn)]
+
+
+async def test_a_bot_that_imports_nothing_of_ours(dsn: str, tmp_path: Path) -> None:
+    async with bot_process([*RUN, PLAIN, "a", "--b"], tmp_path, {"SLASHSPAN_DSN": dsn}, guilds=[GUILD]) as bot:
+        sent = [
+            await bot.discord.slash("ping", guild=GUILD),
+            await bot.discord.slash("team info"),
+            await bot.discord.message("!pong", guild=GUILD),
+            await bot.discord.slash("unknown", guild=GUILD),
+        ]
+        for action in sent[:3]:
+            await action.answered()
+        bot.interrupt()
+        assert await bot.ended() == 0
+    assert "arguments: ['a', '--b'] main: __main__" in bot.output
+    found = {row["interaction_id"]: row for row in rows(dsn)}
+    assert [(found[a.id]["kind"], found[a.id]["command"], found[a.id]["outcome"]) for a in sent] == [
+        ("slash", "ping", "ok"),
+        ("slash", "team info", "ok"),
+        ("prefix", "pong", "ok"),
+        ("slash", "", "not_found"),
+    ]
+    assert {row["service_name"] for row in found.values()} == {"plain"}
+    assert {row["discord_uid"] for row in found.values()} == {sent[0].user.id}
+
+
+async def test_with_no_settings_the_rows_are_in_the_working_directory(tmp_path: Path) -> None:
+    async with bot_process([*RUN, PLAIN], tmp_path) as bot:
+        await (await bot.discord.slash("ping")).answered()
+        bot.interrupt()
+        await bot.ended()
+    assert told(f"sqlite:///{tmp_path / 'command_calls.db'}") == [("slash", "ping", "ok")]
+
+
+async def test_none_wraps_nothing_and_starts_nothing(tmp_path: Path) -> None:
+    async with bot_process([*RUN, PLAIN], tmp_path, {"OTEL_TRACES_EXPORTER": "none"}) as bot:
+        await (await bot.discord.slash("ping")).answered()
+        bot.interrupt()
+        assert await bot.ended() == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_as_a_module(tmp_path: Path) -> None:
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "__main__.py").write_text(Path(PLAIN).read_text("utf-8"), "utf-8")
+    async with bot_process([*RUN, "-m", "ours", "x"], tmp_path) as bot:
+        await (await bot.discord.slash("ping")).answered()
+        bot.interrupt()
+        await bot.ended()
+    assert "arguments: ['x'] main: __main__" in bot.output
+    (row,) = rows(f"sqlite:///{tmp_path / 'command_calls.db'}")
+    assert row["service_name"] == "ours"
+
+
+async def test_an_env_file_gives_what_the_environment_does_not(tmp_path: Path) -> None:
+    env = tmp_path / "test.env"
+    env.write_text(
+        "SLASHSPAN_DSN=sqlite:///from_file.db\nOTEL_SERVICE_NAME=from-file\nSLASHSPAN_USER_NAMES=drop\n", "utf-8"
+    )
+    command = [*RUN, "--env-file", str(env), PLAIN]
+    async with bot_process(command, tmp_path, {"OTEL_SERVICE_NAME": "from-environment"}) as bot:
+        await (await bot.discord.slash("ping")).answered()
+        bot.interrupt()
+        await bot.ended()
+    (row,) = rows(f"sqlite:///{tmp_path / 'from_file.db'}")
+    assert row["service_name"] == "from-environment"
+    assert row["player_name"] == ""
+
+
+@posix
+@pytest.mark.parametrize("how", ["close", "interrupt", "terminate", "exit", "unhandled", "own handler"])
+async def test_every_ending_leaves_its_rows(how: str, dsn: str, tmp_path: Path) -> None:
+    # A batch's delay of a minute: what is written is written by the ending.
+    environ = {"SLASHSPAN_DSN": dsn, "OTEL_BSP_SCHEDULE_DELAY": "60000"}
+    arguments = {"unhandled": ["raise"], "own handler": ["own-handlers"]}.get(how, [])
+    async with bot_process([*RUN, PLAIN, *arguments], tmp_path, environ) as bot:
+        for _ in range(3):
+            await (await bot.discord.slash("ping")).answered()
+        await (await bot.discord.slash("hang")).acknowledged()
+        if how in ("close", "unhandled"):
+            await bot.discord.slash("leave")
+        elif how == "interrupt":
+            bot.interrupt()
+        elif how == "exit":
+            await bot.discord.slash("die")
+        else:
+            bot.signal(signal.SIGTERM)
+        status = await bot.ended()
+    assert status == {"close": 0, "interrupt": 0, "terminate": 143, "exit": 7, "unhandled": 1, "own handler": 5}[how]
+    outcomes = told(dsn)
+    assert outcomes.count(("slash", "ping", "ok")) == 3, bot.output
+    assert ("slash", "hang", "cancelled") in outcomes
+    assert ("RuntimeError: unhandled" in bot.output) == (how == "unhandled")
+
+
+@posix
+async def test_a_configured_bot_can_ask_for_sigterm(tmp_path: Path) -> None:
+    script = tmp_path / "bot.py"
+    first = 'import telemetry\nhandle = telemetry.configure(service_name="own", handle_sigterm=True)\n'
+    script.write_text(first + Path(PLAIN).read_text("utf-8"), "utf-8")
+    async with bot_process([str(script)], tmp_path, {"OTEL_BSP_SCHEDULE_DELAY": "60000"}) as bot:
+        await (await bot.discord.slash("ping")).answered()
+        bot.signal(signal.SIGTERM)
+        await bot.ended()
+    assert told(f"sqlite:///{tmp_path / 'command_calls.db'}") == [("slash", "ping", "ok")], bot.output
+
+
+async def test_as_any_opentelemetry_user_expects(dsn: str, tmp_path: Path) -> None:
+    environ = {
+        "SLASHSPAN_DSN": dsn,
+        "OTEL_TRACES_EXPORTER": "command_calls",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "none",
+        "OTEL_SERVICE_NAME": "auto",
+        "OTEL_BSP_SCHEDULE_DELAY": "60000",
+    }
+    command = [str(Path(sys.executable).parent / "opentelemetry-instrument"), sys.executable, PLAIN]
+    async with bot_process(command, tmp_path, environ) as bot:
+        await (await bot.discord.slash("ping")).answered()
+        await (await bot.discord.message("!pong")).answered()
+        bot.interrupt()
+        await bot.ended()
+    assert told(dsn) == [("slash", "ping", "ok"), ("prefix", "pong", "ok")], bot.output
+    assert {row["service_name"] for row in rows(dsn)} == {"auto"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "told_of"),
+    [
+        (["nosuch.py"], {}, ["nosuch.py", "no such file", "-m"]),
+        ([], {}, ["name the bot"]),
+        ([PLAIN], {"OTEL_TRACES_EXPORTER": "zipline"}, ["OTEL_TRACES_EXPORTER", "zipline", "otlp", "console", "none"]),
+        ([PLAIN], {"SLASHSPAN_DSN": "mysql://x"}, ["SLASHSPAN_DSN", "mysql://x", "sqlite:///", "postgresql://"]),
+        ([PLAIN], {"SLASHSPAN_DSN": "postgresql://u:geheim@h:port/d"}, ["SLASHSPAN_DSN", "u:…@h"]),
+        ([PLAIN], {"OTEL_BSP_SCHEDULE_DELAY": "soon"}, ["OTEL_BSP_SCHEDULE_DELAY", "soon", "whole number"]),
+        (["--env-file", "nosuch.env", PLAIN], {}, ["nosuch.env", "no such file"]),
+    ],
+)
+async def test_bad_input_is_told_in_one_line(
+    arguments: list[str], environ: dict[str, str], told_of: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(AssertionError) as caught:
+        async with bot_process([*RUN, *arguments], tmp_path, environ):
+            pass
+    text = str(caught.value)
+    assert all(word in text for word in told_of), text
+    assert "Traceback" not in text
+    assert "geheim" not in text
+
+
+async def test_a_module_of_the_bots_that_ours_would_hide_is_told(tmp_path: Path) -> None:
+    (tmp_path / "telemetry.py").write_text("", "utf-8")
+    (tmp_path / "bot.py").write_text("", "utf-8")
+    with pytest.raises(AssertionError, match=r"'telemetry'.*rename it"):
+        async with bot_process([*RUN, str(tmp_path / "bot.py")], Path.cwd()):
+            pass
