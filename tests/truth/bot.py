@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
-import re  # noqa: TC003 - discord.py reads the annotations of commands
+import re
 from typing import Any
 
 import discord

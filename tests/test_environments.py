@@ -1,0 +1,31 @@
+"""The files that a user starts from are read without an error and name only what exists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from dotenv import dotenv_values
+
+from telemetry.settings import SETTINGS, Settings
+
+FILES = sorted((Path(__file__).parents[1] / "environments").glob("*.env"))
+OF_THE_SDK = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_RESOURCE_ATTRIBUTES"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_variable_is_known_and_well_formed(file: Path) -> None:
+    values = {name: value or "" for name, value in dotenv_values(file).items()}
+    assert set(values) <= {setting.name for setting in SETTINGS} | OF_THE_SDK
+    assert Settings.from_environ(values).exporters
+    assert f"deployment.environment.name={file.stem}" in values["OTEL_RESOURCE_ATTRIBUTES"]
+    assert "@" not in values.get("SLASHSPAN_DSN", "").partition("//bot@")[0], "no password in a file"
+
+
+def test_each_environment_has_its_exporter() -> None:
+    exporters = {file.stem: Settings.from_environ(dotenv_values(file)).exporters for file in FILES}  # type: ignore[arg-type]
+    assert exporters == {
+        "development": ("command_calls", "console"),
+        "production": ("otlp",),
+        "staging": ("command_calls", "otlp"),
+    }
