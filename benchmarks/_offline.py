@@ -56,6 +56,14 @@ def message_frame(content: str) -> str:
     return json.dumps({"op": 0, "t": "MESSAGE_CREATE", "s": 1, "d": message})
 
 
+FRAMES: dict[str, Callable[[], str]] = {
+    "slash command": slash_frame,
+    "button": button_frame,
+    "prefix command": lambda: message_frame("!pong"),
+    "plain message": lambda: message_frame("just talking"),
+}
+
+
 def _interaction(kind: int, data: dict[str, Any]) -> str:
     payload = {
         "id": snowflake(),

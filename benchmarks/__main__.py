@@ -1,0 +1,55 @@
+"""`python -m benchmarks [NAME…] [--quick] [--write FILE]`."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from benchmarks._report import Report
+
+FOLDER = Path(__file__).parent
+sys.path.insert(0, str(FOLDER.parent / "examples"))
+NAMES = sorted(file.stem for file in FOLDER.glob("*.py") if not file.stem.startswith("_"))
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(NAMES))
+@click.option("--quick", is_flag=True, help="Shorter runs: to see that it works, not to quote.")
+@click.option("--write", type=click.Path(path_type=Path), help="Write everything into this Markdown file too.")
+def main(names: tuple[str, ...], quick: bool, write: Path | None) -> None:
+    """Run benchmarks and print their tables; all of them when none is named."""
+    console = Console(highlight=False)
+    reports: list[Report] = []
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        for name in names or NAMES:
+            task = progress.add_task(name)
+            reports.append(importlib.import_module(f"benchmarks.{name}").run(quick=quick))
+            progress.remove_task(task)
+            console.print(reports[-1].table())
+            for line in reports[-1].lines():
+                console.print(line, markup=False)
+    if write is not None:
+        write.write_text(_document(reports), "utf-8")
+        console.print(f"written to {write}", markup=False)
+
+
+def _document(reports: list[Report]) -> str:
+    packages = ("discord.py", "opentelemetry-sdk", "asyncpg", "slashspan")
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, {versions}"
+    head = "# Benchmarks\n\nMachines are shared and noisy: read the ratios, which are taken side by side in one run.\n"
+    return "\n".join([head, machine + ".", "", *(report.markdown() for report in reports)])
+
+
+if __name__ == "__main__":
+    main()

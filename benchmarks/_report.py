@@ -1,0 +1,78 @@
+"""What a benchmark hands back, and how it is shown: in a terminal, or as Markdown."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry.sdk.trace import ReadableSpan
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What was aimed at, and whether this run met it."""
+
+    text: str
+    met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One question and its table; cells are text, as they are shown."""
+
+    name: str
+    question: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    aims: Sequence[Aim] = ()
+    notes: Sequence[str] = ()
+
+    @property
+    def command(self) -> str:
+        """What prints it."""
+        return f"python -m benchmarks {self.name}"
+
+    def table(self) -> Table:
+        table = Table(title=self.question, title_justify="left")
+        for number, column in enumerate(self.columns):
+            table.add_column(column, justify="left" if number == 0 else "right")
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+    def lines(self) -> list[str]:
+        """Aims and notes, a line each."""
+        aims = [f"aim {'met' if aim.met else 'MISSED'}: {aim.text}" for aim in self.aims]
+        return aims + list(self.notes)
+
+    def markdown(self) -> str:
+        rule = "|" + "|".join("---" if number == 0 else "--:" for number in range(len(self.columns))) + "|"
+        rows = ["| " + " | ".join(row) + " |" for row in (self.columns, *self.rows)]
+        lines = [f"- {line}" for line in self.lines()]
+        return "\n".join([f"## {self.question}", "", f"`{self.command}`", "", rows[0], rule, *rows[1:], "", *lines, ""])
+
+
+class NoExporter(SpanExporter):
+    """Takes everything and does nothing."""
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None: ...
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """By nearest rank."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
+
+
+def median(values: Sequence[float]) -> float:
+    return statistics.median(values)
