@@ -55,8 +55,8 @@ async def _measure(server: Postgres, far: Proxy, rounds: int, calls: int) -> Rep
         async with contextlib.AsyncExitStack() as stack:
             bots: dict[str, BotProcess] = {}
             for way, (command, environ) in ways.items():
-                environ = {"SLASHSPAN_RAISE_INTERNAL_ERRORS": "false", **environ}
-                bots[way] = await stack.enter_async_context(bot_process(command, Path(folder), environ, guilds=[guild]))
+                process = bot_process(command, Path(folder), environ, guilds=[guild])
+                bots[way] = await stack.enter_async_context(process)
             for round_ in range(rounds + 1):  # the first warms up
                 for way, bot in bots.items():
                     times = await _ask(bot, guild, calls)
