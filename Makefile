@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo test check bench docs lock clean collector
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -33,6 +33,21 @@ check: $(STAMP) ## ruff, mypy --strict, import-linter
 
 bench: $(STAMP) ## every benchmark's table
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+COLLECTOR := .cache/collector/otelcol
+BUILDER   := go.opentelemetry.io/collector/cmd/builder@v0.165.0
+
+collector: $(COLLECTOR) ## the OpenTelemetry Collector that tests/collector runs (needs Go)
+
+$(COLLECTOR): tools/collector/builder.yaml
+	@command -v go >/dev/null || { echo "the collector is built with Go: install it from https://go.dev/dl/, or leave its tests skipped"; exit 1; }
+	@echo "building the OpenTelemetry Collector …"
+	@mkdir -p $(@D)
+	@CGO_ENABLED=0 go run $(BUILDER) --config tools/collector/builder.yaml
+	@mv .cache/collector/build/otelcol $@
+
+docs: $(STAMP) ## docs/reference.md anew from the code
+	@$(BIN)/python -m tools.reference > docs/reference.md
 
 lock: $(STAMP) ## requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url --no-emit-find-links \

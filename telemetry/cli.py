@@ -86,8 +86,8 @@ def cli() -> None:
 def run(module: str | None, arguments: Sequence[str]) -> None:
     """Run an unchanged bot with telemetry on: `slashspan run bot.py …` or `slashspan run -m package …`.
 
-    Each command becomes a span and a row, as the settings say (see `slashspan doctor`). Exceptions and exit status
-    are the bot's own; Ctrl-C and SIGTERM end it tidily, with what was recorded written first.
+    Each command becomes a span and a row, as the settings say. Exceptions and exit status are the bot's own; Ctrl-C
+    and SIGTERM end it tidily, with what was recorded written first.
     """
     from telemetry.run import run as run_bot
 
@@ -113,10 +113,7 @@ def demo(commands: int, rate: float, users: int, seed: int, dsn: str | None) -> 
     """
     examples = _examples()
     sys.path.insert(0, str(examples))
-    try:
-        from ladder_demo import run_demo
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(f"the demo needs {error.name}: pip install 'slashspan[demo]'") from None
+    from ladder_demo import run_demo
 
     status = run_demo(
         commands=commands, rate=rate, users=users, seed=seed, dsn=_settings(dsn).dsn, console=Console(highlight=False)
@@ -135,12 +132,12 @@ def _examples() -> Path:
     raise ConfigurationError(f"the examples are missing beside {package}; reinstall slashspan")
 
 
-@cli.command(short_help="Create command_calls, or upgrade it.")
+@cli.command(short_help="Create command_calls in the store.")
 @env_file_option
 @dsn_option
 @click.option("--timeout", default=30.0, show_default=True, type=click.FloatRange(0.1), help="Seconds.")
 def migrate(dsn: str | None, timeout: float) -> None:
-    """Create the table in the store, or bring an older one up to date. Safe to run again."""
+    """Create the table in the store. Safe to run again; a table that is something else is left alone and told."""
     from exporters.dsn import open_store
 
     settings = _settings(dsn)
@@ -172,7 +169,6 @@ def stats(dsn: str | None, as_json: bool) -> None:
 
 def main() -> None:
     """Entry point of the `slashspan` command."""
-    # A bot's own modules and working directory count from here on, not the folder of this program.
     cli(prog_name="slashspan")
 
 

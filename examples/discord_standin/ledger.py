@@ -66,6 +66,8 @@ class Action:
     channel: Channel
     shard_id: int
     token: str
+    silent: bool = False
+    """The bot is not expected to answer it."""
     sent_ns: int = 0
     """`time.time_ns()` just before the frame went out."""
     faults: list[Fault] = field(default_factory=list)
@@ -169,7 +171,7 @@ class Ledger:
         self.actions.append(action)
         self._by_token[action.token] = action
         self._by_id[action.id] = action
-        if action.kind == "prefix":
+        if action.kind == "prefix" and not action.silent:
             self._by_channel.setdefault(action.channel.id, []).append(action)
 
     def of_token(self, token: str) -> Action | None:

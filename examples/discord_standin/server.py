@@ -142,9 +142,13 @@ class StandIn:
         action = self._action("modal", str(shown.modal["title"]), **who)
         return await self._interact(action, payloads.modal_data(shown.modal, values or {}))
 
-    async def message(self, content: str, *, prefix: bool = True, **who: Any) -> Action:
-        """A chat message; `prefix`: one that the bot is expected to take for a command."""
+    async def message(self, content: str, *, prefix: bool = True, silent: bool = False, **who: Any) -> Action:
+        """A chat message; `prefix`: one that the bot takes for a command; `silent`: it will not answer it.
+
+        What the bot says in a channel counts as the answer to the oldest command there that waits for one.
+        """
         action = self._action("prefix" if prefix else "message", content, **who)
+        action.silent = silent
         guild_id = None if action.guild is None else action.guild.id
         data = payloads.message(action.user, action.channel.id, {"content": content}, guild_id)
         data["id"] = str(action.id)

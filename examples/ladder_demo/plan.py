@@ -109,7 +109,8 @@ def _ban(command: str, outcome: str, **more: Any) -> Any:
 
 def _prefix(text: str, command: str, outcome: str) -> Any:
     def make(_: _State, who: dict[str, Any], __: random.Random) -> Step:
-        return lambda discord: discord.message(text, note=Expected("prefix", command, outcome), **who)
+        note = Expected("prefix", command, outcome)
+        return lambda discord: discord.message(text, silent=outcome != "ok", note=note, **who)
 
     return make
 

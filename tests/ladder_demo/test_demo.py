@@ -39,7 +39,6 @@ def test_a_second_run_counts_only_its_own(tmp_path: Path) -> None:
 
 
 def test_a_bot_that_cannot_start_is_shown(tmp_path: Path) -> None:
-    (tmp_path / "no.db").mkdir()
     with closing(sqlite3.connect(tmp_path / "foreign.db")) as connection:
         connection.execute("CREATE TABLE command_calls (title TEXT)")
     done = demo(f"sqlite:///{tmp_path / 'foreign.db'}", tmp_path)

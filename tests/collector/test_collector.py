@@ -1,0 +1,111 @@
+"""collector-config.yaml in the real collector: what a bot hands over arrives, also through crashes and outages."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from slashspan import semconv
+from tests.support.collector import BINARY, CONFIG, Backend, Collector, collector
+from tests.support.processes import PLAIN, bot_process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(not BINARY.exists(), reason="the collector is not built: make collector (needs Go)")
+RUN = ["-m", "telemetry.cli", "run"]
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[tuple[Collector, Backend]]:
+    with collector(tmp_path) as both:
+        yield both
+
+
+def environ(endpoint: str, protocol: str, exporters: str = "otlp") -> dict[str, str]:
+    return {
+        "OTEL_TRACES_EXPORTER": exporters,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
+        "OTEL_BSP_SCHEDULE_DELAY": "50",
+    }
+
+
+async def play(tmp_path: Path, settings: dict[str, str], times: int = 3) -> list[str]:
+    """A bot that is told nothing but settings; ids of the interactions that it answered."""
+    async with bot_process([*RUN, PLAIN], tmp_path, settings) as bot:
+        actions = [await bot.discord.slash("ping") for _ in range(times)]
+        for action in actions:
+            await action.answered()
+        bot.interrupt()
+        assert await bot.ended() == 0
+    return [str(action.id) for action in actions]
+
+
+def interactions(spans: list[object]) -> list[str]:
+    """Ids on the spans of user actions."""
+    found = []
+    for span in spans:
+        attributes = {item.key: item.value.string_value for item in span.attributes}  # type: ignore[attr-defined]
+        if semconv.INTERACTION_ID in attributes:
+            found.append(attributes[semconv.INTERACTION_ID])
+    return found
+
+
+def test_the_configuration_is_valid_with_only_the_endpoint_set(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [BINARY, "validate", "--config", CONFIG],
+        env={"ANALYTICS_ENDPOINT": "127.0.0.1:1"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+async def test_a_bots_spans_arrive(protocol: str, running: tuple[Collector, Backend], tmp_path: Path) -> None:
+    receiver, backend = running
+    port = receiver.grpc_port if protocol == "grpc" else receiver.http_port
+    sent = await play(tmp_path, environ(f"http://127.0.0.1:{port}", protocol))
+    backend.wait_for(6)  # each action's own span and the REST request inside
+    assert sorted(interactions(backend.spans)) == sorted(sent)
+    assert not (tmp_path / "command_calls.db").exists()
+
+
+async def test_rows_and_spans_go_their_own_ways(running: tuple[Collector, Backend], tmp_path: Path) -> None:
+    from tests.telemetry.test_run import rows
+
+    receiver, backend = running
+    endpoint = f"http://127.0.0.1:{receiver.grpc_port}"
+    sent = await play(tmp_path, environ(endpoint, "grpc", "command_calls,otlp"))
+    backend.wait_for(6)
+    recorded = rows(f"sqlite:///{tmp_path / 'command_calls.db'}")
+    assert sorted(str(row["interaction_id"]) for row in recorded) == sorted(sent)
+    assert {row["trace_id"] for row in recorded} <= {span.trace_id.hex() for span in backend.spans}
+
+
+async def test_a_collector_that_is_killed_loses_nothing(running: tuple[Collector, Backend], tmp_path: Path) -> None:
+    receiver, backend = running
+    backend.stop()
+    sent = await play(tmp_path, environ(f"http://127.0.0.1:{receiver.grpc_port}", "grpc"), times=20)
+    receiver.kill()
+    backend.start()
+    receiver.start()
+    backend.wait_for(40)
+    assert set(interactions(backend.spans)) == set(sent)
+
+
+async def test_a_backend_that_says_later_gets_it_later(running: tuple[Collector, Backend], tmp_path: Path) -> None:
+    receiver, backend = running
+    backend.refuse = True
+    sent = await play(tmp_path, environ(f"http://127.0.0.1:{receiver.grpc_port}", "grpc"))
+    assert backend.refused.wait(20)
+    assert backend.spans == []
+    backend.refuse = False
+    backend.wait_for(6)
+    assert sorted(interactions(backend.spans)) == sorted(sent)

@@ -1,0 +1,122 @@
+"""A real OpenTelemetry Collector with this repository's collector-config.yaml, and a backend for it to send to."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import threading
+import time
+import urllib.request
+from concurrent import futures
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
+
+from tests.support.postgres import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+BINARY = ROOT / ".cache" / "collector" / "otelcol"
+CONFIG = ROOT / "collector-config.yaml"
+
+
+class Backend(trace_service_pb2_grpc.TraceServiceServicer):
+    """Plays the analytics backend on a port of its own: OTLP over gRPC. `refuse`: UNAVAILABLE, with Retry-After."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.refuse = False
+        self.refused = threading.Event()
+        self._spans: list[Any] = []
+        self._server: grpc.Server | None = None
+
+    def start(self) -> None:
+        self._server = grpc.server(futures.ThreadPoolExecutor(2))
+        trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]
+        self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        self._server.start()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.stop(None).wait()
+
+    def Export(self, request: Any, context: Any) -> Any:
+        if self.refuse:
+            self.refused.set()
+            wait = error_details_pb2.RetryInfo()
+            wait.retry_delay.FromMilliseconds(100)
+            status = status_pb2.Status(code=grpc.StatusCode.UNAVAILABLE.value[0])
+            status.details.add().Pack(wait)
+            context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+            context.abort(grpc.StatusCode.UNAVAILABLE, "later")
+        for resource in request.resource_spans:
+            for scope in resource.scope_spans:
+                self._spans.extend(scope.spans)
+        return trace_service_pb2.ExportTraceServiceResponse()
+
+    @property
+    def spans(self) -> list[Any]:
+        return list(self._spans)
+
+    def wait_for(self, count: int, seconds: float = 40.0) -> list[Any]:
+        """Until that many spans have arrived."""
+        deadline = time.monotonic() + seconds
+        while len(self._spans) < count:
+            assert time.monotonic() < deadline, f"{len(self._spans)} of {count} spans arrived"
+            threading.Event().wait(0.02)
+        return self.spans
+
+
+class Collector:
+    """The binary on free loopback ports; `kill` is a SIGKILL, after which `start` may be called again."""
+
+    def __init__(self, backend: Backend, folder: Path) -> None:
+        self.grpc_port, self.http_port, self._health_port = free_port(), free_port(), free_port()
+        self._folder = folder
+        self._environ = {
+            **os.environ,
+            "ANALYTICS_ENDPOINT": f"127.0.0.1:{backend.port}",
+            "ANALYTICS_INSECURE": "true",
+            "OTLP_GRPC_PORT": str(self.grpc_port),
+            "OTLP_HTTP_PORT": str(self.http_port),
+            "HEALTH_PORT": str(self._health_port),
+            "COLLECTOR_STORAGE": str(folder / "storage"),
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with (self._folder / "collector.log").open("ab") as log:
+            self._process = subprocess.Popen([BINARY, "--config", CONFIG], env=self._environ, stdout=log, stderr=log)
+        deadline = time.monotonic() + 20
+        while True:
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"http://127.0.0.1:{self._health_port}/", timeout=1).close()
+                return
+            assert self._process.poll() is None, (self._folder / "collector.log").read_text("utf-8")
+            assert time.monotonic() < deadline, "the collector did not start"
+            threading.Event().wait(0.05)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+@contextlib.contextmanager
+def collector(folder: Path) -> Iterator[tuple[Collector, Backend]]:
+    """A collector and its backend, both running."""
+    backend = Backend()
+    running = Collector(backend, folder)
+    backend.start()
+    running.start()
+    try:
+        yield running, backend
+    finally:
+        running.kill()
+        backend.stop()

@@ -1,0 +1,93 @@
+"""Promises of the repository itself."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import telemetry
+
+ROOT = Path(__file__).parents[1]
+WRAPPERS = ["action", "checkpoints", "fields", "frames", "metrics", "outcomes", "patching", "privacy"]
+
+
+def test_the_public_api_is_pinned() -> None:
+    assert telemetry.__all__ == ["DiscordInstrumentor", "Telemetry", "checkpoint", "configure"]
+
+
+def test_the_readme_is_short_and_its_links_exist() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert len(text.splitlines()) < 120
+    for target in [part.split(")")[0] for part in text.split("](")[1:]]:
+        assert target.startswith("http") or (ROOT / target).exists(), target
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    from tools.reference import document
+
+    assert (ROOT / "docs" / "reference.md").read_text("utf-8") == document().rstrip() + "\n", "run: make docs"
+
+
+@pytest.mark.parametrize("name", [*WRAPPERS, *(f"hooks/{f.stem}" for f in (ROOT / "telemetry" / "hooks").glob("*.py"))])
+def test_wrappers_know_the_api_and_not_the_sdk(name: str) -> None:
+    tree = ast.parse((ROOT / "telemetry" / f"{name}.py").read_text("utf-8"))
+    imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    assert not [module for module in imported if module.startswith("opentelemetry.sdk")]
+
+
+def test_nothing_unix_only_is_imported() -> None:
+    unix = {"fcntl", "pwd", "grp", "resource", "termios", "posix"}
+    for package in ("slashspan", "telemetry", "exporters", "insights", "examples"):
+        for file in (ROOT / package).rglob("*.py"):
+            tree = ast.parse(file.read_text("utf-8"))
+            names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+            names |= {n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+            assert not names & unix, file
+
+
+def test_the_wheel_holds_all_that_a_user_needs(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    assert {
+        "exporters/schema/sqlite/0001_command_calls.sql",
+        "exporters/schema/postgresql/0001_command_calls.sql",
+        "insights/sql/common/commands.sql",
+        "slashspan/examples/ladder_bot/__main__.py",
+        "slashspan/examples/ladder_demo/demo.py",
+        "slashspan/examples/discord_standin/server.py",
+        "telemetry/py.typed",
+    } <= names
+    assert {name.split("/")[0] for name in names if "dist-info" not in name} == {
+        "exporters",
+        "insights",
+        "slashspan",
+        "telemetry",
+    }
+
+
+def test_the_demo_runs_from_an_unpacked_wheel(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    site = tmp_path / "site"
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as archive:
+        archive.extractall(site)
+    script = "from telemetry.cli import main; import telemetry; assert 'site' in telemetry.__file__; main()"
+    arguments = ["demo", "--commands", "50", "--rate", "200"]
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(site)!r}); {script}", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        cwd=tmp_path,
+        env={**__import__("os").environ, "PYTHONPATH": str(site)},
+    )
+    assert "sent 50 = recorded 50" in done.stdout, done.stdout + done.stderr
