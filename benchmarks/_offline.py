@@ -93,6 +93,8 @@ class OfflineBot:
         self.bot = commands.Bot(command_prefix="!", intents=intents, help_command=None)
         self.bot.loop = asyncio.get_running_loop()
         self.calls = 0
+        self.inside: Callable[[], None] | None = None
+        """Run inside each slash command."""
         self._add_commands()
         state: Any = self.bot._connection
         own: Any = {**USER, "id": "1", "bot": True}
@@ -109,6 +111,8 @@ class OfflineBot:
     def _add_commands(self) -> None:
         async def ping(interaction: discord.Interaction) -> None:
             self.calls += 1
+            if self.inside is not None:
+                self.inside()
 
         async def pong(ctx: commands.Context[Any]) -> None:
             self.calls += 1

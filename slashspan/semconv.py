@@ -108,7 +108,10 @@ GATEWAY_DELAY_MS: Final = _define(
     unit="ms",
 )
 RATE_LIMITED_MS: Final = _define(
-    "discord.interaction.rate_limited_ms", "double", "Time lost waiting for Discord's rate limits", unit="ms"
+    "discord.interaction.rate_limited_ms",
+    "double",
+    "Time lost waiting for Discord's rate limits; absent: none",
+    unit="ms",
 )
 ERROR_TYPE: Final = _define("error.type", "string", "Qualified name of the real exception, unwrapped")
 

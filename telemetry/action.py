@@ -19,7 +19,7 @@ from opentelemetry.trace import SpanKind
 from opentelemetry.trace.status import Status, StatusCode
 
 from slashspan import semconv
-from slashspan.semconv import Outcome
+from slashspan.semconv import Kind, Outcome
 from telemetry import outcomes
 
 if TYPE_CHECKING:
@@ -82,6 +82,17 @@ class Action:
         self.unmatched = False
         """Nobody has been found yet who answers this component or modal."""
         self.ended = False
+
+    @property
+    def started_ns(self) -> int:
+        """`time.time_ns()` at the receive."""
+        return self.frame.wall_ns
+
+    @property
+    def path(self) -> str:
+        """For a log: `interaction.admin.ban`, `message.ladder`."""
+        source = "message" if self.kind == Kind.PREFIX else "interaction"
+        return ".".join((source, *self.command.split()))
 
     def elapsed_ns(self) -> int:
         """Since the receive, on the steady clock."""
@@ -159,7 +170,8 @@ class Recorder:
             attributes[semconv.ACK_MS] = action.ack_ns / 1e6
         if action.ack_kind is not None:
             attributes[semconv.ACK_KIND] = action.ack_kind
-        attributes[semconv.RATE_LIMITED_MS] = action.rate_limited_ns / 1e6
+        if action.rate_limited_ns:
+            attributes[semconv.RATE_LIMITED_MS] = action.rate_limited_ns / 1e6
         span = action.span
         span.set_attributes(attributes)
         if outcome in _FAILED:

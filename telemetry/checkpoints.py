@@ -6,9 +6,9 @@ import logging
 from typing import Final
 
 from slashspan import semconv
-from slashspan.semconv import Kind
 from telemetry._guard import guarded
 from telemetry.action import Action, current_action
+from telemetry.flows import Flow, current_flow
 
 _log = logging.getLogger("slashspan.checkpoint")
 _SIGN: Final = "⚠️ "
@@ -26,26 +26,25 @@ def checkpoint(name: str) -> None:
     """Note that the running command has got as far as `name`: a span event, and an entry in the row's `checkpoints`.
 
     A step (since the checkpoint before, or the receive) longer than `SLASHSPAN_SLOW_CHECKPOINT_MS` is logged as a
-    warning. Outside a command, and after its end, it does nothing. Never raises.
+    warning. Inside a `flow` it belongs to that. Outside of both, and after their end, it does nothing. Never raises.
     """
-    action = current_action.get()
-    if action is not None and not action.ended:
-        _mark(action, name)
+    running = current_flow.get() or current_action.get()
+    if running is not None and not running.ended:
+        _mark(running, name)
 
 
 @guarded
-def _mark(action: Action, name: str) -> None:
-    at = action.elapsed_ns()
-    step_ms = (at - action.last_checkpoint_ns) / 1e6
-    action.last_checkpoint_ns = at
-    action.span.add_event(
+def _mark(running: Action | Flow, name: str) -> None:
+    at = running.elapsed_ns()
+    step_ms = (at - running.last_checkpoint_ns) / 1e6
+    running.last_checkpoint_ns = at
+    running.span.add_event(
         name,
         {semconv.CHECKPOINT_AT_MS: at / 1e6, semconv.CHECKPOINT_STEP_MS: step_ms},
-        timestamp=action.frame.wall_ns + at,
+        timestamp=running.started_ns + at,
     )
     if step_ms > _slow_ms:
-        source = "message" if action.kind == Kind.PREFIX else "interaction"
-        path = ".".join((source, *action.command.split(), name))
+        path = f"{running.path}.{name}"
         _log.warning("%sSlow checkpoint: %s took %.2fms", _SIGN if _sign_fits() else "", path, step_ms)
 
 

@@ -9,7 +9,7 @@ from opentelemetry import metrics, trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
 from slashspan import semconv
-from telemetry import _guard, checkpoints, frames, privacy
+from telemetry import _guard, checkpoints, flows, frames, privacy
 from telemetry.action import Recorder
 from telemetry.hooks import context
 from telemetry.hooks.app_commands import AppCommandHooks
@@ -55,6 +55,7 @@ class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no ty
         loops = LoopHooks(tracer)
         _guard.raise_internal_errors(settings.raise_internal_errors)
         checkpoints.set_slow_ms(settings.slow_checkpoint_ms)
+        flows.use_tracer(tracer)
         patches = Patches()
         try:
             frames.install(patches, shards)
@@ -80,4 +81,5 @@ class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no ty
             self._loops.restore()
         if self._recorder is not None:
             self._recorder.close()
+        flows.use_tracer(None)
         self._patches = self._recorder = self._loops = None

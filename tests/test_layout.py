@@ -13,11 +13,11 @@ import pytest
 import telemetry
 
 ROOT = Path(__file__).parents[1]
-WRAPPERS = ["action", "checkpoints", "fields", "frames", "metrics", "outcomes", "patching", "privacy"]
+WRAPPERS = ["action", "checkpoints", "fields", "flows", "frames", "metrics", "outcomes", "patching", "privacy"]
 
 
 def test_the_public_api_is_pinned() -> None:
-    assert telemetry.__all__ == ["DiscordInstrumentor", "Telemetry", "checkpoint", "configure"]
+    assert telemetry.__all__ == ["DiscordInstrumentor", "Telemetry", "checkpoint", "configure", "flow"]
 
 
 def test_the_readme_is_short_and_its_links_exist() -> None:

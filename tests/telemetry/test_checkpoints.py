@@ -103,6 +103,45 @@ def test_a_stream_that_cannot_encode_the_sign_gets_plain_text(encoding: str, sig
         logger.removeHandler(handler)
 
 
+def test_a_flow_is_a_span_with_checkpoints_and_no_row(caplog: pytest.LogCaptureFixture) -> None:
+    with Recorded(environ={"SLASHSPAN_SLOW_CHECKPOINT_MS": "0"}) as recorded:
+        with caplog.at_level(logging.WARNING, "slashspan.checkpoint"), telemetry.flow("season_reset"):
+            telemetry.checkpoint("archived")
+        with pytest.raises(KeyError), telemetry.flow("fails"):
+            raise KeyError
+    whole, failed = recorded.spans
+    assert (whole.name, [event.name for event in whole.events]) == ("flow season_reset", ["archived"])
+    assert "Slow checkpoint: flow.season_reset.archived took" in caplog.text
+    assert dict(failed.attributes or {})["error.type"] == "KeyError"
+    assert [from_span(span) for span in recorded.spans] == [None, None]
+    with telemetry.flow("nobody listens"):
+        telemetry.checkpoint("nothing")
+    assert len(recorded.spans) == 2
+
+
+async def test_checkpoints_in_a_flow_inside_a_command_are_the_flows() -> None:
+    bot = make_bot()
+
+    @bot.tree.command()
+    async def nested(interaction: discord.Interaction) -> None:
+        telemetry.checkpoint("before")
+        with telemetry.flow("import"):
+            telemetry.checkpoint("inside")
+        telemetry.checkpoint("after")
+        await interaction.response.send_message("ok")
+
+    with Recorded() as recorded:
+        async with running(bot, guilds=[GUILD]) as standin:
+            await (await standin.slash("nested", guild=GUILD)).answered()
+            await until(lambda: recorded.roots)
+    (root,) = recorded.roots
+    (inner,) = [span for span in recorded.spans if span.name == "flow import"]
+    assert [event.name for event in root.events] == ["before", "after"]
+    assert [event.name for event in inner.events] == ["inside"]
+    assert inner.parent is not None
+    assert inner.parent.span_id == root.context.span_id
+
+
 def test_events_of_others_are_no_checkpoints() -> None:
     from tests.exporters.spans import finished
 
