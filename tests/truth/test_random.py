@@ -1,0 +1,72 @@
+"""The cases again, thousands of them, in any order and overlap: what is recorded does not depend on company."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+import insights
+from tests.support.bots import running
+from tests.truth.bot import make_bot
+from tests.truth.cases import ALL, GUILD, Case
+from tests.truth.play import Recorded, until
+
+if TYPE_CHECKING:
+    from discord_standin import Action, StandIn
+
+    from tests.support.postgres import Postgres
+
+RUNS, ACTIONS = 10, 500
+EVER = {"since": datetime(1970, 1, 1, tzinfo=timezone.utc), "until": datetime(9999, 1, 1, tzinfo=timezone.utc)}
+# A cooldown that is shared by everybody depends on who came first.
+STATELESS = [case for case in ALL if "cooling" not in case.name]
+
+
+async def play(order: list[Case], abreast: int, *dsns: str) -> list[tuple[Case, Action]]:
+    """Send them in that order, `abreast` at a time."""
+    sent: list[tuple[Case, Action]] = []
+    places = asyncio.Semaphore(abreast)
+
+    async def one(standin: StandIn, case: Case) -> None:
+        async with places:
+            sent.append((case, await case.do(standin, case.user)))
+
+    with Recorded(*dsns) as recorded:
+        async with running(make_bot(), guilds=[GUILD]) as standin:
+            await asyncio.gather(*(one(standin, case) for case in order))
+            await until(lambda: len(recorded.roots) >= len(standin.ledger.actions))
+    return sent
+
+
+@settings(
+    max_examples=RUNS,
+    deadline=None,
+    phases=[Phase.generate],  # an example takes seconds: a failing one is shown as it is
+    suppress_health_check=list(HealthCheck),
+)
+@given(seed=st.integers(0, 2**32), abreast=st.sampled_from([1, 7, 50, 500]))
+@pytest.mark.timeout(300)
+def test_any_order_and_overlap(
+    seed: int, abreast: int, server: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    dsns = [f"sqlite:///{tmp_path_factory.mktemp('random') / 'random.db'}", server.dsn(server.create_database())]
+    order = random.Random(seed).choices(STATELESS, k=ACTIONS)
+    sent = asyncio.run(play(order, abreast, *dsns))
+    assert len(sent) == ACTIONS
+    for dsn in dsns:
+        found: dict[int, list[dict[str, Any]]] = {}
+        with insights.open_reader(dsn) as reader:
+            for row in reader.query("calls", EVER):
+                found.setdefault(row["interaction_id"], []).append(row)
+        for case, action in sent:
+            (row,) = found[action.id]
+            told = (row["kind"], row["command"], row["outcome"], row["error_type"], row["discord_uid"])
+            assert told == (case.kind, case.command, case.outcome, case.error_type, case.user.id), case.name
+            assert (row["ack_ms"] is not None) == (action.ack is not None and case.kind != "prefix"), case.name
+            assert row["rate_limited_ms"] >= case.limited_ms, case.name
