@@ -23,6 +23,7 @@ class Proxy:
         self.connections = 0
         self._target_port = target_port
         self._black_hole = False
+        self._swallow_answers = False
         self._refusing = False
         self._loop = asyncio.new_event_loop()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -59,6 +60,10 @@ class Proxy:
     def black_hole(self, on: bool = True) -> None:
         """Take everything, answer nothing, close nothing."""
         self._black_hole = on
+
+    def swallow_answers(self, on: bool = True) -> None:
+        """Let the server hear everything and the client nothing: what was committed is not known to be."""
+        self._swallow_answers = on
 
     def _run(self, started: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)
@@ -106,7 +111,7 @@ class Proxy:
                     with contextlib.suppress(OSError):
                         writer.write_eof()
                     return
-                if not self._black_hole:
+                if not self._black_hole and not (from_server and self._swallow_answers):
                     writer.write(data)
                     await writer.drain()
 
