@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench docs lock clean collector
+.PHONY: help setup demo test check bench versions docs lock clean collector
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -45,6 +45,23 @@ $(COLLECTOR): tools/collector/builder.yaml
 	@mkdir -p $(@D)
 	@CGO_ENABLED=0 go run $(BUILDER) --config tools/collector/builder.yaml
 	@mv .cache/collector/build/otelcol $@
+
+VERSIONS := 2.4.0 2.5.2 2.6.4 2.7.1
+
+versions: $(STAMP) ## the truth suite on every supported discord.py (VERSIONS="2.4.0 …")
+	@for version in $(VERSIONS); do \
+	  folder=.cache/discord-$$version; \
+	  if [ ! -f $$folder/.installed ]; then \
+	    echo "setting up discord.py $$version …"; \
+	    $(PYTHON) -m venv $$folder || exit 1; \
+	    $$folder/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock || exit 1; \
+	    $$folder/bin/python -m pip install --quiet --disable-pip-version-check "discord.py==$$version" || exit 1; \
+	    $$folder/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . || exit 1; \
+	    touch $$folder/.installed; \
+	  fi; \
+	  echo "discord.py $$version"; \
+	  $$folder/bin/python -m pytest -q tests/truth tests/telemetry/test_instrumentor.py tests/test_peer_defects.py || exit 1; \
+	done
 
 docs: $(STAMP) ## docs/reference.md anew from the code
 	@$(BIN)/python -m tools.reference > docs/reference.md

@@ -70,11 +70,23 @@ def _setup(state: _State, who: dict[str, Any], _: random.Random) -> Step:
     return step
 
 
+def _in_place(discord: StandIn, action: Action) -> bool:
+    """Whether the bot listens to the buttons or the form that it showed.
+
+    discord.py does so from when it has read Discord's answer. A person is slower than that; here it is certain once the
+    bot has answered something that was sent later.
+    """
+    shown = action.answer
+    return shown is not None and any(
+        later.sent_ns > shown.answered_ns and later.answer is not None for later in reversed(discord.ledger.actions)
+    )
+
+
 def _press(state: _State, who: dict[str, Any], dice: random.Random) -> Step:
     label = dice.choice(["Accept", "Decline"])
 
     async def step(discord: StandIn) -> Action:
-        ready = next((action for action in state.with_buttons if action.messages), None)
+        ready = next((action for action in state.with_buttons if _in_place(discord, action)), None)
         if ready is None:
             return await _terms(state, who, dice)(discord)
         state.with_buttons.remove(ready)
@@ -85,7 +97,7 @@ def _press(state: _State, who: dict[str, Any], dice: random.Random) -> Step:
 
 def _submit(state: _State, who: dict[str, Any], dice: random.Random) -> Step:
     async def step(discord: StandIn) -> Action:
-        ready = next((action for action in state.with_modal if action.modal), None)
+        ready = next((action for action in state.with_modal if _in_place(discord, action)), None)
         if ready is None:
             return await _setup(state, who, dice)(discord)
         state.with_modal.remove(ready)
