@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
@@ -37,6 +36,19 @@ class DeadlineBatchProcessor(BatchSpanProcessor):
             schedule_delay_millis=schedule_delay_ms,
             max_export_batch_size=batch_rows,
         )
+
+    def force_flush(self, timeout_millis: int | None = None) -> bool:
+        """Send what is queued, now. Called on a running event loop it starts that and returns False at once."""
+        seconds = 30.0 if timeout_millis is None else timeout_millis / 1000
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self._flush(seconds)
+        threading.Thread(target=self._flush, args=(seconds,), name="slashspan-flush", daemon=True).start()
+        return False
+
+    def _flush(self, seconds: float) -> bool:
+        return super().force_flush(int(seconds * 1000))
 
     def shutdown_within(self, seconds: float) -> None:
         """Export what is queued, for `seconds` at most."""
@@ -80,19 +92,9 @@ class CommandCallsProcessor(DeadlineBatchProcessor):
             queued = 0
         return Counts(self._recorded, inside.stored, inside.waiting + queued, inside.retried, dropped)
 
-    def force_flush(self, timeout_millis: int | None = None) -> bool:
-        """Send what is queued, now. Called on a running event loop it starts that and returns False at once."""
-        seconds = 30.0 if timeout_millis is None else timeout_millis / 1000
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return self._flush(seconds)
-        threading.Thread(target=self._flush, args=(seconds,), name="slashspan-flush", daemon=True).start()
-        return False
-
     def _flush(self, seconds: float) -> bool:
         with self._exporter.not_waiting():
-            super().force_flush()
+            super()._flush(seconds)
         return self._exporter.force_flush(int(seconds * 1000))
 
     def shutdown(self) -> None:
@@ -100,9 +102,8 @@ class CommandCallsProcessor(DeadlineBatchProcessor):
 
     def shutdown_within(self, seconds: float) -> None:
         """Drain the queue, then the exporter, within `seconds`; tell what the queue had to evict."""
-        deadline = time.monotonic() + seconds
         self._exporter.do_not_wait()
-        super().shutdown_within(max(0.0, deadline - time.monotonic()))
+        super().shutdown_within(seconds)
         self._ended = True
         evicted = self.counts().dropped.get(Lost.QUEUE_FULL, 0)
         if evicted:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import logging
 import os
 import threading
@@ -69,7 +70,10 @@ class Telemetry:
         return None if self._rows is None else self._rows.counts()
 
     def force_flush(self, timeout: float = SHUTDOWN_SECONDS) -> bool:
-        """Send what is waiting, within about `timeout` seconds; True when nothing waits any more."""
+        """Send what is waiting, within about `timeout` seconds; True when nothing waits any more.
+
+        On a running event loop it starts that, does not wait and returns False.
+        """
         deadline = time.monotonic() + timeout
         done = self._rows is None or self._rows.force_flush(int(timeout * 1000))
         for processor in self._traces:
@@ -77,7 +81,10 @@ class Telemetry:
         return done
 
     def shutdown(self, timeout: float = SHUTDOWN_SECONDS) -> None:
-        """Stop recording, send what is waiting within `timeout` seconds, and tell of what could not be. Once."""
+        """Stop recording, send what is waiting within `timeout` seconds, and tell of what could not be. Once.
+
+        Blocks for as long: in a coroutine write `await asyncio.to_thread(handle.shutdown)`.
+        """
         global _running
         if not self._ended.acquire(blocking=False):
             return
@@ -184,13 +191,13 @@ def _check(store: Store) -> None:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        try:
-            store.prepare(timeout=START_CHECK_SECONDS)
-        except SchemaMismatch as error:
-            raise ConfigurationError(f"SLASHSPAN_DSN: {store.address}: {error}") from error
-        except StoreUnavailable as error:
-            _log.warning("%s cannot be reached now: %s. The bot starts; rows wait until it can.", store.address, error)
-    # Inside a running loop nothing may block: the exporter's own thread looks, and tells.
+        # One that cannot be reached is told by the exporter's thread, which goes on trying.
+        with contextlib.suppress(StoreUnavailable):
+            try:
+                store.prepare(timeout=START_CHECK_SECONDS)
+            except SchemaMismatch as error:
+                raise ConfigurationError(f"SLASHSPAN_DSN: {store.address}: {error}") from error
+    # Inside a running loop nothing may block: there the exporter's thread looks at the table too.
 
 
 class CommandCallsSpanExporter(CommandCallsExporter):
