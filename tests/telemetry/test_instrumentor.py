@@ -434,3 +434,38 @@ def test_a_failing_patch_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) 
     after = class_attributes()
     assert [key for key, value in before.items() if after.get(key, value) is not value] == []
     assert action_module.current_action.get() is None
+
+
+async def test_tokens_are_nowhere_also_with_the_aiohttp_instrumentation_on() -> None:
+    from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
+
+    own = asyncio.Event()
+    bot = make_bot()
+
+    @bot.tree.command()
+    async def fetches(interaction: discord.Interaction) -> None:
+        await interaction.response.defer()
+        async with aiohttp.ClientSession() as session:  # the bot's own traffic is traced as ever
+            async with session.get(f"{discord.http.Route.BASE}/gateway"):
+                own.set()
+        await interaction.followup.send("ok")
+
+    with Recorded() as recorded:
+        AioHttpClientInstrumentor().instrument(tracer_provider=recorded.provider)
+        try:
+            async with running(bot, guilds=[GUILD]) as standin:
+                action = await standin.slash("fetches", guild=GUILD)
+                await action.answered()
+                await until(lambda: recorded.roots)
+        finally:
+            AioHttpClientInstrumentor().uninstrument()
+    assert own.is_set()
+    everything = "".join(span.to_json() for span in recorded.spans)
+    assert action.token not in everything
+    (root,) = recorded.roots
+    children = [span.name for span in recorded.spans if span.parent and span.parent.span_id == root.context.span_id]
+    assert children == [
+        "POST /interactions/{webhook_id}/{webhook_token}/callback",
+        "GET",
+        "POST /webhooks/{webhook_id}/{webhook_token}",
+    ]

@@ -225,3 +225,18 @@ async def test_what_users_are_called_never_breaks_a_batch(dsn: str) -> None:
     assert handle.counts is not None
     assert handle.counts.lost == 0
     assert {row["discord_uid"]: row["player_name"] for row in rows(dsn)} == sent
+
+
+async def test_by_default_autocompletes_are_spans_and_no_rows(tmp_path: Path) -> None:
+    memory = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(memory))
+    trace.set_tracer_provider(provider)
+    dsn = f"sqlite:///{tmp_path / 'kinds.db'}"
+    with closing_telemetry(SLASHSPAN_DSN=dsn):
+        async with running(make_bot(), guilds=[GUILD]) as standin:
+            await (await standin.autocomplete("colours", "name", "r", guild=GUILD)).answered()
+            await (await standin.slash("ok", guild=GUILD)).answered()
+            await until(lambda: len(memory.get_finished_spans()) == 2)
+    assert sorted(span.name for span in memory.get_finished_spans()) == ["autocomplete colours", "slash ok"]
+    assert told(dsn) == [("slash", "ok", "ok")]
