@@ -1,29 +1,24 @@
-"""The bot must not notice: handlers run as ever, a bug of ours stays ours, and everything can be put back."""
+"""As any OpenTelemetry instrumentation: honours what is passed, works late and twice, and can be put back."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 from typing import Any
 
 import aiohttp
 import discord
 import pytest
 from discord import app_commands
-from discord.ext import commands, tasks
+from discord.ext import commands
 from discord_standin import Guild, snowflake
 from opentelemetry import trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.trace import SpanKind
 
-import telemetry
 from slashspan import semconv
 from telemetry import DiscordInstrumentor
 from telemetry import action as action_module
-from telemetry.hooks import app_commands as app_hooks
-from telemetry.hooks import components, prefix, rest, unanswered
 from telemetry.patching import Patches
 from telemetry.settings import Settings
 from tests.support.bots import running
@@ -120,229 +115,6 @@ async def test_the_providers_that_are_passed_are_used() -> None:
             assert not any("user" in key or "guild" in key or "channel" in key for key in point.attributes or {})
 
 
-HOOKS = [
-    (owner, name)
-    for owner, names in {
-        app_hooks.AppCommandHooks: ("_begin", "_end", "_end_with_task", "_end_late", "_note"),
-        prefix.PrefixHooks: ("_begin", "_end", "_note"),
-        components.ComponentHooks: (
-            "_begin",
-            "_done",
-            "_watch_view",
-            "_watch_checks",
-            "_watch_dynamic",
-            "_note",
-            "_reject",
-            "_reached",
-        ),
-        unanswered.Unanswered: ("look", "_taken", "_done", "_deadline"),
-        rest.RestHooks: ("_start", "_finish"),
-    }.items()
-    for name in names
-]
-
-
-@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: f"{hook[0].__name__}.{hook[1]}")
-async def test_a_bug_in_a_hook_never_reaches_the_bot(
-    hook: tuple[type, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    from telemetry import _guard
-
-    owner, name = hook
-
-    def bug(*_: Any, **__: Any) -> None:
-        raise RuntimeError("a bug of ours")
-
-    bug.__qualname__ = f"{owner.__name__}.{name}"
-    monkeypatch.setattr(owner, name, _guard.guarded(bug))
-    monkeypatch.setattr(_guard, "_last_told", {})
-    with Recorded(environ={"SLASHSPAN_RAISE_INTERNAL_ERRORS": "false"}), caplog.at_level(logging.ERROR, "slashspan"):
-        async with running(make_bot(), guilds=[GUILD]) as standin:
-            for case in ALL:
-                if case.outcome != "unhandled":
-                    action = await case.do(standin, case.user)
-                    if case.ack_kind is not None:
-                        await action.acknowledged()
-            await (await standin.message("!p_ok", guild=GUILD)).answered()
-            await (await standin.slash("ok", guild=GUILD)).answered()
-    told = [record for record in caplog.records if record.name == "slashspan"]
-    assert len(told) <= 1, "once a minute, not once per command"
-
-
-async def test_in_our_tests_a_bug_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    from telemetry import _guard
-
-    monkeypatch.setattr(_guard, "_raise", True)
-
-    @_guard.guarded
-    def bug() -> None:
-        raise RuntimeError("a bug of ours")
-
-    with pytest.raises(RuntimeError, match="a bug of ours"):
-        bug()
-
-
-async def test_the_bots_own_handlers_run_as_without_us() -> None:
-    heard: dict[bool, list[str]] = {}
-    for recorded in (False, True):
-        calls = heard[recorded] = []
-        bot = _listening(calls)
-        if recorded:
-            with Recorded():
-                await _talk(bot, calls)
-        else:
-            await _talk(bot, calls)
-    assert sorted(heard[False]) == sorted(heard[True])
-    assert {"cog_command_error", "on_interaction", "tree.on_error", "on_ready", "completion"} <= set(heard[True])
-
-
-def _listening(calls: list[str]) -> commands.Bot:
-    bot = make_bot()
-
-    class Cog(commands.Cog):
-        async def cog_command_error(self, ctx: Any, error: Exception) -> None:
-            calls.append("cog_command_error")
-
-        async def cog_app_command_error(self, interaction: Any, error: Exception) -> None:
-            calls.append("cog_app_command_error")
-
-        @commands.command()
-        async def in_cog(self, ctx: Any) -> None:
-            raise RuntimeError
-
-        @app_commands.command()
-        async def slash_in_cog(self, interaction: discord.Interaction) -> None:
-            raise RuntimeError
-
-    async def tree_error(interaction: Any, error: Exception) -> None:
-        calls.append("tree.on_error")
-
-    def listen(name: str, event: str) -> None:
-        async def heard(*_: Any) -> None:
-            calls.append(name)
-
-        bot.add_listener(heard, event)
-
-    bot.tree.on_error = tree_error  # type: ignore[method-assign]
-    for name, event in (
-        ("on_ready", "on_ready"),
-        ("on_interaction", "on_interaction"),
-        ("completion", "on_app_command_completion"),
-        ("command completion", "on_command_completion"),
-        ("command error", "on_command_error"),
-    ):
-        listen(name, event)
-    inner = bot.setup_hook
-
-    async def setup_hook() -> None:
-        await inner()
-        await bot.add_cog(Cog())
-
-    bot.setup_hook = setup_hook  # type: ignore[method-assign]
-    return bot
-
-
-async def _talk(bot: commands.Bot, calls: list[str]) -> None:
-    async with running(bot, guilds=[GUILD]) as standin:
-        await (await standin.slash("ok", guild=GUILD)).answered()
-        await standin.slash("slash_in_cog", guild=GUILD)
-        await standin.message("!in_cog", guild=GUILD)
-        await (await standin.message("!p_ok")).answered()  # in a DM: the ledger tells answers apart by channel
-        await standin.slash("unknown", guild=GUILD)
-        expected = ("cog_command_error", "cog_app_command_error", "command error", "command completion", "on_ready")
-        await until(lambda: all(name in calls for name in expected) and calls.count("tree.on_error") == 2)
-
-
-async def test_what_a_command_starts_is_its_child_and_what_outlives_it_is_not() -> None:
-    tracer_of: dict[str, Any] = {}
-    bot = make_bot()
-    released = asyncio.Event()
-
-    @bot.tree.command()
-    async def starts(interaction: discord.Interaction) -> None:
-        tracer = tracer_of["tracer"]
-        with tracer.start_as_current_span("query"):
-            pass
-        await asyncio.to_thread(lambda: tracer.start_span("in a thread").end())
-
-        async def waits() -> None:
-            await bot.wait_for("message")
-            tracer.start_span("after wait_for").end()
-            released.set()
-
-        tracer_of["task"] = asyncio.create_task(waits())
-        await interaction.response.send_message("ok")
-
-    with Recorded() as recorded:
-        tracer_of["tracer"] = recorded.provider.get_tracer("bot")
-        async with running(bot, guilds=[GUILD]) as standin:
-            await (await standin.slash("starts", guild=GUILD)).answered()
-            await until(lambda: recorded.roots)
-            await standin.message("hello", prefix=False, guild=GUILD)
-            await asyncio.wait_for(released.wait(), 10)
-    spans = {span.name: span for span in recorded.spans}
-    root = spans["slash starts"]
-    for name in ("query", "in a thread"):
-        parent = spans[name].parent
-        assert parent is not None
-        assert parent.span_id == root.context.span_id
-    assert spans["after wait_for"].parent is None
-
-
-async def test_a_late_timeout_of_a_view_has_no_dead_parent() -> None:
-    done = asyncio.Event()
-    holder: dict[str, Any] = {}
-    bot = make_bot()
-
-    class Short(discord.ui.View):
-        @discord.ui.button(label="x")
-        async def press(self, interaction: Any, _: Any) -> None: ...
-
-        async def on_timeout(self) -> None:
-            holder["tracer"].start_span("on_timeout").end()
-            telemetry.checkpoint("late")  # does nothing outside a command
-            done.set()
-
-    @bot.tree.command()
-    async def short(interaction: discord.Interaction) -> None:
-        await interaction.response.send_message("ok", view=Short(timeout=0.05))
-
-    with Recorded() as recorded:
-        holder["tracer"] = recorded.provider.get_tracer("bot")
-        async with running(bot, guilds=[GUILD]) as standin:
-            await standin.slash("short", guild=GUILD)
-            await asyncio.wait_for(done.wait(), 10)
-    assert next(span for span in recorded.spans if span.name == "on_timeout").parent is None
-
-
-async def test_each_iteration_of_a_loop_is_a_root_of_its_own() -> None:
-    holder: dict[str, Any] = {}
-    bot = make_bot()
-
-    @tasks.loop(seconds=0, count=2)
-    async def tidy() -> None:
-        holder["tracer"].start_span("inside").end()
-
-    @bot.tree.command()
-    async def start(interaction: discord.Interaction) -> None:
-        holder["task"] = tidy.start()
-        await interaction.response.send_message("ok")
-
-    coro = tidy.coro
-    with Recorded() as recorded:
-        holder["tracer"] = recorded.provider.get_tracer("bot")
-        async with running(bot, guilds=[GUILD]) as standin:
-            await (await standin.slash("start", guild=GUILD)).answered()
-            await holder["task"]
-            await until(lambda: recorded.roots)
-    iterations = [span for span in recorded.spans if span.name.startswith("loop ")]
-    assert [span.parent for span in iterations] == [None, None]
-    assert {span.kind for span in iterations} == {SpanKind.INTERNAL}
-    inner = [span.parent.span_id for span in recorded.spans if span.name == "inside" and span.parent]
-    assert inner == [span.context.span_id for span in iterations]
-    assert tidy.coro is coro
-
-
 async def test_shards_are_told_apart() -> None:
     guilds = [Guild((snowflake() >> 22 << 22) + 0), Guild(((snowflake() >> 22) + 1) << 22)]
     bot = make_bot(commands.AutoShardedBot, shard_count=2)
@@ -434,38 +206,3 @@ def test_a_failing_patch_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) 
     after = class_attributes()
     assert [key for key, value in before.items() if after.get(key, value) is not value] == []
     assert action_module.current_action.get() is None
-
-
-async def test_tokens_are_nowhere_also_with_the_aiohttp_instrumentation_on() -> None:
-    from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
-
-    own = asyncio.Event()
-    bot = make_bot()
-
-    @bot.tree.command()
-    async def fetches(interaction: discord.Interaction) -> None:
-        await interaction.response.defer()
-        async with aiohttp.ClientSession() as session:  # the bot's own traffic is traced as ever
-            async with session.get(f"{discord.http.Route.BASE}/gateway"):
-                own.set()
-        await interaction.followup.send("ok")
-
-    with Recorded() as recorded:
-        AioHttpClientInstrumentor().instrument(tracer_provider=recorded.provider)
-        try:
-            async with running(bot, guilds=[GUILD]) as standin:
-                action = await standin.slash("fetches", guild=GUILD)
-                await action.answered()
-                await until(lambda: recorded.roots)
-        finally:
-            AioHttpClientInstrumentor().uninstrument()
-    assert own.is_set()
-    everything = "".join(span.to_json() for span in recorded.spans)
-    assert action.token not in everything
-    (root,) = recorded.roots
-    children = [span.name for span in recorded.spans if span.parent and span.parent.span_id == root.context.span_id]
-    assert children == [
-        "POST /interactions/{webhook_id}/{webhook_token}/callback",
-        "GET",
-        "POST /webhooks/{webhook_id}/{webhook_token}",
-    ]
