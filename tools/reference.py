@@ -102,7 +102,8 @@ def _spans() -> list[str]:
 def _cli() -> list[str]:
     lines = ["## Command line", ""]
     for name, command in sorted(cli.commands.items()):
-        context = click.Context(command, info_name=f"slashspan {name}", max_content_width=100, terminal_width=100)
+        parent = click.Context(cli, info_name="slashspan", terminal_width=100, **cli.context_settings)
+        context = click.Context(command, parent=parent, info_name=name)
         lines += [f"### slashspan {name}", "", "```", command.get_help(context), "```", ""]
     return lines
 

@@ -34,7 +34,7 @@ class BotProcess:
         """Ctrl-C."""
         self.signal(signal.SIGINT)
 
-    async def ended(self, timeout: float = 30.0) -> int:
+    async def ended(self, timeout: float = 60.0) -> int:
         """Its exit status."""
         out, _ = await asyncio.wait_for(self._process.communicate(), timeout)
         self.output += out.decode("utf-8", "replace")

@@ -92,10 +92,16 @@ def _press(
     return Case(name, do, "component", command, outcome, error, ack, **more)
 
 
+async def _gone_on(standin: StandIn, opener: Action, user: User) -> None:
+    """Until the bot listens to its form: it does once it has answered something that was sent after showing it."""
+    await opener.acknowledged()
+    await (await standin.slash("ok", user=user, guild=GUILD)).answered()
+
+
 def _modal(answer: str, outcome: str = "ok", error: str | None = None, ack: str | None = None) -> Case:
     async def do(standin: StandIn, user: User) -> Action:
         opener = await standin.slash("opens_modal", user=user, guild=GUILD)
-        await opener.acknowledged()
+        await _gone_on(standin, opener, user)
         return await standin.submit(opener, {"Answer": answer})
 
     return Case(f"modal {answer}", do, "modal", "AskModal", outcome, error, ack)
@@ -103,7 +109,7 @@ def _modal(answer: str, outcome: str = "ok", error: str | None = None, ack: str 
 
 async def _unknown_modal(standin: StandIn, user: User) -> Action:
     opener = await standin.slash("opens_modal", user=user, guild=GUILD)
-    await opener.acknowledged()
+    await _gone_on(standin, opener, user)
     assert opener.modal is not None
     opener.modal["custom_id"] = "of another life"
     return await standin.submit(opener, {"Answer": "x"})
