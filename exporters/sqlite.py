@@ -76,8 +76,11 @@ class SqliteStore:
                     raise RowsRejected(str(error)) from error
 
     def close(self, *, timeout: float) -> None:
-        with self._lock:
-            self._forget()
+        if self._lock.acquire(timeout=timeout):  # a write that is still under way keeps its connection
+            try:
+                self._forget()
+            finally:
+                self._lock.release()
 
     def _forget(self) -> None:
         if self._connection is not None:

@@ -49,7 +49,7 @@ class Outcome:
     """Discord refused the first answer with code 10062: it came after 3 s."""
     CANCELLED: Final = "cancelled"
     INTERRUPTED: Final = "interrupted"
-    """The process died in the middle of it; written by the next start."""
+    """The process ended in the middle of it."""
 
     ALL: Final = (OK, ERROR, REJECTED, NOT_FOUND, UNHANDLED, EXPIRED, CANCELLED, INTERRUPTED)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING, Any
 
+import discord
 from opentelemetry import metrics, trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
@@ -25,6 +27,9 @@ from telemetry.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+
+_log = logging.getLogger("slashspan")
 
 
 class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no types
@@ -69,9 +74,15 @@ class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no ty
                 loops,
             ):
                 hooks.install(patches)
-        except BaseException:
+        except AttributeError as error:
+            # A discord.py that is built otherwise inside than those we know: the bot runs, nothing is recorded.
             patches.restore()
-            raise
+            if settings.raise_internal_errors:
+                raise
+            _log.error(
+                "slashspan does not know this discord.py (%s: %s); nothing is recorded", discord.__version__, error
+            )
+            return
         self._patches, self._recorder, self._loops = patches, recorder, loops
 
     def _uninstrument(self, **kwargs: Any) -> None:

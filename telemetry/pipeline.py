@@ -28,7 +28,7 @@ from slashspan.errors import ConfigurationError
 from telemetry import signals
 from telemetry.instrumentor import DiscordInstrumentor
 from telemetry.sampling import UserActionsRecorded
-from telemetry.settings import COMMAND_CALLS, Settings
+from telemetry.settings import COMMAND_CALLS, Settings, unknown_variables
 from telemetry.traces import build
 
 if TYPE_CHECKING:
@@ -129,7 +129,10 @@ def configure(
         if _running is not None:
             _log.info("slashspan is configured already; this call changes nothing")
             return _running
-        settings = Settings.from_environ(os.environ if environ is None else environ)
+        environ = os.environ if environ is None else environ
+        settings = Settings.from_environ(environ)
+        if unknown := unknown_variables(environ):
+            _log.warning("no setting of slashspan: %s; docs/reference.md lists them all", ", ".join(unknown))
         if not settings.exporters:
             return Telemetry(settings)
         telemetry = _build(settings, _resource(service_name, service_version, environment))

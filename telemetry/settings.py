@@ -144,7 +144,13 @@ SETTINGS: Final = (
     ),
 )
 
+PREFIX: Final = "SLASHSPAN_"
 _BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Variables that look like settings of ours and are none: typing errors, most likely."""
+    return sorted(name for name in environ if name.startswith(PREFIX) and name not in _BY_NAME)
 
 
 @dataclass(frozen=True, slots=True)

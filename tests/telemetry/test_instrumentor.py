@@ -26,8 +26,6 @@ from tests.truth.bot import make_bot
 from tests.truth.cases import ALL, GUILD
 from tests.truth.play import Recorded, until
 
-QUIET = Settings.from_environ({})
-
 
 def class_attributes() -> dict[tuple[str, str], object]:
     """Every function of every class of discord, aiohttp and the bot, as it is now."""
@@ -191,7 +189,10 @@ def test_a_version_outside_is_refused(monkeypatch: pytest.MonkeyPatch, caplog: p
     assert not DiscordInstrumentor().is_instrumented_by_opentelemetry
 
 
-def test_a_failing_patch_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("raises", ["true", "false"])
+def test_a_discord_py_that_is_built_otherwise_is_told_and_left_alone(
+    raises: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     before = class_attributes()
     real, count = Patches.wrap, iter(range(100))
 
@@ -201,8 +202,15 @@ def test_a_failing_patch_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) 
         real(self, *arguments)
 
     monkeypatch.setattr(Patches, "wrap", wrap)
-    with pytest.raises(AttributeError, match="not in this"):
-        DiscordInstrumentor().instrument(tracer_provider=trace.NoOpTracerProvider(), settings=QUIET)
+    settings = Settings.from_environ({"SLASHSPAN_RAISE_INTERNAL_ERRORS": raises})
+    instrumentor = DiscordInstrumentor()
+    if raises == "true":
+        with pytest.raises(AttributeError, match="not in this"):
+            instrumentor.instrument(tracer_provider=trace.NoOpTracerProvider(), settings=settings)
+    else:
+        instrumentor.instrument(tracer_provider=trace.NoOpTracerProvider(), settings=settings)
+        assert "nothing is recorded" in caplog.text
+        instrumentor.uninstrument()
     after = class_attributes()
     assert [key for key, value in before.items() if after.get(key, value) is not value] == []
     assert action_module.current_action.get() is None

@@ -122,6 +122,14 @@ async def test_none_wraps_nothing() -> None:
     handle.shutdown()
 
 
+def test_a_variable_that_is_no_setting_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    environ = {"OTEL_TRACES_EXPORTER": "none", "SLASHSPAN_USER_ID": "drop", "SLASHSPAN_DSN": "sqlite:///x.db"}
+    telemetry.configure(environ=environ).shutdown()
+    assert [record.message for record in caplog.records if "no setting" in record.message] == [
+        "no setting of slashspan: SLASHSPAN_USER_ID; docs/reference.md lists them all"
+    ]
+
+
 def test_a_table_that_is_not_ours_fails_at_once(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
         connection.execute("CREATE TABLE command_calls (title TEXT)")
