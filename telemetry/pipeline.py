@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 
 from exporters.dsn import open_store
 from exporters.errors import SchemaMismatch, StoreUnavailable
@@ -160,9 +161,8 @@ def _build(settings: Settings, resource: Resource) -> Telemetry:
     if isinstance(existing, TracerProvider):
         provider, own = existing, None
     else:
-        provider = own = TracerProvider(
-            resource=resource, sampler=UserActionsRecorded(settings.trace_ratio), shutdown_on_exit=False
-        )
+        sampler = DEFAULT_ON if settings.trace_ratio == 1 else UserActionsRecorded(settings.trace_ratio)
+        provider = own = TracerProvider(resource=resource, sampler=sampler, shutdown_on_exit=False)
         if traces:
             trace.set_tracer_provider(provider)
     for processor in (rows, *traces):

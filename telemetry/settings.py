@@ -131,7 +131,8 @@ SETTINGS: Final = (
         "SLASHSPAN_TRACE_RATIO",
         "1.0",
         _number(float, 0, 1),
-        "Share of traces sent to the exporters other than `command_calls`; rows are never sampled",
+        "Share of traces sent to the exporters other than `command_calls`; rows are never sampled. Where the bot "
+        "brings a TracerProvider of its own, that one's sampler decides instead",
     ),
     Setting("OTEL_BSP_SCHEDULE_DELAY", "1000", _number(int, 1), "Longest wait before a batch is written, milliseconds"),
     Setting("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "512", _number(int, 1), "Rows in one batch at most"),
