@@ -59,7 +59,11 @@ print("arguments:", sys.argv[1:], "main:", __name__, flush=True)
 if "own-handlers" in sys.argv:
     import signal
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))
+    async def setup_hook() -> None:
+        # In the loop, not wherever the signal finds the interpreter: an exception raised there can get lost.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, sys.exit, 5)
+
+    bot.setup_hook = setup_hook  # type: ignore[method-assign]
 bot.run("token", log_handler=None)
 print("the script ends", flush=True)
 if "raise" in sys.argv:
