@@ -26,11 +26,17 @@ class Fault:
     """Seconds, for a 429."""
     delay: float = 0.0
     """Seconds before the answer."""
+    empty_for: float | None = None
+    """With a good status: seconds until the bucket, which this call emptied, fills again."""
 
     @classmethod
     def expired(cls) -> Fault:
         """The answer came after 3 s: 404 with code 10062."""
         return cls("callback", 404, 10062, "Unknown interaction")
+
+    @classmethod
+    def empties_bucket(cls, route: str, seconds: float) -> Fault:
+        return cls(route, 200, empty_for=seconds)
 
     @classmethod
     def rate_limited(cls, route: str, retry_after: float) -> Fault:

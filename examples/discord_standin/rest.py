@@ -25,6 +25,8 @@ class Rest:
 
     def __init__(self, discord: StandIn) -> None:
         self._discord = discord
+        self._limits: dict[int, dict[str, str]] = {}
+        """By the request (`id`): rate-limit headers for the good answer to come."""
 
     def add_to(self, app: web.Application) -> None:
         route = app.router.add_route
@@ -115,7 +117,7 @@ class Rest:
             return refused
         message = self._show(action, body)
         self._done(action, "followup", request, received, 200)
-        return reply(message)
+        return reply(message, headers=self._limits.pop(id(request), None))
 
     async def _original(self, request: web.Request) -> web.Response:
         received = now_ns()
@@ -148,7 +150,7 @@ class Rest:
         if action is not None:
             action.messages.append(message)
             self._done(action, "message", request, received, 200)
-        return reply(message)
+        return reply(message, headers=self._limits.pop(id(request), None))
 
     async def _edit(self, request: web.Request) -> web.Response:
         body = await _body(request)
@@ -181,6 +183,8 @@ class Rest:
             return None
         if fault.delay:
             await asyncio.sleep(fault.delay)
+        if fault.empty_for is not None:
+            self._limits[id(request)] = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": str(fault.empty_for)}
         if fault.status < 300:
             return None
         self._done(action, route, request, received, fault.status, kind)

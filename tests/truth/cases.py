@@ -128,6 +128,11 @@ async def _second_prefix(standin: StandIn, user: User) -> Action:
     return await standin.message("!p_cooling", user=user, guild=GUILD, channel=channel)
 
 
+async def _empties(standin: StandIn, user: User) -> Action:
+    faults = [Fault.empties_bucket("message", 0.05)]
+    return await standin.message("!p_ok", user=user, guild=GUILD, channel=Channel(snowflake()), faults=faults)
+
+
 def _menu(
     name: str, message: bool, outcome: str = "ok", error: str | None = None, ack: str | None = None, **m: Any
 ) -> Case:
@@ -156,6 +161,7 @@ def _autocomplete(value: str, outcome: str = "ok", error: str | None = None, ack
 APP = "discord.app_commands.errors"
 EXT = "discord.ext.commands.errors"
 LATE = (Fault.expired(),)
+EMPTIES = (Fault.empties_bucket("followup", 0.05),)
 
 CASES = [
     _slash("ok", ack="message"),
@@ -186,6 +192,14 @@ CASES = [
     _slash(
         "deferred", ack="defer", faults=(Fault.rate_limited("followup", 0.05),), limited_ms=45, name="followup limited"
     ),
+    _slash(
+        "deferred",
+        ack="defer",
+        faults=(Fault.empties_bucket("followup", 0.05),),
+        limited_ms=45,
+        name="followup empties",
+    ),
+    Case("prefix message empties", _empties, "prefix", "p_ok", limited_ms=45),
     _slash("ok", "error", "discord.errors.Forbidden", faults=(Fault("callback", 403, 50013),), name="ok forbidden"),
     _slash("opens_modal", ack="modal"),
     _slash("team info", ack="message"),
