@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import wrapt
@@ -20,8 +22,9 @@ class Patches:
     """
 
     def __init__(self) -> None:
-        self._applied: list[tuple[type, str, Any, wrapt.FunctionWrapper[..., Any]]] = []
-        self._active = True
+        self._applied: list[tuple[type, str, Any, Any]] = []
+        self._active = [True]
+        """Emptied when restored; a list, so that every wrapper sees it."""
 
     def wrap(self, owner: type, name: str, wrapper: Wrapper) -> None:
         """Wrap `owner.name`, defined on `owner` itself. Raises AttributeError where this discord.py has none."""
@@ -29,11 +32,24 @@ class Patches:
             original = vars(owner)[name]
         except KeyError:
             raise AttributeError(f"{owner.__module__}.{owner.__qualname__} has no {name!r} of its own") from None
-        # wrapt asks `enabled` at each call: a wrapper that somebody else wrapped in turn cannot be taken out, but it
-        # can be made to pass calls through untouched.
-        proxy = wrapt.FunctionWrapper(original, wrapper, enabled=self._is_active)
-        setattr(owner, name, proxy)
-        self._applied.append((owner, name, original, proxy))
+        patched = self._around(original, wrapper)
+        setattr(owner, name, patched)
+        self._applied.append((owner, name, original, patched))
+
+    def _around(self, original: Any, wrapper: Wrapper) -> Any:
+        # A wrapper that somebody else wrapped in turn cannot be taken out, but it can be made to pass calls through.
+        active = self._active
+        if not isinstance(original, FunctionType):  # a class method, or what another instrumentation has put there
+            return wrapt.FunctionWrapper(original, wrapper, enabled=lambda: bool(active))
+
+        # Some of these run for every message in every channel; a plain function costs a third of a wrapt object.
+        @functools.wraps(original)
+        def patched(instance: Any, /, *args: Any, **kwargs: Any) -> Any:
+            if active:
+                return wrapper(original.__get__(instance), instance, args, kwargs)
+            return original(instance, *args, **kwargs)
+
+        return patched
 
     def has(self, owner: type, name: str) -> bool:
         """Whether `owner.name` is wrapped by this instrumentation."""
@@ -41,14 +57,11 @@ class Patches:
 
     def restore(self) -> None:
         """Put every original back, the last first."""
-        self._active = False
+        self._active.clear()
         while self._applied:
-            owner, name, original, proxy = self._applied.pop()
-            if vars(owner).get(name) is proxy:
+            owner, name, original, patched = self._applied.pop()
+            if vars(owner).get(name) is patched:
                 setattr(owner, name, original)
-
-    def _is_active(self) -> bool:
-        return self._active
 
 
 def defining_class(cls: type, name: str) -> type:
