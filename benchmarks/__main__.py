@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import platform
 import sys
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent / "examples"))
+warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")  # what the test server's package says of containers
 NAMES = sorted(file.stem for file in FOLDER.glob("*.py") if not file.stem.startswith("_"))
 
 
