@@ -64,7 +64,7 @@ async def _measure(server: Postgres, far: Proxy, rounds: int, calls: int) -> Rep
                         slash[way] += times[0]
                         prefix[way] += times[1]
             for bot in bots.values():
-                bot.interrupt()
+                await bot.interrupt()
             for bot in bots.values():
                 await bot.ended()
     return _report(slash, prefix, rounds * calls)

@@ -41,6 +41,7 @@ class StandIn:
         self._sockets: dict[int, web.WebSocketResponse] = {}
         self._transports: dict[int, asyncio.BaseTransport | None] = {}
         self._dms: dict[int, Channel] = {}
+        self._beats = 0
         self._sequence = 0
         self._changed = asyncio.Condition()
         self._runner: web.AppRunner | None = None
@@ -87,6 +88,14 @@ class StandIn:
         """Wait until the bot has disconnected. Raises TimeoutError."""
         async with self._changed:
             await asyncio.wait_for(self._changed.wait_for(lambda: not self._sockets), timeout)
+
+    async def idle(self, shard: int = 0, timeout: float = 20.0) -> None:
+        """Wait until the bot has read what it was sent and answered: it has then ended what was only left to end."""
+        for _ in range(3):
+            beats = self._beats
+            await self._sockets[shard].send_json({"op": 1})
+            async with self._changed:
+                await asyncio.wait_for(self._changed.wait_for(lambda: self._beats > beats), timeout)  # noqa: B023
 
     async def drop(self, shard: int = 0) -> None:
         """Cut a shard's connection as a network would: the client resumes."""
@@ -208,6 +217,9 @@ class StandIn:
                     break
                 message = json.loads(frame.data)
                 if message["op"] == 1:
+                    async with self._changed:
+                        self._beats += 1
+                        self._changed.notify_all()
                     await socket.send_json({"op": 11})
                 elif message["op"] == 2:
                     shard = (message["d"].get("shard") or [0, 1])[0]

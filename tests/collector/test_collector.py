@@ -40,7 +40,7 @@ async def play(tmp_path: Path, settings: dict[str, str], times: int = 3) -> list
         actions = [await bot.discord.slash("ping") for _ in range(times)]
         for action in actions:
             await action.answered()
-        bot.interrupt()
+        await bot.interrupt()
         assert await bot.ended() == 0
     return [str(action.id) for action in actions]
 

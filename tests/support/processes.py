@@ -30,8 +30,9 @@ class BotProcess:
     def signal(self, number: int) -> None:
         self._process.send_signal(number)
 
-    def interrupt(self) -> None:
-        """Ctrl-C."""
+    async def interrupt(self) -> None:
+        """Ctrl-C, once the bot has nothing left to end: Python 3.10 interrupts whatever runs."""
+        await self.discord.idle()
         self.signal(signal.SIGINT)
 
     async def ended(self, timeout: float = 60.0) -> int:

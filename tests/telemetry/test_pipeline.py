@@ -106,7 +106,7 @@ async def test_rows_are_never_sampled_whatever_is_shown_elsewhere(ratio: str, sh
     async with bot_process([*RUN, PLAIN], tmp_path, environ) as bot:
         for _ in range(5):
             await (await bot.discord.slash("ping")).answered()
-        bot.interrupt()
+        await bot.interrupt()
         await bot.ended()
     recorded = rows(f"sqlite:///{tmp_path / 'command_calls.db'}")
     assert [row["command"] for row in recorded] == ["ping"] * 5

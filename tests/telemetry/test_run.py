@@ -44,7 +44,7 @@ async def test_a_bot_that_imports_nothing_of_ours(dsn: str, tmp_path: Path) -> N
         ]
         for action in sent[1:]:
             await action.answered()
-        bot.interrupt()
+        await bot.interrupt()
         assert await bot.ended() == 0
     assert "arguments: ['a', '--b'] main: __main__" in bot.output
     found = {row["interaction_id"]: row for row in rows(dsn)}
@@ -61,7 +61,7 @@ async def test_a_bot_that_imports_nothing_of_ours(dsn: str, tmp_path: Path) -> N
 async def test_with_no_settings_the_rows_are_in_the_working_directory(tmp_path: Path) -> None:
     async with bot_process([*RUN, PLAIN], tmp_path) as bot:
         await (await bot.discord.slash("ping")).answered()
-        bot.interrupt()
+        await bot.interrupt()
         await bot.ended()
     assert told(f"sqlite:///{tmp_path / 'command_calls.db'}") == [("slash", "ping", "ok")]
 
@@ -69,7 +69,7 @@ async def test_with_no_settings_the_rows_are_in_the_working_directory(tmp_path: 
 async def test_none_wraps_nothing_and_starts_nothing(tmp_path: Path) -> None:
     async with bot_process([*RUN, PLAIN], tmp_path, {"OTEL_TRACES_EXPORTER": "none"}) as bot:
         await (await bot.discord.slash("ping")).answered()
-        bot.interrupt()
+        await bot.interrupt()
         assert await bot.ended() == 0
     assert list(tmp_path.iterdir()) == []
 
@@ -79,7 +79,7 @@ async def test_as_a_module(tmp_path: Path) -> None:
     (tmp_path / "ours" / "__main__.py").write_text(Path(PLAIN).read_text("utf-8"), "utf-8")
     async with bot_process([*RUN, "-m", "ours", "x"], tmp_path) as bot:
         await (await bot.discord.slash("ping")).answered()
-        bot.interrupt()
+        await bot.interrupt()
         await bot.ended()
     assert "arguments: ['x'] main: __main__" in bot.output
     (row,) = rows(f"sqlite:///{tmp_path / 'command_calls.db'}")
@@ -94,7 +94,7 @@ async def test_an_env_file_gives_what_the_environment_does_not(tmp_path: Path) -
     command = [*RUN, "--env-file", str(env), PLAIN]
     async with bot_process(command, tmp_path, {"OTEL_SERVICE_NAME": "from-environment"}) as bot:
         await (await bot.discord.slash("ping")).answered()
-        bot.interrupt()
+        await bot.interrupt()
         await bot.ended()
     (row,) = rows(f"sqlite:///{tmp_path / 'from_file.db'}")
     assert row["service_name"] == "from-environment"
@@ -111,10 +111,11 @@ async def test_every_ending_leaves_its_rows(how: str, dsn: str, tmp_path: Path) 
         for _ in range(3):
             await (await bot.discord.slash("ping")).answered()
         await (await bot.discord.slash("hang")).acknowledged()
+        await bot.discord.idle()
         if how in ("close", "unhandled"):
             await bot.discord.slash("leave")
         elif how == "interrupt":
-            bot.interrupt()
+            await bot.interrupt()
         elif how == "exit":
             await bot.discord.slash("die")
         else:
@@ -134,6 +135,7 @@ async def test_a_configured_bot_can_ask_for_sigterm(tmp_path: Path) -> None:
     script.write_text(first + Path(PLAIN).read_text("utf-8"), "utf-8")
     async with bot_process([str(script)], tmp_path, {"OTEL_BSP_SCHEDULE_DELAY": "60000"}) as bot:
         await (await bot.discord.slash("ping")).answered()
+        await bot.discord.idle()
         bot.signal(signal.SIGTERM)
         await bot.ended()
     assert told(f"sqlite:///{tmp_path / 'command_calls.db'}") == [("slash", "ping", "ok")], bot.output
@@ -152,7 +154,7 @@ async def test_as_any_opentelemetry_user_expects(dsn: str, tmp_path: Path) -> No
     async with bot_process(command, tmp_path, environ) as bot:
         await (await bot.discord.slash("ping")).answered()
         await (await bot.discord.message("!pong")).answered()
-        bot.interrupt()
+        await bot.interrupt()
         await bot.ended()
     assert told(dsn) == [("slash", "ping", "ok"), ("prefix", "pong", "ok")], bot.output
     assert {row["service_name"] for row in rows(dsn)} == {"auto"}
