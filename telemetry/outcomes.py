@@ -10,8 +10,9 @@ from discord.ext import commands
 
 from slashspan.semconv import Outcome
 
-# The two besides CancelledError are raised in whatever runs when the process is told to end.
-_CANCELLED: Final = (asyncio.CancelledError, KeyboardInterrupt, SystemExit)
+# KeyboardInterrupt and SystemExit are raised in whatever runs when the process is told to end, GeneratorExit in a task
+# that nobody holds and that the garbage collector takes.
+_CANCELLED: Final = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
 _NOT_FOUND: Final = (app_commands.CommandNotFound, commands.CommandNotFound)
 _REJECTED: Final = (
     # discord.py's own words for "the user may not" and "the user gave the wrong thing"; cooldowns are CheckFailures

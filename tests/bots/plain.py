@@ -13,6 +13,7 @@ from discord.gateway import DiscordWebSocket
 discord.http.Route.BASE = os.environ["DISCORD_STANDIN_API"]
 DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(os.environ["DISCORD_STANDIN_GATEWAY"])
 
+forever = asyncio.Event()  # held: a task that waits for what nobody holds may be collected as garbage
 intents = discord.Intents.default()
 intents.message_content = True
 bot = commands.Bot("!", intents=intents, help_command=None)
@@ -26,7 +27,7 @@ async def ping(interaction: discord.Interaction) -> None:
 @bot.tree.command()
 async def hang(interaction: discord.Interaction) -> None:
     await interaction.response.defer()
-    await asyncio.Event().wait()
+    await forever.wait()
 
 
 @bot.tree.command()

@@ -41,6 +41,7 @@ def test_the_real_exception_is_found_under_every_wrapper() -> None:
         (asyncio.CancelledError(), Outcome.CANCELLED),
         (KeyboardInterrupt(), Outcome.CANCELLED),
         (SystemExit(), Outcome.CANCELLED),
+        (GeneratorExit(), Outcome.CANCELLED),
     ],
 )
 def test_outcomes(error: BaseException, outcome: str) -> None:
