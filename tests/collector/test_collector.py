@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import grpc
 import pytest
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 
 from slashspan import semconv
 from tests.support.collector import BINARY, CONFIG, Backend, Collector, collector
@@ -15,8 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from opentelemetry.util.types import AttributeValue
+
 pytestmark = pytest.mark.skipif(not BINARY.exists(), reason="the collector is not built: make collector (needs Go)")
 RUN = ["-m", "telemetry.cli", "run"]
+ATTRIBUTES: dict[str, AttributeValue] = {
+    "text": '\U0001f44d \u202eright to left\u202c "quoted"',
+    "snowflake": 2**62 + 1,
+    "share": 0.1,
+    "yes": True,
+    "empty": "",
+    "list": ("a", "b"),
+}
 
 
 @pytest.fixture
@@ -45,6 +60,13 @@ async def play(tmp_path: Path, settings: dict[str, str], times: int = 3) -> list
     return [str(action.id) for action in actions]
 
 
+def _decoded(value: Any) -> object:
+    kind = value.WhichOneof("value")
+    if kind == "array_value":
+        return tuple(_decoded(item) for item in value.array_value.values)
+    return getattr(value, kind)
+
+
 def interactions(spans: list[object]) -> list[str]:
     """Ids on the spans of user actions."""
     found = []
@@ -65,6 +87,42 @@ def test_the_configuration_is_valid_with_only_the_endpoint_set(tmp_path: Path) -
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_batch_is_never_given_up(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [BINARY, "print-config", "--config", CONFIG],
+        env={"ANALYTICS_ENDPOINT": "127.0.0.1:1"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "max_elapsed_time: 0s\n" in done.stdout, done.stderr
+
+
+def test_nothing_is_configured_by_a_name_that_is_going_away(running: tuple[Collector, Backend]) -> None:
+    receiver, _ = running
+    assert "deprecated" not in receiver.log
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_attributes_arrive_as_they_were_set(protocol: str, running: tuple[Collector, Backend]) -> None:
+    receiver, backend = running
+    exporter: SpanExporter
+    if protocol == "grpc":
+        exporter = GrpcExporter(f"http://127.0.0.1:{receiver.grpc_port}", insecure=True)
+    else:
+        exporter = HttpExporter(f"http://127.0.0.1:{receiver.http_port}/v1/traces")
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    with provider.get_tracer("test").start_as_current_span("admin ban", attributes=ATTRIBUTES) as span:
+        span.add_event("rows_fetched", {"at_ms": 1.5})
+    provider.shutdown()
+    (arrived,) = backend.wait_for(1)
+    assert {item.key: _decoded(item.value) for item in arrived.attributes} == ATTRIBUTES
+    assert arrived.name == "admin ban"
+    assert [event.name for event in arrived.events] == ["rows_fetched"]
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
@@ -100,12 +158,16 @@ async def test_a_collector_that_is_killed_loses_nothing(running: tuple[Collector
     assert set(interactions(backend.spans)) == set(sent)
 
 
-async def test_a_backend_that_says_later_gets_it_later(running: tuple[Collector, Backend], tmp_path: Path) -> None:
+# What OTLP over HTTP says with 503 and 429.
+@pytest.mark.parametrize("status", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED])
+async def test_a_backend_that_says_later_gets_it_later(
+    status: grpc.StatusCode, running: tuple[Collector, Backend], tmp_path: Path
+) -> None:
     receiver, backend = running
-    backend.refuse = True
+    backend.refuse = status
     sent = await play(tmp_path, environ(f"http://127.0.0.1:{receiver.grpc_port}", "grpc"))
     assert backend.refused.wait(20)
     assert backend.spans == []
-    backend.refuse = False
+    backend.refuse = None
     backend.wait_for(6)
     assert sorted(interactions(backend.spans)) == sorted(sent)

@@ -27,11 +27,11 @@ CONFIG = ROOT / "collector-config.yaml"
 
 
 class Backend(trace_service_pb2_grpc.TraceServiceServicer):
-    """Plays the analytics backend on a port of its own: OTLP over gRPC. `refuse`: UNAVAILABLE, with Retry-After."""
+    """Plays the analytics backend on a port of its own: OTLP over gRPC. `refuse`: a status to say, with RetryInfo."""
 
     def __init__(self) -> None:
         self.port = free_port()
-        self.refuse = False
+        self.refuse: grpc.StatusCode | None = None
         self.refused = threading.Event()
         self._spans: list[Any] = []
         self._server: grpc.Server | None = None
@@ -47,14 +47,14 @@ class Backend(trace_service_pb2_grpc.TraceServiceServicer):
             self._server.stop(None).wait()
 
     def Export(self, request: Any, context: Any) -> Any:
-        if self.refuse:
+        if self.refuse is not None:
             self.refused.set()
             wait = error_details_pb2.RetryInfo()
             wait.retry_delay.FromMilliseconds(100)
-            status = status_pb2.Status(code=grpc.StatusCode.UNAVAILABLE.value[0])
+            status = status_pb2.Status(code=self.refuse.value[0])
             status.details.add().Pack(wait)
             context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-            context.abort(grpc.StatusCode.UNAVAILABLE, "later")
+            context.abort(self.refuse, "later")
         for resource in request.resource_spans:
             for scope in resource.scope_spans:
                 self._spans.extend(scope.spans)
@@ -98,9 +98,13 @@ class Collector:
             with contextlib.suppress(OSError):
                 urllib.request.urlopen(f"http://127.0.0.1:{self._health_port}/", timeout=1).close()
                 return
-            assert self._process.poll() is None, (self._folder / "collector.log").read_text("utf-8")
+            assert self._process.poll() is None, self.log
             assert time.monotonic() < deadline, "the collector did not start"
             threading.Event().wait(0.05)
+
+    @property
+    def log(self) -> str:
+        return (self._folder / "collector.log").read_text("utf-8")
 
     def kill(self) -> None:
         if self._process is not None:
