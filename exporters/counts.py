@@ -15,7 +15,11 @@ class Lost:
     QUEUE_FULL = "queue_full"
     """Evicted from the BatchSpanProcessor's queue before the exporter saw it."""
     BACKLOG_FULL = "backlog_full"
-    """The store was away for so long that the rows waiting for it passed their bound; the oldest went."""
+    """Without a spool: the store was away for so long that the rows in memory passed their bound; the oldest went."""
+    SPOOL_FULL = "spool_full"
+    """The store was away for so long that the spool passed SLASHSPAN_SPOOL_MAX_BYTES; the oldest went."""
+    DAMAGED = "damaged"
+    """The disk gave back something else than was written."""
     REJECTED = "rejected"
     """The store refuses this row for what is in it."""
     SHUTDOWN = "shutdown"
@@ -26,15 +30,18 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """A snapshot: `recorded = stored + waiting + the sum of dropped`."""
+    """A snapshot: `recorded + adopted = stored + waiting + the sum of dropped`."""
 
     recorded: int = 0
     stored: int = 0
     """Known to be committed, rows that a retry found there already included."""
     waiting: int = 0
+    """In memory or in the spool; what is in the spool at the end is written by the next process."""
     retried: int = 0
     """Tries to write a batch that failed and were, or will be, tried again."""
     dropped: Mapping[str, int] = field(default_factory=dict)
+    adopted: int = 0
+    """Found in the spool, left there by a process that ended before they were stored."""
 
     @property
     def lost(self) -> int:

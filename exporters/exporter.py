@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from exporters.delivery import Delivery
 from exporters.row import CommandCall, from_span
+from exporters.spool.dead_letters import DeadLetters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -19,10 +20,15 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
     from exporters.counts import Counts
+    from exporters.spool.journal import Receipt
+    from exporters.spool.rows import RowSpool
     from exporters.store import Store
 
 EXPORT_SECONDS: Final = 10.0
 """Longest that `export` waits for its rows to be stored; after it they are still tried, by the delivery's thread."""
+
+YIELD_EVERY: Final = 32
+"""Spans turned into rows before other threads get a turn: the bot's loop must not wait for a whole batch."""
 
 _log = logging.getLogger("slashspan")
 
@@ -30,36 +36,58 @@ _log = logging.getLogger("slashspan")
 class CommandCallsExporter(SpanExporter):
     """Writes user actions of the wanted `kinds` into `store`; spans that are no user action are passed over.
 
-    Whatever happens `export` returns a result. FAILURE means "not yet": the rows wait, at most `max_waiting_rows`, and
-    are written when the store can.
+    Whatever happens `export` returns a result. FAILURE means "not yet": the rows wait in the spool, or without one at
+    most `max_waiting_rows` of them in memory, and are written when the store can.
     """
 
     def __init__(
-        self, store: Store, *, kinds: Collection[str], batch_rows: int = 512, max_waiting_rows: int = 2048
+        self,
+        store: Store,
+        *,
+        kinds: Collection[str],
+        batch_rows: int = 512,
+        max_waiting_rows: int = 2048,
+        spool: RowSpool | None = None,
     ) -> None:
+        self.spool = spool
         self._kinds = frozenset(kinds)
-        self._delivery = Delivery(store, batch_rows=batch_rows, max_waiting_rows=max_waiting_rows)
+        dead_letters = None if spool is None else DeadLetters(spool.journal.folder)
+        self._delivery = Delivery(
+            store, batch_rows=batch_rows, max_waiting_rows=max_waiting_rows, spool=spool, dead_letters=dead_letters
+        )
         self._wait_seconds = EXPORT_SECONDS
         self._closed = threading.Event()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         try:
-            rows = self._rows(spans)
+            rows, receipts = self._rows(spans)
             if self._closed.is_set():
                 if rows:
                     _log.warning("the command_calls exporter is shut down; %d rows are not written", len(rows))
                 return SpanExportResult.FAILURE
             if not rows:
                 return SpanExportResult.SUCCESS
-            ticket = self._delivery.put(rows)
+            ticket = self._delivery.put(rows, receipts)
             stored = self._delivery.wait(ticket, self._wait_seconds)
         except Exception:  # noqa: BLE001 - the worker thread must live on
             _log.exception("slashspan could not export a batch of %d spans; please report it", len(spans))
             return SpanExportResult.FAILURE
         return SpanExportResult.SUCCESS if stored else SpanExportResult.FAILURE
 
-    def _rows(self, spans: Sequence[ReadableSpan]) -> list[CommandCall]:
-        return [row for span in spans if (row := from_span(span)) is not None and row.kind in self._kinds]
+    def _rows(self, spans: Sequence[ReadableSpan]) -> tuple[list[CommandCall], list[Receipt | None]]:
+        spool = self.spool
+        claimed = [None] * len(spans) if spool is None else spool.claim(spans)
+        rows: list[CommandCall] = []
+        receipts: list[Receipt | None] = []
+        for span, receipt in zip(spans, claimed, strict=True):
+            row = from_span(span)
+            if row is None or row.kind not in self._kinds:
+                continue
+            rows.append(row)
+            receipts.append(spool.append(row) if spool is not None and receipt is None else receipt)
+            if len(rows) % YIELD_EVERY == 0:
+                time.sleep(0)
+        return rows, receipts
 
     def counts(self) -> Counts:
         """Of the rows that have reached the exporter."""
@@ -90,6 +118,12 @@ class CommandCallsExporter(SpanExporter):
         started = time.monotonic()
         self._delivery.close(timeout_millis / 1000)
         counts = self.counts()
+        if self.spool is not None and counts.waiting:
+            _log.warning(
+                "%d rows wait in %s and are written when the bot runs again, or by `slashspan spool drain`.",
+                counts.waiting,
+                self.spool.journal.folder,
+            )
         if counts.lost:
             reasons = ", ".join(f"{number} {reason}" for reason, number in counts.dropped.items())
             _log.warning(

@@ -19,7 +19,8 @@ from slashspan import semconv
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.context import Context
+    from opentelemetry.sdk.trace import ReadableSpan, Span
 
     from exporters.exporter import CommandCallsExporter
 
@@ -69,28 +70,39 @@ class CommandCallsProcessor(DeadlineBatchProcessor):
     ) -> None:
         super().__init__(exporter, schedule_delay_ms=schedule_delay_ms, batch_rows=batch_rows, queue_rows=queue_rows)
         self._exporter = exporter
+        self._spool = exporter.spool
         self._kinds = frozenset(kinds)
         self._lock = threading.Lock()
         self._recorded = 0
         self._ended = False
 
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        if self._spool is not None and _kind(span) in self._kinds:
+            self._spool.started(span)
+
     def on_end(self, span: ReadableSpan) -> None:
-        attributes = span.attributes
-        if attributes is None or attributes.get(semconv.KIND) not in self._kinds:
+        if _kind(span) not in self._kinds:
             return
-        with self._lock:
+        spool = self._spool
+        if spool is None:
+            with self._lock:
+                self._recorded += 1
+            self._batch_processor.emit(span)
+            return
+        with spool.order:
             self._recorded += 1
-        self._batch_processor.emit(span)
+            spool.ended(span)
+            self._batch_processor.emit(span)
 
     def counts(self) -> Counts:
-        """Of everything that was recorded. What the queue evicted shows as `waiting` until the end."""
+        """Of everything that was recorded. What the queue evicted unspooled shows as `waiting` until the end."""
         inside = self._exporter.counts()
-        queued = self._recorded - inside.recorded
+        unsettled = self._recorded + inside.adopted - inside.stored - inside.lost
         dropped = dict(inside.dropped)
-        if self._ended and queued:
-            dropped[Lost.QUEUE_FULL] = queued
-            queued = 0
-        return Counts(self._recorded, inside.stored, inside.waiting + queued, inside.retried, dropped)
+        if self._ended and (evicted := unsettled - inside.waiting) > 0:
+            dropped[Lost.QUEUE_FULL] = evicted
+            unsettled = inside.waiting
+        return Counts(self._recorded, inside.stored, unsettled, inside.retried, dropped, inside.adopted)
 
     def _flush(self, seconds: float) -> bool:
         with self._exporter.not_waiting():
@@ -108,3 +120,8 @@ class CommandCallsProcessor(DeadlineBatchProcessor):
         evicted = self.counts().dropped.get(Lost.QUEUE_FULL, 0)
         if evicted:
             _log.warning("%d rows were lost to a full queue; OTEL_BSP_MAX_QUEUE_SIZE is its size.", evicted)
+
+
+def _kind(span: ReadableSpan) -> object:
+    attributes = span._attributes  # the public property wraps a proxy around it, for every span of the process
+    return None if attributes is None else attributes.get(semconv.KIND)

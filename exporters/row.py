@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -65,25 +65,48 @@ class CommandCall:
 
 def from_span(span: ReadableSpan) -> CommandCall | None:
     """The row of a finished user action; None for a span that is none. Never raises for what a bot may have set."""
-    attributes: dict[str, Any] = dict(span.attributes or {})
-    kind = attributes.get(semconv.KIND)
     context = span.context
-    if kind is None or context is None or span.start_time is None:
+    if context is None or span.start_time is None:
         return None
+    return from_parts(
+        dict(span.attributes or {}),
+        trace_id=context.trace_id,
+        span_id=context.span_id,
+        start_ns=span.start_time,
+        end_ns=span.end_time,
+        service=service_of(span.resource),
+        checkpoints=checkpoints_of((event.name, event.attributes or {}) for event in span.events),
+    )
+
+
+def from_parts(
+    attributes: Mapping[str, Any],
+    *,
+    trace_id: int,
+    span_id: int,
+    start_ns: int,
+    end_ns: int | None,
+    service: Service,
+    checkpoints: str | None,
+) -> CommandCall | None:
+    """The row of what a span said, None when it says nothing of a user action. Never raises for odd attributes."""
     get = attributes.get
+    kind = get(semconv.KIND)
+    if kind is None:
+        return None
     own = {key: value for key, value in attributes.items() if key not in _OURS}
-    service_name, service_version, environment = _service(span.resource)
+    service_name, service_version, environment = service
     return CommandCall(
-        called_at_us=span.start_time // 1000,
-        span_id=context.span_id - 2 * _INT64 if context.span_id >= _INT64 else context.span_id,
-        trace_id=f"{context.trace_id:032x}",
+        called_at_us=start_ns // 1000,
+        span_id=span_id - 2 * _INT64 if span_id >= _INT64 else span_id,
+        trace_id=f"{trace_id:032x}",
         discord_uid=_int(get(semconv.USER_ID), _INT64) or 0,
         player_name=_text(get(semconv.USER_NAME)) or "",
         command=_text(get(semconv.COMMAND_NAME)) or "",
         kind=_text(kind) or "",
         outcome=_text(get(semconv.OUTCOME)) or "",
         error_type=_text(get(semconv.ERROR_TYPE)),
-        duration_ms=None if span.end_time is None else (span.end_time - span.start_time) / 1e6,
+        duration_ms=None if end_ns is None else (end_ns - start_ns) / 1e6,
         ack_ms=_float(get(semconv.ACK_MS)),
         gateway_delay_ms=_float(get(semconv.GATEWAY_DELAY_MS)),
         rate_limited_ms=_float(get(semconv.RATE_LIMITED_MS, 0.0)),
@@ -96,7 +119,7 @@ def from_span(span: ReadableSpan) -> CommandCall | None:
         service_name=service_name,
         service_version=service_version,
         environment=environment,
-        checkpoints=_checkpoints(span),
+        checkpoints=checkpoints,
         attributes=_json(own) if own else None,
     )
 
@@ -108,10 +131,14 @@ def clean(text: str) -> str:
     return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
 
 
-_last_service: tuple[Resource | None, tuple[str | None, str | None, str | None]] = (None, (None, None, None))
+Service = tuple["str | None", "str | None", "str | None"]
+"""Name, version, environment."""
+
+_last_service: tuple[Resource | None, Service] = (None, (None, None, None))
 
 
-def _service(resource: Resource) -> tuple[str | None, str | None, str | None]:
+def service_of(resource: Resource) -> Service:
+    """What the resource says of the bot."""
     # A process has one resource or two; hashing one costs more than the row.
     global _last_service
     known, service = _last_service
@@ -123,14 +150,15 @@ def _service(resource: Resource) -> tuple[str | None, str | None, str | None]:
     return service
 
 
-def _checkpoints(span: ReadableSpan) -> str | None:
+def checkpoints_of(events: Iterable[tuple[str, Mapping[str, Any]]]) -> str | None:
+    """The column `checkpoints` from a span's events, by name and attributes; other events are passed over."""
     marks = []
-    for event in span.events:
-        attributes = dict(event.attributes or {})
+    for name, said in events:
+        attributes = dict(said)
         at = attributes.pop(semconv.CHECKPOINT_AT_MS, None)
         step = attributes.pop(semconv.CHECKPOINT_STEP_MS, None)
         if at is not None:
-            marks.append({"name": event.name, "at_ms": _rounded(at), "step_ms": _rounded(step), **attributes})
+            marks.append({"name": name, "at_ms": _rounded(at), "step_ms": _rounded(step), **attributes})
     return _json(marks) if marks else None
 
 
@@ -164,11 +192,11 @@ def _int(value: Any, bound: int) -> int | None:
 
 
 def _json(value: Any) -> str:
-    text = json.dumps(_jsonable(value, MAX_JSON_DEPTH), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(jsonable(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text if len(text) <= MAX_JSON else json.dumps({"slashspan.left_out_chars": len(text)})
 
 
-def _jsonable(value: Any, depth: int) -> Any:
+def jsonable(value: Any, depth: int = MAX_JSON_DEPTH) -> Any:
     """The same thing in words that every JSON column takes."""
     if value is None or isinstance(value, bool):
         return value
@@ -183,7 +211,7 @@ def _jsonable(value: Any, depth: int) -> Any:
     if depth == 0:
         return "…"
     if isinstance(value, Mapping):
-        return {clean(str(key))[:MAX_TEXT]: _jsonable(item, depth - 1) for key, item in value.items()}
+        return {clean(str(key))[:MAX_TEXT]: jsonable(item, depth - 1) for key, item in value.items()}
     if isinstance(value, Sequence):
-        return [_jsonable(item, depth - 1) for item in value]
+        return [jsonable(item, depth - 1) for item in value]
     return clean(str(value))[:MAX_JSON_TEXT]

@@ -54,6 +54,19 @@ class Outcome:
     ALL: Final = (OK, ERROR, REJECTED, NOT_FOUND, UNHANDLED, EXPIRED, CANCELLED, INTERRUPTED)
 
 
+class Sync:
+    """What a finished command survives: values of `SLASHSPAN_SPOOL_SYNC`."""
+
+    CRASH: Final = "crash"
+    """The death of the process, by whatever means: each record reaches the kernel before the command ends."""
+    POWER: Final = "power"
+    """A power cut too, but for the last 0.2 s: a thread has the disk write them."""
+    RECORD: Final = "record"
+    """A power cut, each record: the bot's loop waits for the disk, milliseconds on most."""
+
+    ALL: Final = (CRASH, POWER, RECORD)
+
+
 @dataclass(frozen=True, slots=True)
 class Attribute:
     """One span or span-event attribute: its key, OpenTelemetry type, unit, whether it is personal data, its meaning."""

@@ -14,7 +14,7 @@ import logging
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
@@ -25,6 +25,10 @@ from exporters.dsn import open_store
 from exporters.errors import SchemaMismatch, StoreUnavailable
 from exporters.exporter import CommandCallsExporter
 from exporters.processor import CommandCallsProcessor, DeadlineBatchProcessor
+from exporters.row import service_of
+from exporters.spool.destinations import Destination
+from exporters.spool.journal import Journal
+from exporters.spool.rows import RowSpool
 from slashspan.errors import ConfigurationError
 from telemetry import signals
 from telemetry.instrumentor import DiscordInstrumentor
@@ -155,9 +159,11 @@ def _resource(service_name: str | None, service_version: str | None, environment
 
 def _build(settings: Settings, resource: Resource) -> Telemetry:
     trace_exporters = [build(name) for name in settings.exporters if name != COMMAND_CALLS]
-    rows = _rows_processor(settings) if COMMAND_CALLS in settings.exporters else None
-    traces = [DeadlineBatchProcessor(exporter, **_bounds(settings)) for exporter in trace_exporters]
     existing = trace.get_tracer_provider()
+    if isinstance(existing, TracerProvider):
+        resource = existing.resource
+    rows = _rows_processor(settings, resource) if COMMAND_CALLS in settings.exporters else None
+    traces = [DeadlineBatchProcessor(exporter, **_bounds(settings)) for exporter in trace_exporters]
     if isinstance(existing, TracerProvider):
         provider, own = existing, None
     else:
@@ -172,13 +178,29 @@ def _build(settings: Settings, resource: Resource) -> Telemetry:
     return Telemetry(settings, rows, traces, own)
 
 
-def _rows_processor(settings: Settings) -> CommandCallsProcessor:
+def _rows_processor(settings: Settings, resource: Resource) -> CommandCallsProcessor:
     store = open_store(settings.dsn, table=settings.table)
     _check(store)
-    exporter = CommandCallsExporter(
-        store, kinds=settings.kinds, batch_rows=settings.batch_rows, max_waiting_rows=settings.queue_rows
-    )
+    exporter = CommandCallsExporter(store, **_rows_bounds(settings, resource))
     return CommandCallsProcessor(exporter, kinds=settings.kinds, **_bounds(settings))
+
+
+def _rows_bounds(settings: Settings, resource: Resource) -> dict[str, Any]:
+    return {
+        "kinds": settings.kinds,
+        "batch_rows": settings.batch_rows,
+        "max_waiting_rows": settings.queue_rows,
+        "spool": open_spool(settings, service_of(resource)[0]),
+    }
+
+
+def open_spool(settings: Settings, service: str | None) -> RowSpool | None:
+    """The spool of this service and store; None when it is off. Nothing is written before the first row."""
+    if settings.spool is None:
+        return None
+    destination = Destination.of(service, settings.dsn, settings.table)
+    folder = destination.folder(settings.spool)
+    return RowSpool(Journal(folder, max_bytes=settings.spool_max_bytes, sync=settings.spool_sync))
 
 
 def _bounds(settings: Settings) -> dict[str, int]:
@@ -210,6 +232,4 @@ class CommandCallsSpanExporter(CommandCallsExporter):
         settings = Settings.from_environ(os.environ)
         store = open_store(settings.dsn, table=settings.table)
         _check(store)
-        super().__init__(
-            store, kinds=settings.kinds, batch_rows=settings.batch_rows, max_waiting_rows=settings.queue_rows
-        )
+        super().__init__(store, **_rows_bounds(settings, Resource.create()))

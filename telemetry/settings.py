@@ -7,10 +7,13 @@ malformed are checked here too, so that a typing error shows at the start and no
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import platformdirs
+
 from slashspan.errors import ConfigurationError
-from slashspan.semconv import Kind
+from slashspan.semconv import Kind, Sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,6 +94,12 @@ def _flag(text: str) -> bool:
     return text.lower() == "true"
 
 
+def _spool(text: str) -> Path | None:
+    if text.lower() == "off":
+        return None
+    return Path(text).expanduser() if text else platformdirs.user_state_path("slashspan", appauthor=False) / "spool"
+
+
 SETTINGS: Final = (
     Setting(
         "OTEL_TRACES_EXPORTER",
@@ -107,6 +116,26 @@ SETTINGS: Final = (
         secret=True,
     ),
     Setting("SLASHSPAN_TABLE", "command_calls", str, "The table's name, may be schema-qualified in PostgreSQL"),
+    Setting(
+        "SLASHSPAN_SPOOL",
+        "",
+        _spool,
+        "Folder in which recorded rows wait for the store, through crashes and outages, or `off`: they wait in memory. "
+        "Default: `slashspan/spool` in the user's state folder",
+    ),
+    Setting(
+        "SLASHSPAN_SPOOL_MAX_BYTES",
+        "268435456",
+        _number(int, 65536),
+        "Bound of the spool for each process and store; over it the oldest unsent rows go, counted",
+    ),
+    Setting(
+        "SLASHSPAN_SPOOL_SYNC",
+        Sync.CRASH,
+        _choice(*Sync.ALL),
+        "What a finished command survives: `crash` of the process; `power` cuts too, but for the last 0.2 s; `record`: "
+        "each one, and the bot waits for the disk with every command",
+    ),
     Setting(
         "SLASHSPAN_SLOW_CHECKPOINT_MS",
         "100",
@@ -162,6 +191,10 @@ class Settings:
     """Names of the trace exporters; empty: everything is off."""
     dsn: str
     table: str
+    spool: Path | None
+    """None: off."""
+    spool_max_bytes: int
+    spool_sync: str
     slow_checkpoint_ms: float
     user_ids: str
     user_id_key: str
@@ -188,6 +221,9 @@ class Settings:
             exporters=() if value["OTEL_SDK_DISABLED"] else value["OTEL_TRACES_EXPORTER"],
             dsn=value["SLASHSPAN_DSN"],
             table=value["SLASHSPAN_TABLE"],
+            spool=value["SLASHSPAN_SPOOL"],
+            spool_max_bytes=value["SLASHSPAN_SPOOL_MAX_BYTES"],
+            spool_sync=value["SLASHSPAN_SPOOL_SYNC"],
             slow_checkpoint_ms=value["SLASHSPAN_SLOW_CHECKPOINT_MS"],
             user_ids=value["SLASHSPAN_USER_IDS"],
             user_id_key=value["SLASHSPAN_USER_ID_KEY"],

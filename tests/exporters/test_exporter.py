@@ -97,14 +97,15 @@ def test_over_the_bound_the_oldest_go_and_are_counted(caplog: pytest.LogCaptureF
     with caplog.at_level(logging.WARNING, "slashspan"):
         exporter.export(more)
     counts = exporter.counts()
-    assert counts.dropped == {Lost.BACKLOG_FULL: 10}
-    assert counts.waiting == 21
+    lost = counts.dropped[Lost.BACKLOG_FULL]
+    assert lost in (10, 11)  # the first row may be on its way, and does not count as waiting then
+    assert counts.waiting == 31 - lost
     assert any("are lost so far" in record.message for record in caplog.records)
     store.fail = lambda: None
     assert exporter.force_flush(20_000)
-    assert [row.span_id for row in store.rows][1:] == [_signed(span) for span in more[10:]]
+    assert [row.span_id for row in store.rows][-20:] == [_signed(span) for span in more[10:]]
     exporter.shutdown()
-    assert exporter.counts() == Counts(31, 21, 0, counts.retried, {Lost.BACKLOG_FULL: 10})
+    assert exporter.counts() == Counts(31, 31 - lost, 0, counts.retried, {Lost.BACKLOG_FULL: lost})
 
 
 def _signed(span: Any) -> int:

@@ -1,0 +1,72 @@
+"""What was recorded for one destination never goes to another: a folder for each (service, store, table)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+DESCRIPTION: Final = "destination.json"
+_UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Whose rows, and where to."""
+
+    service: str
+    store: str
+    """Without user and password, which may change while the store stays the same."""
+    table: str
+
+    @classmethod
+    def of(cls, service: str | None, dsn: str, table: str) -> Destination:
+        """From the resource's `service.name`, `SLASHSPAN_DSN` and `SLASHSPAN_TABLE`."""
+        return cls(service or "", _without_secrets(dsn), table)
+
+    @property
+    def name(self) -> str:
+        """Of its folder: readable, and unlike any other's."""
+        digest = hashlib.sha256(f"{self.service}\0{self.store}\0{self.table}".encode()).hexdigest()[:10]
+        return f"{_UNFIT.sub('-', self.service)[:40] or 'service'}-{digest}"
+
+    def folder(self, spool: Path) -> Path:
+        """In the spool, described for people. The folder is made; where that fails the journal tells it."""
+        folder = spool / self.name
+        description = folder / DESCRIPTION
+        try:
+            if not description.exists():
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                description.write_text(json.dumps(asdict(self), indent=1) + "\n", "utf-8")
+        except OSError:
+            pass
+        return folder
+
+
+def described(folder: Path) -> Destination | None:
+    """The destination of a folder in the spool; None where that is no such folder."""
+    try:
+        said = json.loads((folder / DESCRIPTION).read_text("utf-8"))
+        return Destination(str(said["service"]), str(said["store"]), str(said["table"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def destinations(spool: Path) -> list[tuple[Path, Destination]]:
+    """Every destination in the spool. Raises OSError."""
+    if not spool.is_dir():
+        return []
+    found = ((folder, described(folder)) for folder in sorted(spool.iterdir()))
+    return [(folder, destination) for folder, destination in found if destination is not None]
+
+
+def _without_secrets(dsn: str) -> str:
+    scheme, _, rest = dsn.partition("://")
+    if scheme.lower() == "sqlite":
+        return f"sqlite:///{Path(rest[1:].partition('?')[0]).absolute()}"
+    parts = urlsplit(dsn)
+    return f"postgresql://{(parts.hostname or '').lower()}:{parts.port or 5432}{parts.path}"

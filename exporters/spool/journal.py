@@ -1,0 +1,426 @@
+"""The log of one destination: appended to by this process, replayed from, adopted from processes that died.
+
+Invariants
+- Nothing raises into the caller of `append`: what the disk refuses is told, counted, and None is returned.
+- A record is settled once; acknowledging again, or after its segment was dropped, changes nothing.
+- Segments go in the order in which they came, so a SPAN never goes before its START.
+- The lock is held for an append and for bookkeeping, never for reading, loading or acknowledging on disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import threading
+import time
+import weakref
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from exporters.counts import Lost
+from exporters.spool.records import Kind, NewerFormat, frame
+from exporters.spool.segment import Segment, State
+from exporters.spool.writers import TROUBLE, Writer, dead_writers
+from slashspan.semconv import Sync
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from exporters.spool.records import Record
+
+SEGMENT_BYTES: Final = 2**20
+SEGMENTS_AT_LEAST: Final = 8
+"""A small bound is cut into so many segments: dropping the oldest one must not drop everything."""
+AGAIN_SECONDS: Final = 5.0
+"""After an append failed, how long none is tried: a full disk must not cost every command a failing write."""
+TELL_EVERY_SECONDS: Final = 60.0
+SYNC_SECONDS: Final = 0.2
+"""With `power`, how far the disk may be behind."""
+
+Receipt = tuple[Segment, int]
+"""Where a record is: to be acknowledged, or released to be replayed."""
+
+_log = logging.getLogger("slashspan")
+_journals: weakref.WeakSet[Journal] = weakref.WeakSet()
+_held: list[Journal] = []
+
+
+class Journal:
+    """The records in `folder`. Methods may be called from any thread; none blocks on anything but the local disk."""
+
+    def __init__(self, folder: Path, *, max_bytes: int, sync: str = Sync.CRASH) -> None:
+        self.folder = folder
+        self._max_bytes = max_bytes
+        self._segment_bytes = min(SEGMENT_BYTES, max_bytes // SEGMENTS_AT_LEAST)
+        self._sync = sync
+        self.adopted = 0
+        """Records of processes that died, which this one took over."""
+        self.dropped: Counter[str] = Counter()
+        """Records given up, by reason of `Lost`."""
+        self.refused = 0
+        """Appends that the disk refused."""
+        self.after_fork: Callable[[], None] | None = None
+        """Called in a forked child, whose journal is a new one."""
+        self._told_at = -TELL_EVERY_SECONDS
+        self._start()
+        _journals.add(self)
+
+    def _start(self) -> None:
+        self._lock = threading.Lock()
+        self._own: Writer | None = None
+        self._active: Segment | None = None
+        self._estates: list[Writer] = []
+        self._open: dict[int, Receipt] = {}
+        self._ended_unseen: list[Receipt] = []
+        """STARTs whose SPAN the disk refused."""
+        self._left_alone: set[Path] = set()
+        self._not_before = 0.0
+        self._stop_sync: threading.Event | None = None
+        self._closed = False
+
+    # Appending
+
+    def append(self, kind: int, payload_format: int, key: int, payload: bytes, state: int) -> Receipt | None:
+        """Put a record at the end; None when the disk refuses it or the journal is closed."""
+        with self._lock:
+            try:
+                segment = self._active
+                if segment is None or segment.size >= self._segment_bytes:
+                    segment = self._rotated()
+                    if segment is None:
+                        self._refused(kind, key)
+                        return None
+                index = segment.append(frame(len(segment.states), kind, payload_format, key, payload), state)
+                if self._sync == Sync.RECORD:
+                    segment.sync()
+            except OSError as error:
+                self._trouble(error)
+                self._refused(kind, key)
+                return None
+            receipt = (segment, index)
+            if kind == Kind.START:
+                self._open[key] = receipt
+            elif kind == Kind.SPAN and (start := self._open.pop(key, None)) is not None:
+                start[0].mark(start[1], State.SETTLED)
+            return receipt
+
+    def _refused(self, kind: int, key: int) -> None:
+        self.refused += 1
+        if kind == Kind.SPAN and (start := self._open.pop(key, None)) is not None:
+            # It has ended, whatever the disk thinks: its START must not come back as interrupted.
+            start[0].mark(start[1], State.SETTLED)
+            self._ended_unseen.append(start)
+
+    def _rotated(self) -> Segment | None:
+        if self._closed or time.monotonic() < self._not_before:
+            return None
+        if self._own is None:
+            self._own = Writer.create(self.folder)
+            if self._sync == Sync.POWER:
+                self._stop_sync = threading.Event()
+                thread = threading.Thread(target=self._keep_synced, args=(self._stop_sync,), name="slashspan-sync")
+                thread.daemon = True
+                thread.start()
+        full = self._active
+        self._active = self._own.next_segment()
+        if full is not None:
+            full.sealed = True
+            if self._sync != Sync.POWER:
+                full.close()
+        self._keep_bound()
+        return self._active
+
+    def _keep_bound(self) -> None:
+        """With the lock held: over the bound the oldest segments go; their rows that are not on their way are lost."""
+        total = self._bytes()
+        for writer in (*self._estates, *filter(None, (self._own,))):
+            while total > self._max_bytes and writer.segments and writer.segments[0] is not self._active:
+                segment = writer.segments.pop(0)
+                total -= segment.size
+                segment.gone = True
+                self._open = {key: receipt for key, receipt in self._open.items() if receipt[0] is not segment}
+                self._full(segment.settle_pending())
+                self._unlink(segment)
+
+    def _full(self, lost: int) -> None:
+        if lost:
+            self.dropped[Lost.SPOOL_FULL] += lost
+            self._tell(
+                "the spool %s is full; the oldest rows go, %d so far. SLASHSPAN_SPOOL_MAX_BYTES is its bound.",
+                self.folder,
+                self.dropped[Lost.SPOOL_FULL],
+            )
+
+    def _trouble(self, error: OSError) -> None:
+        """With the lock held: what follows goes into a new segment, when the disk takes one."""
+        if self._active is not None:
+            self._active.close()
+            self._active = None
+        self._not_before = time.monotonic() + AGAIN_SECONDS
+        self._tell("the spool cannot be written: %s. The bot goes on; rows wait in memory only.", error)
+
+    def _tell(self, message: str, *arguments: object) -> None:
+        now = time.monotonic()
+        if now - self._told_at >= TELL_EVERY_SECONDS:
+            self._told_at = now
+            _log.warning(message, *arguments)
+
+    # Replaying
+
+    def adopt(self) -> int:
+        """Take over what dead processes left; returns how many records wait in it."""
+        mine = {writer.folder for writer in self._estates} | self._left_alone
+        if self._own is not None:
+            mine.add(self._own.folder)
+        found = 0
+        with self._told_on_error():
+            for writer in dead_writers(self.folder, mine):
+                found += self._adopt(writer)
+        return found
+
+    def _adopt(self, writer: Writer) -> int:
+        try:
+            lost = writer.load()
+        except (NewerFormat, OSError) as error:
+            writer.leave()
+            self._left_alone.add(writer.folder)
+            _log.warning("%s is left alone: %s", writer.folder, error)
+            return 0
+        with self._lock:
+            pending = writer.pending
+            self.adopted += pending + lost
+            self._estates.append(writer)
+            if lost:
+                self.dropped[Lost.DAMAGED] += lost
+                _log.warning("%d records in %s were damaged and are lost", lost, writer.folder)
+            self._keep_bound()
+        self._collect()
+        return pending
+
+    def take(self, limit: int) -> list[tuple[Receipt, Record]]:
+        """Up to `limit` records to be replayed, the oldest first; acknowledge or release each."""
+        taken: list[tuple[Receipt, Record]] = []
+        while len(taken) < limit:
+            with self._lock:
+                segment = next((segment for segment in self._segments() if segment.pending), None)
+                if segment is None:
+                    break
+                indices = _claim(segment, limit - len(taken))
+            try:
+                for index, record in segment.read(indices):
+                    if record is not None:
+                        taken.append(((segment, index), record))
+                    else:
+                        self.give_up((segment, index), Lost.DAMAGED)
+            except OSError as error:
+                self.release((segment, index) for index in indices)
+                taken = [item for item in taken if item[0][0] is not segment]
+                with self._lock:
+                    self._tell("the spool cannot be read: %s", error)
+                break
+        return taken
+
+    def give_up(self, receipt: Receipt, reason: str) -> None:
+        """This record is lost, and counted so."""
+        with self._lock:
+            if receipt[0].mark(receipt[1], State.SETTLED):
+                self.dropped[reason] += 1
+                self._tell("a record in %s is lost (%s)", receipt[0].path, reason)
+
+    def acknowledge(self, receipts: Iterable[Receipt]) -> None:
+        """These are where they belong, or are given up: they never come back."""
+        by_segment: dict[Segment, list[int]] = {}
+        with self._lock:
+            late, self._ended_unseen = self._ended_unseen, []
+            for segment, index in receipts:
+                if segment.mark(index, State.SETTLED):
+                    by_segment.setdefault(segment, []).append(index)
+            for segment, index in late:
+                by_segment.setdefault(segment, []).append(index)
+        with self._told_on_error():
+            for segment, indices in by_segment.items():
+                if not segment.gone:
+                    segment.write_acks(indices)
+        self._collect()
+
+    def release(self, receipts: Iterable[Receipt]) -> None:
+        """These are not on their way any more: replay them when their turn comes."""
+        lost = 0
+        with self._lock:
+            for segment, index in receipts:
+                if segment.gone:
+                    lost += segment.mark(index, State.SETTLED)
+                else:
+                    segment.mark(index, State.PENDING)
+            self._full(lost)
+
+    def _collect(self) -> None:
+        """Remove segments that are settled, the oldest first."""
+        with self._lock, self._told_on_error():
+            for writer in [*self._estates]:
+                self._clear(writer)
+                if not writer.segments:
+                    writer.leave()
+                    self._estates.remove(writer)
+            if self._own is not None:
+                self._clear(self._own)
+                self._carry_starts(self._own)
+
+    def _clear(self, writer: Writer) -> None:
+        while writer.segments and writer.segments[0] is not self._active and not writer.segments[0].unsettled:
+            writer.segments[0].unlink()
+            writer.segments.pop(0)
+
+    def _carry_starts(self, own: Writer) -> None:
+        """A long action must not keep every segment since its start: its START is written again at the end."""
+        while len(own.segments) > 1 and (first := own.segments[0]) is not self._active and self._active is not None:
+            still = [index for index, state in enumerate(first.states) if state != State.SETTLED]
+            if any(first.states[index] != State.OPEN for index in still):
+                return
+            for index, record in first.read(still):
+                if record is not None and self._open.get(record.key) == (first, index):
+                    active = self._active
+                    again = active.append(
+                        frame(len(active.states), record.kind, record.format, record.key, record.payload), State.OPEN
+                    )
+                    self._open[record.key] = (active, again)
+            first.unlink()
+            own.segments.pop(0)
+
+    def _unlink(self, segment: Segment) -> None:
+        with self._told_on_error():
+            segment.unlink()
+
+    @contextlib.contextmanager
+    def _told_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._tell("the spool %s: %s", self.folder, error)
+
+    # Looking
+
+    def _segments(self) -> Iterator[Segment]:
+        for writer in self._estates:
+            yield from writer.segments
+        if self._own is not None:
+            yield from self._own.segments
+
+    def _bytes(self) -> int:
+        return sum(segment.size for segment in self._segments())
+
+    @property
+    def pending(self) -> int:
+        """Records to be replayed; those on their way are not among them."""
+        with self._lock:
+            return sum(segment.pending for segment in self._segments())
+
+    @property
+    def unsettled(self) -> int:
+        """Records that this process, or else the next one, has still to deliver; without the actions that run."""
+        with self._lock:
+            return sum(segment.unsettled for segment in self._segments()) - len(self._open)
+
+    @property
+    def bytes(self) -> int:
+        """On disk."""
+        with self._lock:
+            return self._bytes()
+
+    @property
+    def oldest_seconds(self) -> float:
+        """Age of the oldest segment in which something is to be replayed; 0 without one."""
+        with self._lock:
+            created = next((segment.created for segment in self._segments() if segment.pending), None)
+        return 0.0 if created is None else max(0.0, time.time() - created)
+
+    @property
+    def own_folder(self) -> Path | None:
+        """Where this process writes; None before its first record."""
+        own = self._own
+        return None if own is None else own.folder
+
+    def note_trouble(self, why: str | None) -> None:
+        """Say on disk why records wait, for whoever looks from outside; None: they do not any more."""
+        own = self.own_folder
+        if own is None:
+            return
+        with self._told_on_error():
+            if why is None:
+                (own / TROUBLE).unlink(missing_ok=True)
+            else:
+                (own / TROUBLE).write_text(json.dumps({"at": time.time(), "why": why}), "utf-8")
+
+    # Ending
+
+    def _keep_synced(self, stop: threading.Event) -> None:
+        while not stop.wait(SYNC_SECONDS):
+            self.sync()
+
+    def sync(self) -> None:
+        """Have the disk write what was appended."""
+        with self._lock:
+            dirty = [segment for segment in self._segments() if segment.dirty]
+        for segment in dirty:
+            with self._told_on_error():
+                segment.sync()
+
+    def close(self) -> None:
+        """Let go of the folder; what is unsettled stays for the next process."""
+        if self._stop_sync is not None:
+            self._stop_sync.set()
+            self.sync()
+        self._collect()
+        with self._lock:
+            self._closed = True
+            self._active = None
+            if self._own is not None:
+                with self._told_on_error():
+                    self._clear(self._own)
+            for writer in (*self._estates, *filter(None, (self._own,))):
+                writer.leave()
+            self._estates, self._own = [], None
+
+    def _after_fork_in_child(self) -> None:
+        """The parent's segments and locks are the parent's; a folder of our own is made with the first record."""
+        for writer in (*self._estates, *filter(None, (self._own,))):
+            for segment in writer.segments:
+                segment.close()
+            writer.forget_lock()
+        self.adopted, self.refused, self.dropped = 0, 0, Counter()
+        self._start()
+        if self.after_fork is not None:
+            self.after_fork()
+
+
+def _claim(segment: Segment, limit: int) -> list[int]:
+    indices: list[int] = []
+    index = segment.pending_from(0)
+    while index >= 0 and len(indices) < limit:
+        segment.mark(index, State.TAKEN)
+        indices.append(index)
+        index = segment.pending_from(index + 1)
+    return indices
+
+
+def _before_fork() -> None:
+    for journal in list(_journals):
+        journal._lock.acquire()
+        _held.append(journal)
+
+
+def _after_in_parent() -> None:
+    while _held:
+        _held.pop()._lock.release()
+
+
+def _after_in_child() -> None:
+    while _held:
+        _held.pop()._after_fork_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)

@@ -1,0 +1,177 @@
+"""User actions in the spool: spans as records, records as rows, and which of them are on their way in memory.
+
+A payload is two msgpack values: the service `[name, version, environment]`, packed once, and
+`[trace id (16 bytes), start ns, end ns or nil, attributes, checkpoints]`; the key of the record is the span id. A ROW's
+second value is the row's columns by name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+import msgpack
+
+from exporters.counts import Lost
+from exporters.row import CommandCall, checkpoints_of, from_parts, jsonable, service_of
+from exporters.spool.records import MAX_PAYLOAD, Kind
+from exporters.spool.segment import State
+from slashspan.semconv import ATTRIBUTES, CHECKPOINT_AT_MS, OUTCOME, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import Event, ReadableSpan
+
+    from exporters.spool.journal import Journal, Receipt
+    from exporters.spool.records import Record
+
+PAYLOAD_FORMAT: Final = 1
+MAX_RECORD: Final = 256 * 1024
+"""Bytes; a span with more keeps what is ours, as its row would."""
+MAX_MARKS: Final = 128
+"""Checkpoints kept of a span that is too large; OpenTelemetry's own bound on events."""
+_OURS: Final = frozenset(attribute.key for attribute in ATTRIBUTES)
+_64_BITS: Final = 2**64 - 1
+
+_log = logging.getLogger("slashspan")
+
+
+class RowSpool:
+    """What the processor appends to, the exporter claims from, and the delivery replays and acknowledges."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self._start()
+        journal.after_fork = self._start
+
+    def _start(self) -> None:
+        self._pack = msgpack.Packer(unicode_errors="surrogatepass").pack
+        self.order = threading.Lock()
+        """Held while a span is appended and put into the queue, so that both have the same order."""
+        self._service: tuple[Resource | None, bytes] = (None, b"")
+        self._on_their_way: dict[int, Receipt] = {}
+        """By span id, in the order in which the batch processor got them."""
+
+    # On the hot path
+
+    def started(self, span: ReadableSpan) -> None:
+        """Note a user action that began."""
+        context = span.context
+        if context is not None:
+            with self.order:
+                payload = self._payload(span, None)
+            self.journal.append(Kind.START, PAYLOAD_FORMAT, context.span_id, payload, State.OPEN)
+
+    def ended(self, span: ReadableSpan) -> None:
+        """Note one that ended, as on its way in memory; with `order` held."""
+        context = span.context
+        if context is None:
+            return
+        key = context.span_id
+        receipt = self.journal.append(Kind.SPAN, PAYLOAD_FORMAT, key, self._payload(span, span.end_time), State.TAKEN)
+        if receipt is not None:
+            self._on_their_way[key] = receipt
+
+    def _payload(self, span: ReadableSpan, end_ns: int | None) -> bytes:
+        context, events = span.context, span._events
+        assert context is not None
+        if self._service[0] is not span.resource:
+            self._service = (span.resource, self._pack(service_of(span.resource)))
+        head = self._service[1]
+        attributes = _plain(span)
+        marks = _marks(events) if events else ()
+        times = (context.trace_id.to_bytes(16, "big"), span.start_time, end_ns)
+        try:
+            payload: bytes = head + self._pack((*times, attributes, marks))
+            if len(payload) <= MAX_RECORD:
+                return payload
+            attributes = {key: value for key, value in attributes.items() if key in _OURS}
+            attributes["slashspan.left_out_bytes"] = len(payload)
+        except (TypeError, ValueError, OverflowError):
+            pass  # something that msgpack has no word for: say it in words that every column takes
+        safe: bytes = head + self._pack((*times, jsonable(attributes), jsonable(marks[:MAX_MARKS])))
+        return safe
+
+    # On the exporter's and the delivery's threads
+
+    def claim(self, spans: Sequence[ReadableSpan]) -> list[Receipt | None]:
+        """The receipts of spans that have come out of the batch processor's queue.
+
+        The queue is in order and evicts its oldest: what was put in before the first of these, and has not come out,
+        was evicted, and is replayed.
+        """
+        claimed: list[Receipt | None] = []
+        evicted: list[Receipt] = []
+        on_their_way = self._on_their_way
+        with self.order:
+            for span in spans:
+                key = span.context.span_id if span.context is not None else 0
+                if key not in on_their_way:
+                    claimed.append(None)
+                    continue
+                while (first := next(iter(on_their_way))) != key:
+                    evicted.append(on_their_way.pop(first))
+                claimed.append(on_their_way.pop(key))
+        if evicted:
+            self.journal.release(evicted)
+        return claimed
+
+    def append(self, row: CommandCall) -> Receipt | None:
+        """A row that did not come through a processor of ours, or that the disk refused before."""
+        payload = msgpack.packb(()) + msgpack.packb(dataclasses.asdict(row), unicode_errors="surrogatepass")
+        return self.journal.append(Kind.ROW, PAYLOAD_FORMAT, row.span_id & _64_BITS, payload, State.TAKEN)
+
+    def take(self, limit: int) -> list[tuple[CommandCall, Receipt]]:
+        """Up to `limit` rows to be replayed, the oldest first."""
+        rows = []
+        for receipt, record in self.journal.take(limit):
+            try:
+                row = row_of(record)
+            except Exception:  # noqa: BLE001 - one record that cannot be read must not stop the others
+                _log.exception("a record of the spool cannot be read; please report it")
+                self.journal.give_up(receipt, Lost.INTERNAL)
+                continue
+            if row is not None:
+                rows.append((row, receipt))
+            else:
+                self.journal.give_up(receipt, Lost.INTERNAL)
+        return rows
+
+
+def _marks(events: Sequence[Event]) -> list[tuple[str, dict[str, Any]]]:
+    said = ((event.name, dict(event.attributes or {})) for event in events)
+    return [(name, attributes) for name, attributes in said if CHECKPOINT_AT_MS in attributes]
+
+
+def _plain(span: ReadableSpan) -> dict[str, Any]:
+    """The attributes as a dict. The SDK's own mapping is one inside; through its interface a copy takes 5 µs."""
+    attributes = span._attributes
+    inner = getattr(attributes, "_dict", None)
+    return inner if isinstance(inner, dict) else dict(attributes or {})
+
+
+def row_of(record: Record) -> CommandCall | None:
+    """The row of a record. Raises ValueError, and what msgpack and the row raise for a payload that is not ours."""
+    if record.format > PAYLOAD_FORMAT:
+        raise ValueError(f"payload format {record.format} is newer than this slashspan's {PAYLOAD_FORMAT}")
+    unpacker = msgpack.Unpacker(unicode_errors="surrogatepass", strict_map_key=False, max_buffer_size=MAX_PAYLOAD)
+    unpacker.feed(record.payload)
+    service, value = unpacker.unpack(), unpacker.unpack()
+    if record.kind == Kind.ROW:
+        return CommandCall(**value)
+    trace_id, start_ns, end_ns, attributes, marks = value
+    if record.kind == Kind.START:
+        attributes[OUTCOME] = Outcome.INTERRUPTED
+    return from_parts(
+        attributes,
+        trace_id=int.from_bytes(trace_id, "big"),
+        span_id=record.key,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        service=tuple(service),
+        checkpoints=checkpoints_of(marks),
+    )

@@ -1,0 +1,177 @@
+"""One file of the log, and what is known of each of its records."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from array import array
+from typing import TYPE_CHECKING, Final
+
+from exporters.spool import records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from exporters.spool.records import Record
+
+SUFFIX: Final = ".seg"
+_APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_PRIVATE: Final = 0o600
+"""Rows hold names and ids of people."""
+YIELD_EVERY: Final = 32
+"""Records handled before other threads get a turn: the bot's loop must not wait for a whole segment."""
+
+
+class State:
+    """Of one record."""
+
+    PENDING: Final = 0
+    """To be replayed."""
+    TAKEN: Final = 1
+    """On its way to the store, from memory or as a replay."""
+    OPEN: Final = 2
+    """A START whose action still runs in this process."""
+    SETTLED: Final = 3
+    """The store has it, or it was given up and counted, or its action has ended."""
+
+
+class Segment:
+    """Records by index, in the order of the file. Not thread-safe: the journal's lock guards it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = 0
+        self.created = time.time()
+        self.offsets = array("I")
+        self.states = bytearray()
+        self.unsettled = 0
+        self.pending = 0
+        self.dirty = False
+        """Appended to since the last sync."""
+        self.sealed = False
+        """Nothing is appended any more; closed once it is on disk."""
+        self._fd: int | None = None
+        self.gone = False
+        """Unlinked; what was on its way then may still arrive."""
+
+    @classmethod
+    def create(cls, path: Path) -> Segment:
+        """A new file, open for appending. Raises OSError."""
+        segment = cls(path)
+        segment._fd = os.open(path, _APPEND | os.O_EXCL, _PRIVATE)
+        try:
+            segment._write(records.file_head())
+        except OSError:
+            segment.close()
+            path.unlink(missing_ok=True)
+            raise
+        return segment
+
+    @classmethod
+    def load(cls, path: Path) -> tuple[Segment, list[Record | int]]:
+        """The segment of another process and what `records.scan` finds in it. Raises OSError, NewerFormat."""
+        segment = cls(path)
+        data = path.read_bytes()
+        segment.size = len(data)
+        segment.created = path.stat().st_mtime
+        done = records.acked(segment._ack_path.read_bytes()) if segment._ack_path.exists() else set()
+        contents: list[Record | int] = []
+        for number, found in enumerate(records.scan(data)):
+            if number % YIELD_EVERY == 0:
+                time.sleep(0)
+            if isinstance(found, int):
+                contents.append(found)
+                continue
+            segment._note(found.offset, State.SETTLED if found.offset in done else State.PENDING)
+            contents.append(found._replace(payload=b""))
+        return segment, contents
+
+    @property
+    def _ack_path(self) -> Path:
+        return self.path.with_suffix(".ack")
+
+    def append(self, frame: bytes, state: int) -> int:
+        """Returns the record's index. Raises OSError, with nothing of the frame left in the file where possible."""
+        offset, index = self.size, len(self.states)
+        self._write(frame)
+        self._note(offset, state)
+        self.dirty = True
+        return index
+
+    def _write(self, data: bytes) -> None:
+        assert self._fd is not None
+        written = os.write(self._fd, data)
+        if written != len(data):  # a full disk: short, and no exception
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self.size)
+            raise OSError(f"{self.path}: {written} of {len(data)} bytes were written; is the disk full?")
+        self.size += written
+
+    def _note(self, offset: int, state: int) -> None:
+        self.offsets.append(offset)
+        self.states.append(state)
+        if state != State.SETTLED:
+            self.unsettled += 1
+            if state == State.PENDING:
+                self.pending += 1
+
+    def mark(self, index: int, state: int) -> bool:
+        """False when the record is settled already: it stays so."""
+        before = self.states[index]
+        if before == State.SETTLED:
+            return False
+        self.states[index] = state
+        self.pending += (state == State.PENDING) - (before == State.PENDING)
+        self.unsettled -= state == State.SETTLED
+        return True
+
+    def pending_from(self, index: int) -> int:
+        """Index of the first record to be replayed at or after `index`; -1: none."""
+        return self.states.find(State.PENDING, index)
+
+    def read(self, indices: Iterable[int]) -> Iterator[tuple[int, Record | None]]:
+        """Records from the file; None for one that is damaged. Raises OSError."""
+        data = self.path.read_bytes()
+        for number, index in enumerate(indices):
+            if number % YIELD_EVERY == 0:
+                time.sleep(0)
+            yield index, records.at(data, self.offsets[index])
+
+    def write_acks(self, indices: Iterable[int]) -> None:
+        """Note on disk that the store has these. Raises OSError; then a crash has them replayed, harmlessly."""
+        fd = os.open(self._ack_path, _APPEND, _PRIVATE)
+        try:
+            os.write(fd, records.acks([self.offsets[index] for index in indices]))
+        finally:
+            os.close(fd)
+
+    def sync(self) -> None:
+        """Let the disk have it. Raises OSError."""
+        if self._fd is not None:
+            self.dirty = False
+            getattr(os, "fdatasync", os.fsync)(self._fd)
+            if self.sealed:
+                self.close()
+
+    def close(self) -> None:
+        """Nothing can be appended any more."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+    def unlink(self) -> None:
+        """Remove both files. Raises OSError."""
+        self.close()
+        self.path.unlink(missing_ok=True)
+        self._ack_path.unlink(missing_ok=True)
+        self.gone = True
+
+    def settle_pending(self) -> int:
+        """Give up what is to be replayed; returns how many records."""
+        given_up = self.pending
+        while (index := self.pending_from(0)) >= 0:
+            self.mark(index, State.SETTLED)
+        return given_up

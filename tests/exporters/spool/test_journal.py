@@ -1,0 +1,315 @@
+"""The log: replayed in order, acknowledged once, adopted by one, bounded, and never in the bot's way."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exporters.counts import Lost
+from exporters.spool import journal as journal_module
+from exporters.spool.records import Kind, file_head
+from exporters.spool.segment import Segment, State
+from slashspan.semconv import Sync
+from tests.exporters.spool.journals import PLENTY, die, journal, keys, put, segment_files
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_what_is_released_is_replayed_oldest_first_and_once(tmp_path: Path) -> None:
+    log = journal(tmp_path)
+    receipts = put(log, *range(10))
+    assert keys(log, 4) == [0, 1, 2, 3]
+    assert keys(log) == [4, 5, 6, 7, 8, 9]
+    assert log.pending == 0
+    log.release(receipts[2:5])
+    log.acknowledge(receipts[:2])
+    assert keys(log) == [2, 3, 4]
+
+
+def test_acknowledged_records_never_come_back(tmp_path: Path) -> None:
+    log = journal(tmp_path)
+    receipts = put(log, *range(10))
+    log.acknowledge(receipts[:7])
+    log.release(receipts)
+    assert keys(log) == [7, 8, 9]
+    die(log)
+    after = journal(tmp_path)
+    assert after.adopt() == 3
+    assert keys(after) == [7, 8, 9]
+
+
+def test_a_dead_process_is_adopted_by_exactly_one(tmp_path: Path) -> None:
+    first = journal(tmp_path)
+    put(first, *range(5))
+    living = journal(tmp_path)
+    assert living.adopt() == 0, "its process lives"
+    die(first)
+    heirs = [journal(tmp_path) for _ in range(3)]
+    assert [heir.adopt() for heir in heirs] == [5, 0, 0]
+    assert heirs[0].adopted == 5
+
+
+def test_a_process_of_its_own_holds_its_lock_until_it_is_killed(tmp_path: Path) -> None:
+    script = (
+        "import sys, pathlib\n"
+        "from tests.exporters.spool.journals import journal, put\n"
+        "log = journal(pathlib.Path(sys.argv[1])); put(log, 1, 2, 3); print('ready', flush=True); sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        heir = journal(tmp_path)
+        assert heir.adopt() == 0
+        process.kill()
+        process.wait()
+        assert heir.adopt() == 3
+    assert keys(heir) == [1, 2, 3]
+
+
+def test_settled_segments_are_unlinked_and_an_empty_folder_goes(tmp_path: Path) -> None:
+    log = journal(tmp_path, max_bytes=8 * 4096)
+    receipts = put(log, *range(40), size=400)
+    assert len(segment_files(tmp_path)) > 2
+    log.acknowledge(receipts)
+    assert len(segment_files(tmp_path)) == 1, "the one that is written to"
+    log.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_settled_stays_for_the_next_process(tmp_path: Path) -> None:
+    log = journal(tmp_path)
+    receipts = put(log, *range(6))
+    log.acknowledge(receipts[::2])
+    log.close()
+    assert log.append(Kind.SPAN, 1, 99, b"99", State.PENDING) is None, "closed"
+    after = journal(tmp_path)
+    assert after.adopt() == 3
+    assert keys(after) == [1, 3, 5]
+
+
+def test_over_the_bound_the_oldest_go_and_the_count_is_exact(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    log = journal(tmp_path, max_bytes=8 * 4096)
+    with caplog.at_level(logging.WARNING, "slashspan"):
+        put(log, *range(500), size=400)
+    left = keys(log)
+    assert left == list(range(500 - len(left), 500))
+    assert log.dropped == {Lost.SPOOL_FULL: 500 - len(left)}
+    assert log.bytes <= 9 * 4096
+    assert [record.message for record in caplog.records if "SLASHSPAN_SPOOL_MAX_BYTES" in record.message]
+
+
+def test_the_bound_holds_with_what_was_adopted(tmp_path: Path) -> None:
+    before = journal(tmp_path, max_bytes=8 * 4096)
+    put(before, *range(60), size=400)
+    die(before)
+    log = journal(tmp_path, max_bytes=8 * 4096)
+    assert log.adopt() > 0
+    put(log, *range(100, 160), size=400)
+    left = keys(log)
+    assert left[-60:] == list(range(100, 160))
+    assert log.adopted + 60 == len(left) + sum(log.dropped.values())
+    assert log.bytes <= 9 * 4096
+
+
+def test_an_action_in_flight_when_the_process_dies_is_found(tmp_path: Path) -> None:
+    log = journal(tmp_path)
+    for key in (1, 2, 3):
+        log.append(Kind.START, 1, key, b"%d" % key, State.OPEN)
+    log.append(Kind.SPAN, 1, 2, b"2", State.PENDING)
+    assert log.pending == 1
+    die(log)
+    after = journal(tmp_path)
+    assert after.adopt() == 3
+    assert [(record.kind, record.key) for _, record in after.take(9)] == [
+        (Kind.START, 1),
+        (Kind.START, 3),
+        (Kind.SPAN, 2),
+    ]
+
+
+def test_a_long_action_does_not_keep_every_segment_since_its_start(tmp_path: Path) -> None:
+    log = journal(tmp_path, max_bytes=8 * 4096)
+    log.append(Kind.START, 1, 7, b"7", State.OPEN)
+    log.acknowledge(put(log, *range(100, 160), size=400))
+    assert len(segment_files(tmp_path)) == 1
+    die(log)
+    after = journal(tmp_path)
+    assert after.adopt() == 1
+    assert keys(after) == [7]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT])
+def test_a_disk_that_refuses_does_not_reach_the_caller(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = journal(tmp_path)
+    put(log, 1)
+    real, broken = os.write, True
+
+    def write(fd: int, data: bytes) -> int:
+        if broken:
+            raise OSError(number, os.strerror(number))
+        return real(fd, data)
+
+    monkeypatch.setattr(os, "write", write)
+    with caplog.at_level(logging.WARNING, "slashspan"):
+        assert [log.append(Kind.SPAN, 1, key, b"x", State.PENDING) for key in (2, 3)] == [None, None]
+    assert len([record for record in caplog.records if "cannot be written" in record.message]) == 1
+    assert log.refused == 2
+    broken = False
+    monkeypatch.setattr(journal_module.time, "monotonic", lambda: 1e12)  # the wait before the next try is over
+    put(log, 4)
+    assert keys(log) == [1, 4]
+    monkeypatch.undo()
+    die(log)
+    after = journal(tmp_path)
+    assert after.adopt() == 2
+
+
+def test_a_short_write_leaves_no_torn_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = journal(tmp_path)
+    put(log, 1)
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:10]))
+    assert log.append(Kind.SPAN, 1, 2, b"x" * 50, State.PENDING) is None
+    monkeypatch.undo()
+    die(log)
+    after = journal(tmp_path)
+    assert after.adopt() == 1
+    assert after.dropped == {}
+    assert keys(after) == [1]
+
+
+def test_on_a_really_full_disk_rows_can_be_drained(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="a limit on the size of files stands in for a full disk")
+    script = (
+        "import sys, pathlib, resource, signal\n"
+        "from tests.exporters.spool.journals import *\n"
+        "from exporters.spool.records import Kind; from exporters.spool.segment import State\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "log = journal(pathlib.Path(sys.argv[1])); resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
+        "got = [log.append(Kind.SPAN, 1, k, payload(k, 400), State.PENDING) for k in range(20)]\n"
+        "kept = [k for k, receipt in enumerate(got) if receipt]\n"
+        "assert 5 < len(kept) < 20, kept\n"
+        "assert keys(log) == kept; log.acknowledge(r for r in got if r); log.close()\n"
+        "assert not list(pathlib.Path(sys.argv[1]).iterdir()), 'drained to the last byte'\n"
+    )
+    assert resource
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, check=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_forked_child_has_its_own_folder_and_the_parent_keeps_its_lock(tmp_path: Path) -> None:
+    log = journal(tmp_path)
+    put(log, 1, 2)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            put(log, 3)
+            log.close()  # must not let go of the parent's lock
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    other = journal(tmp_path)
+    assert other.adopt() == 1, "the child's"
+    assert keys(other) == [3]
+    put(log, 4)
+    assert keys(log) == [1, 2, 4]
+    die(log)
+    assert other.adopt() == 3
+
+
+def test_a_newer_format_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    log = journal(tmp_path)
+    put(log, 1)
+    die(log)
+    [file] = segment_files(tmp_path)
+    newer = file_head(2) + file.read_bytes()[14:]
+    file.write_bytes(newer)
+    after = journal(tmp_path)
+    with caplog.at_level(logging.WARNING, "slashspan"):
+        assert after.adopt() == 0
+        assert after.adopt() == 0
+    assert len([record for record in caplog.records if "left alone" in record.message]) == 1
+    assert file.read_bytes() == newer
+
+
+def test_damage_in_the_middle_makes_no_wrong_interruption(tmp_path: Path) -> None:
+    log = journal(tmp_path)
+    log.append(Kind.START, 1, 7, b"7", State.OPEN)
+    [receipt] = put(log, 7)
+    put(log, 8)
+    die(log)
+    [file] = segment_files(tmp_path)
+    data = bytearray(file.read_bytes())
+    data[receipt[0].offsets[receipt[1]] + 20] ^= 1
+    file.write_bytes(bytes(data))
+    after = journal(tmp_path)
+    assert after.adopt() == 1
+    assert keys(after) == [8], "7 has ended: to say it was interrupted would be wrong"
+    assert after.dropped == {Lost.DAMAGED: 2}, "the end that is missing, and the start that it makes doubtful"
+    assert after.adopted == 3
+
+
+@pytest.mark.parametrize("damage", ["empty", "missing"])
+def test_an_empty_or_missing_segment_costs_what_it_held(damage: str, tmp_path: Path) -> None:
+    log = journal(tmp_path, max_bytes=8 * 4096)
+    put(log, *range(30), size=400)
+    die(log)
+    files = segment_files(tmp_path)
+    assert len(files) > 2
+    held = len(Segment.load(files[1])[1])
+    if damage == "empty":
+        files[1].write_bytes(b"")
+    else:
+        files[1].unlink()
+    after = journal(tmp_path)
+    assert after.adopt() == 30 - held
+    assert len(keys(after)) == 30 - held
+
+
+def test_a_folder_that_cannot_be_made_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").write_text("in the way")
+    log = journal(tmp_path / "file" / "spool")
+    with caplog.at_level(logging.WARNING, "slashspan"):
+        assert [log.append(Kind.SPAN, 1, key, b"x", State.PENDING) for key in range(50)] == [None] * 50
+    assert len(caplog.records) == 1
+    assert log.adopt() == 0
+    log.close()
+
+
+@pytest.mark.parametrize("sync", [Sync.POWER, Sync.RECORD])
+def test_the_disk_is_told_to_write(sync: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    name = "fdatasync" if hasattr(os, "fdatasync") else "fsync"
+    monkeypatch.setattr(os, name, synced.append)
+    log = journal_module.Journal(tmp_path, max_bytes=PLENTY, sync=sync)
+    put(log, 1, 2, 3)
+    if sync == Sync.RECORD:
+        assert len(synced) == 3
+    log.close()
+    assert synced
+
+
+def test_rows_of_people_are_not_for_others_to_read(tmp_path: Path) -> None:
+    log = journal(tmp_path / "spool")
+    put(log, 1)
+    [file] = segment_files(tmp_path / "spool")
+    if os.name == "posix":
+        assert file.stat().st_mode & 0o077 == 0
+        assert file.parent.stat().st_mode & 0o077 == 0

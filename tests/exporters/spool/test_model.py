@@ -1,0 +1,188 @@
+"""The journal against a model: two processes on a folder append, replay, acknowledge, die and are damaged.
+
+What the model says waits is found, in order within a process; what was acknowledged never comes back; nothing comes that
+was not written; and what damage took is counted.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from exporters.counts import Lost
+from exporters.spool.journal import Receipt
+from exporters.spool.records import Kind
+from exporters.spool.segment import State
+from tests.exporters.spool.journals import die, journal, payload
+
+PROCESSES = st.integers(0, 1)
+
+
+class Process:
+    """A journal and what the model knows of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = journal(folder, max_bytes=2**22)
+        self.log._segment_bytes = 600  # many small segments
+        self.waiting: list[int] = []
+        self.taken: dict[int, Receipt] = {}
+        self.open: list[int] = []
+
+
+class Spool(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.next_key = 0
+        self.acknowledged: set[int] = set()
+        self.orphans: set[int] = set()
+        self.may_be_lost: set[int] = set()
+        self.damaged = False
+
+    @initialize()
+    def start(self) -> None:
+        self.processes = [Process(self.folder), Process(self.folder)]
+
+    def teardown(self) -> None:
+        if hasattr(self, "processes"):
+            self.drain()
+            for process in self.processes:
+                die(process.log)
+        shutil.rmtree(self.folder)
+
+    def key(self) -> int:
+        self.next_key += 1
+        return self.next_key
+
+    @rule(number=PROCESSES, size=st.integers(0, 200), at_once=st.booleans())
+    def append(self, number: int, size: int, at_once: bool) -> None:
+        process, key = self.processes[number], self.key()
+        state = State.PENDING if at_once else State.TAKEN
+        receipt = process.log.append(Kind.SPAN, 1, key, payload(key, size), state)
+        assert receipt is not None
+        if at_once:
+            process.waiting.append(key)
+        else:
+            process.taken[key] = receipt
+
+    @rule(number=PROCESSES)
+    def begin(self, number: int) -> None:
+        process, key = self.processes[number], self.key()
+        assert process.log.append(Kind.START, 1, key, payload(key), State.OPEN) is not None
+        process.open.append(key)
+
+    @precondition(lambda self: any(process.open for process in self.processes))
+    @rule(data=st.data())
+    def end(self, data: st.DataObject) -> None:
+        process = next(process for process in self.processes if process.open)
+        key = data.draw(st.sampled_from(process.open))
+        process.open.remove(key)
+        receipt = process.log.append(Kind.SPAN, 1, key, payload(key), State.TAKEN)
+        assert receipt is not None
+        process.taken[key] = receipt
+
+    @rule(number=PROCESSES, limit=st.integers(1, 9))
+    def take(self, number: int, limit: int) -> None:
+        process = self.processes[number]
+        for receipt, record in process.log.take(limit):
+            assert int(record.payload.split(b".", 1)[0]) == record.key
+            assert record.key in process.waiting
+            assert record.key not in self.acknowledged
+            process.waiting.remove(record.key)
+            process.taken[record.key] = receipt
+
+    @rule(number=PROCESSES, data=st.data())
+    def settle(self, number: int, data: st.DataObject) -> None:
+        process = self.processes[number]
+        some = data.draw(st.lists(st.sampled_from(sorted(process.taken)), unique=True)) if process.taken else []
+        back = data.draw(st.booleans())
+        receipts = [process.taken.pop(key) for key in some]
+        if back:
+            process.log.release(receipts)
+            process.waiting += some
+        else:
+            process.log.acknowledge(receipts)
+            self.acknowledged.update(some)
+
+    @rule(number=PROCESSES)
+    def adopt(self, number: int) -> None:
+        process = self.processes[number]
+        before, lost, adopted = process.log.pending, process.log.dropped[Lost.DAMAGED], process.log.adopted
+        found = process.log.adopt()
+        lost = process.log.dropped[Lost.DAMAGED] - lost
+        assert process.log.adopted == adopted + found + lost
+        assert lost >= len(self.orphans) - found
+        assert self.damaged or not lost
+        assert process.log.pending == before + found
+        assert len(self.orphans - self.may_be_lost) <= found <= len(self.orphans)
+        taken = process.log.take(10**6)
+        process.log.release(receipt for receipt, _ in taken)
+        there = [record.key for _, record in taken]
+        assert {*process.waiting, *(self.orphans - self.may_be_lost)} <= set(there)
+        assert set(there) <= {*process.waiting, *self.orphans}
+        process.waiting = there
+        self.orphans.clear()
+
+    @rule(number=PROCESSES, tidy=st.booleans(), torn=st.binary(max_size=60))
+    def end_process(self, number: int, tidy: bool, torn: bytes) -> None:
+        """By itself, or killed, perhaps in the middle of a write."""
+        process = self.processes[number]
+        own = process.log.own_folder
+        (process.log.close if tidy else lambda: die(process.log))()
+        if torn and not tidy and own is not None and (files := sorted(own.glob("*.seg"))):
+            with files[-1].open("ab") as file:
+                file.write(torn)
+            self.damaged = True
+        self.orphans.update(process.waiting, process.taken, process.open)
+        self.processes[number] = Process(self.folder)
+
+    @rule(number=PROCESSES, data=st.data())
+    def damage(self, number: int, data: st.DataObject) -> None:
+        """A process dies, and then the disk has a bit of a record that waited the other way round."""
+        process = self.processes[number]
+        receipts = [process.taken[key] for key in sorted(process.taken) if not process.taken[key][0].gone]
+        die(process.log)
+        self.orphans.update(process.waiting, process.taken, process.open)
+        if receipts:
+            segment, index = data.draw(st.sampled_from(receipts))
+            content = bytearray(segment.path.read_bytes())
+            content[segment.offsets[index] + data.draw(st.integers(0, 26))] ^= 1 << data.draw(st.integers(0, 7))
+            segment.path.write_bytes(bytes(content))
+            key = next(key for key, receipt in process.taken.items() if receipt == (segment, index))
+            # What was in flight before the damage may have ended in it.
+            self.may_be_lost.update({key}, process.open)
+            self.may_be_lost.update(key for key in process.waiting)
+            self.damaged = True
+        self.processes[number] = Process(self.folder)
+
+    @invariant()
+    def what_waits_is_what_the_journal_says(self) -> None:
+        for process in getattr(self, "processes", ()):
+            assert process.log.pending == len(process.waiting)
+
+    def drain(self) -> None:
+        heir = self.processes[0]
+        for key, receipt in list(self.processes[1].taken.items()):
+            self.processes[1].log.release([receipt])
+            self.processes[1].waiting.append(key)
+        self.orphans.update(self.processes[1].waiting, self.processes[1].open)
+        die(self.processes[1].log)
+        self.processes[1] = Process(self.folder)
+        heir.log.release(heir.taken.values())
+        expected = {*heir.waiting, *heir.taken, *self.orphans}
+        heir.log.adopt()
+        found = [record.key for _, record in heir.log.take(10**6)]
+        assert len(found) == len(set(found))
+        assert expected - self.may_be_lost <= set(found) <= expected
+        assert not set(found) & self.acknowledged
+
+
+class TestSpool(Spool.TestCase):  # type: ignore[misc]  # made by hypothesis
+    settings = settings(
+        max_examples=80, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    )
