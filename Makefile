@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench versions docs lock clean collector
+.PHONY: help setup demo test check bench versions docs lock clean collector trial-crash
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -33,6 +33,11 @@ check: $(STAMP) ## ruff, mypy --strict, import-linter
 
 bench: $(STAMP) ## every benchmark's table
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+ROUNDS ?= 1000
+
+trial-crash: $(STAMP) ## a bot under load is killed ROUNDS times; nothing lost, nothing doubled (ROUNDS=100)
+	@PYTHONPATH=examples $(BIN)/python -m tests.trials.crash --rounds $(ROUNDS)
 
 COLLECTOR := .cache/collector/otelcol
 BUILDER   := go.opentelemetry.io/collector/cmd/builder@v0.165.0

@@ -169,7 +169,7 @@ def test_a_disk_that_refuses_does_not_reach_the_caller(
     assert len([record for record in caplog.records if "cannot be written" in record.message]) == 1
     assert log.refused == 2
     broken = False
-    monkeypatch.setattr(journal_module.time, "monotonic", lambda: 1e12)  # the wait before the next try is over
+    monkeypatch.setattr("time.monotonic", lambda: 1e12)  # the wait before the next try is over
     put(log, 4)
     assert keys(log) == [1, 4]
     monkeypatch.undo()

@@ -1,7 +1,7 @@
 """The journal against a model: two processes on a folder append, replay, acknowledge, die and are damaged.
 
-What the model says waits is found, in order within a process; what was acknowledged never comes back; nothing comes that
-was not written; and what damage took is counted.
+What the model says waits is found, in order within a process; what was acknowledged never comes back; nothing comes
+that was not written; and what damage took is counted.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ class Spool(RuleBasedStateMachine):
         assert not set(found) & self.acknowledged
 
 
-class TestSpool(Spool.TestCase):  # type: ignore[misc]  # made by hypothesis
+class TestSpool(Spool.TestCase):  # type: ignore[misc, valid-type]  # made by hypothesis
     settings = settings(
         max_examples=80, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck), database=None
     )

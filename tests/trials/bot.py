@@ -1,0 +1,72 @@
+"""A bot that is killed, by itself at the point `DIE_AT` or from outside, and that notes what it has finished.
+
+`DIE_AT=commit:3`: with SIGKILL, the third time that the store has committed and nothing is acknowledged yet;
+`append:9`: once the ninth finished command is in the spool; `start:9`: once the ninth has begun.
+"""
+
+import asyncio
+import os
+import random
+import signal
+from typing import Any
+
+import discord
+from discord import app_commands
+from discord_standin import redirect
+
+import telemetry
+from exporters.spool.journal import Journal
+from exporters.spool.rows import RowSpool
+
+redirect()
+POINTS = {
+    "commit": (Journal, "acknowledge", True),
+    "append": (RowSpool, "ended", False),
+    "start": (RowSpool, "started", False),
+}
+
+
+def die_at(point: str, times: int) -> None:
+    owner, name, before = POINTS[point]
+    original = getattr(owner, name)
+    left = times
+
+    def dying(*arguments: Any) -> Any:
+        nonlocal left
+        left -= 1
+        result = None if before and left <= 0 else original(*arguments)
+        if left <= 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(owner, name, dying)
+
+
+if "DIE_AT" in os.environ:
+    die_at(os.environ["DIE_AT"].split(":")[0], int(os.environ["DIE_AT"].split(":")[1]))
+
+client = discord.Client(intents=discord.Intents.default())
+tree = app_commands.CommandTree(client)
+finished = os.open(os.environ["FINISHED"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+
+@tree.command()
+async def ping(interaction: discord.Interaction) -> None:
+    await interaction.response.send_message("pong")
+
+
+@tree.command()
+async def slow(interaction: discord.Interaction) -> None:
+    await interaction.response.defer()
+    await asyncio.sleep(random.random() * 0.03)
+    await interaction.followup.send("at last")
+
+
+@client.event
+async def on_app_command_completion(interaction: discord.Interaction, _: object) -> None:
+    # Its task runs after the one of the command, whose span has ended by then.
+    os.write(finished, b"%d\n" % interaction.id)
+
+
+telemetry.configure(service_name="dying-bot", handle_sigterm=True)
+client.run("token", log_handler=None)

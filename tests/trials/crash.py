@@ -1,0 +1,174 @@
+"""A bot under load is killed again and again; what it finished must be in the table, each once.
+
+    make trial-crash ROUNDS=1000
+
+The oracle is not ours: which interactions were sent and answered is the stand-in's ledger; which commands finished is
+what the bot's own listener wrote down after each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import sys
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from discord_standin import StandIn
+from rich.progress import Progress
+
+from insights.reader import open_reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parents[2]
+POINTS = ("time", "time", "commit", "append", "start")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What went in, and what came out. Interaction ids."""
+
+    sent: set[int]
+    answered: set[int]
+    finished: set[int]
+    rows: list[tuple[int, str]]
+    """Interaction and outcome of each row."""
+    killed: int
+
+    def faults(self) -> list[str]:
+        """Empty when the promise was kept."""
+        outcomes = dict(self.rows)
+        said: list[str] = []
+        doubled = len(self.rows) - len(outcomes)
+        wrong = [
+            (f"{doubled} rows too many", doubled),
+            ("finished, but no row", len(self.finished - set(outcomes))),
+            ("finished, but not recorded as ok", sum(outcomes.get(key, "ok") != "ok" for key in self.finished)),
+            ("answered, but no row", len(self.answered - set(outcomes))),
+            ("a row of nothing that was sent", len(set(outcomes) - self.sent)),
+            ("ok without an answer", sum(o == "ok" and key not in self.answered for key, o in outcomes.items())),
+            ("an outcome that none had", sum(o not in ("ok", "interrupted") for o in outcomes.values())),
+        ]
+        said += [f"{what}: {number}" for what, number in wrong if number]
+        return said
+
+
+async def trial(folder: Path, dsn: str, rounds: int, seed: int, told: Callable[[], None] = lambda: None) -> Result:
+    """Kill a bot `rounds` times, then let it live until everything is delivered."""
+    chance = random.Random(seed)
+    finished = folder / "finished"
+    finished.touch()
+    killed = 0
+    async with StandIn() as discord:
+        environ = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "SLASHSPAN_"))},
+            **discord.environ,
+            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "examples"))),
+            "SLASHSPAN_DSN": dsn,
+            "SLASHSPAN_SPOOL": str(folder / "spool"),
+            "OTEL_BSP_SCHEDULE_DELAY": "20",
+            "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "16",
+            "FINISHED": str(finished),
+        }
+        for _ in range(rounds):
+            point = chance.choice(POINTS)
+            dies = {} if point == "time" else {"DIE_AT": f"{point}:{chance.randint(1, 40 if point != 'commit' else 6)}"}
+            process = await _start(environ | dies)
+            with contextlib.suppress(TimeoutError):  # one that dies while it adopts never gets ready
+                await _ready(discord, process)
+                await _load(discord, process, chance, chance.uniform(0.01, 0.5) if point == "time" else 3.0)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)  # not through Popen, which may reap it before asyncio does
+            killed += await process.wait() == -signal.SIGKILL
+            await discord.gone()
+            told()
+        process = await _start(environ | {"OTEL_BSP_SCHEDULE_DELAY": "1"})
+        await _ready(discord, process)
+        await discord.idle()
+        process.send_signal(signal.SIGTERM)
+        await process.wait()
+        sent = {action.id for action in discord.ledger.actions}
+        answered = {action.id for action in discord.ledger.actions if action.ack is not None}
+    ids = {int(line) for line in finished.read_text().split()}
+    rows = await asyncio.to_thread(_rows, dsn)
+    return Result(sent, answered, ids, rows, killed)
+
+
+async def _start(environ: dict[str, str]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.trials.bot", cwd=ROOT, env=environ, stderr=asyncio.subprocess.DEVNULL
+    )
+
+
+async def _ready(discord: StandIn, process: asyncio.subprocess.Process) -> None:
+    ready = asyncio.ensure_future(discord.ready())
+    over = asyncio.ensure_future(process.wait())
+    await asyncio.wait({ready, over}, return_when=asyncio.FIRST_COMPLETED)
+    over.cancel()
+    if not ready.done():
+        ready.cancel()
+        raise TimeoutError
+    await ready
+
+
+async def _load(discord: StandIn, process: asyncio.subprocess.Process, chance: random.Random, seconds: float) -> None:
+    """Commands as fast as they go, until the bot dies or the time is up."""
+    end = asyncio.get_running_loop().time() + seconds
+    while process.returncode is None and asyncio.get_running_loop().time() < end:
+        try:
+            await discord.slash(chance.choice(("ping", "slow")))
+        except (ConnectionError, KeyError):
+            return  # it is dead, and its connection gone
+        await asyncio.sleep(0.001)
+
+
+def _rows(dsn: str) -> list[tuple[int, str]]:
+    always = {"since": datetime(2000, 1, 1, tzinfo=timezone.utc), "until": datetime(2100, 1, 1, tzinfo=timezone.utc)}
+    with open_reader(dsn) as reader:
+        return [(row["interaction_id"], row["outcome"]) for row in reader.query("calls", always)]
+
+
+@click.command()
+@click.option("--rounds", default=1000, show_default=True)
+@click.option("--jobs", default=4, show_default=True, help="Bots side by side, each with its own table.")
+@click.option("--seed", default=None, type=int, help="Which random rounds; default: other ones each time.")
+def main(rounds: int, jobs: int, seed: int | None) -> None:
+    """Kill a bot under load, many times, and compare its table with what it did."""
+    seed = random.randrange(2**32) if seed is None else seed
+    click.echo(f"seed {seed}")
+    with tempfile.TemporaryDirectory() as folder, Progress() as progress:
+        task = progress.add_task("killed", total=rounds)
+        results = asyncio.run(_all(Path(folder), rounds, jobs, seed, lambda: progress.advance(task)))
+    faults = [fault for result in results for fault in result.faults()]
+    interrupted = sum(outcome == "interrupted" for result in results for _, outcome in result.rows)
+    click.echo(
+        f"{sum(result.killed for result in results)} kills, "
+        f"{sum(len(result.sent) for result in results)} commands sent, "
+        f"{sum(len(result.finished) for result in results)} finished, "
+        f"{sum(len(result.rows) for result in results)} rows, {interrupted} of them interrupted; "
+        + (f"NOT KEPT: {'; '.join(faults)}" if faults else "none lost, none doubled")
+    )
+    sys.exit(bool(faults))
+
+
+async def _all(folder: Path, rounds: int, jobs: int, seed: int, told: Callable[[], None]) -> list[Result]:
+    each = []
+    for job in range(jobs):
+        own = folder / str(job)
+        own.mkdir()
+        share = rounds // jobs + (job < rounds % jobs)
+        each.append(trial(own, f"sqlite:///{own / 'command_calls.db'}", share, seed + job, told))
+    return await asyncio.gather(*each)
+
+
+if __name__ == "__main__":
+    main()
