@@ -39,7 +39,7 @@ FIRST_RETRY_SECONDS: Final = 0.5
 LONGEST_RETRY_SECONDS: Final = 30.0
 TELL_EVERY_SECONDS: Final = 60.0
 """A loss that goes on is told once in this time."""
-REPLAY_ROWS: Final = 8192
+REPLAY_ROWS: Final = 16_384
 """Rows of a replayed batch at most. Halved when one fails, a slow line must get it through in WRITE_SECONDS."""
 ADOPT_SECONDS: Final = 60.0
 """How often the spool is searched for what processes left that died meanwhile."""

@@ -76,6 +76,45 @@ def test_a_row_that_does_not_fit_fails_the_whole_batch(store: Store, dsn: str, p
     assert len(read(dsn)) == 10
 
 
+BACKLOG = 3000
+"""Rows: PostgreSQL copies so many, and inserts fewer."""
+
+
+def test_a_backlog_is_stored_as_live_rows_are(store: Store, dsn: str) -> None:
+    kinds = [
+        dataclasses.replace(template, called_at_us=template.called_at_us + n)
+        for n in range(1500)
+        for template in (FULL, BARE)
+    ]
+    store.write(kinds, timeout=SECONDS)
+    copied = read(dsn)
+    store.write([dataclasses.replace(row, span_id=row.span_id + 1) for row in kinds[:2]], timeout=SECONDS)
+    inserted = [row for row in read(dsn) if row not in copied]
+    same = [row for row in copied if row["called_at"] in {row["called_at"] for row in inserted}]
+    assert len(copied) == BACKLOG
+    assert [{**row, "span_id": 0} for row in same] == [{**row, "span_id": 0} for row in inserted]
+
+
+def test_a_backlog_that_is_partly_there_is_there_once(store: Store, dsn: str) -> None:
+    batch = rows(BACKLOG)
+    store.write(batch[10:20], timeout=SECONDS)
+    store.write(batch, timeout=SECONDS)
+    store.write(batch, timeout=SECONDS)
+    assert [row["span_id"] for row in read(dsn)] == list(range(BACKLOG))
+
+
+@pytest.mark.parametrize("column", [{"discord_uid": 2**70}, {"player_name": "lone \udc80 surrogate"}])
+@pytest.mark.parametrize("place", [0, 1777, BACKLOG - 1])
+def test_a_row_that_does_not_fit_fails_a_backlog_as_a_whole(
+    store: Store, dsn: str, column: dict[str, Any], place: int
+) -> None:
+    batch = rows(BACKLOG)
+    batch[place] = dataclasses.replace(batch[place], **column)
+    with pytest.raises(RowsRejected):
+        store.write(batch, timeout=SECONDS)
+    assert read(dsn) == []
+
+
 def test_names_of_all_sorts(store: Store, dsn: str) -> None:
     names = ["🎲", "O'Brien", '"; DROP TABLE command_calls; --', "\u202e" + "א" * 31, "名前", "\\x00", ""]
     batch = [dataclasses.replace(row, player_name=name) for row, name in zip(rows(len(names)), names, strict=True)]
