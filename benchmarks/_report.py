@@ -14,6 +14,20 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
+    from exporters.row import CommandCall
+
+
+class NoStore:
+    """Takes every row and keeps none."""
+
+    address = "nowhere"
+
+    def prepare(self, *, timeout: float) -> None: ...
+
+    def write(self, rows: Sequence[CommandCall], *, timeout: float) -> None: ...
+
+    def close(self, *, timeout: float) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Aim:
