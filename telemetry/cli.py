@@ -108,12 +108,17 @@ def run(module: str | None, arguments: Sequence[str]) -> None:
 def demo(commands: int, rate: float, users: int, seed: int, dsn: str | None) -> None:
     """Run the reference bot against a local stand-in for Discord, then show what was recorded.
 
-    Needs neither a token nor a server: the rows go to `command_calls.db` unless --dsn says otherwise. Exit status 1
-    when what was recorded is not what was sent.
+    Needs the extra `demo`, but neither a token nor a server: the ladder is in a temporary file, the rows go to
+    `command_calls.db` unless --dsn says otherwise. Exit status 1 when what was recorded is not what was sent.
     """
     examples = _examples()
     sys.path.insert(0, str(examples))
-    from ladder_demo import run_demo
+    try:
+        from ladder_demo import run_demo
+    except ModuleNotFoundError as error:
+        if error.name != "cachetools":
+            raise
+        raise ConfigurationError("the demo needs an extra: pip install 'slashspan[demo]'") from None
 
     status = run_demo(
         commands=commands, rate=rate, users=users, seed=seed, dsn=_settings(dsn).dsn, console=Console(highlight=False)

@@ -7,6 +7,7 @@ import sys
 
 import telemetry
 from ladder_bot.bot import LadderBot
+from ladder_bot.settings import LadderSettings, SettingError
 
 token = os.environ.get("DISCORD_TOKEN")
 if not token:
@@ -17,4 +18,7 @@ if not token:
     token = "stand-in"  # noqa: S105 - any string will do there
 
 telemetry.configure(service_name="ladder-bot", handle_sigterm=True)
-LadderBot().run(token)
+try:
+    LadderBot(LadderSettings.from_environ(os.environ)).run(token)
+except SettingError as error:
+    sys.exit(str(error))

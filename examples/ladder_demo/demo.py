@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import insights
 from insights.text import print_summary
+from ladder_demo.cast import Cast, enrol
 from ladder_demo.compare import differences
 from ladder_demo.plan import mixed
 
@@ -61,16 +62,19 @@ def run_demo(*, commands: int, rate: float, users: int, dsn: str, console: Conso
 
 async def _play(commands: int, rate: float, users: int, seed: int, dsn: str, console: Console) -> list[Action]:
     guild = Guild(snowflake())
-    with tempfile.TemporaryFile() as output:
+    cast = Cast.of(users)
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory(prefix="ladder-") as folder:
+        ladder = f"sqlite:///{folder}/ladder.db"
+        await enrol(ladder, cast, seed)
         async with StandIn(guilds=[guild]) as discord:
-            process = _start(discord, dsn, output)
+            process = _start(discord, dsn, ladder, output)
             try:
                 await _until_ready(discord, process)
                 with _progress(console) as progress:
                     task = progress.add_task("commands", total=commands)
                     actions = await drive(
                         discord,
-                        mixed(commands, users, guild, seed),
+                        mixed(commands, cast, guild, seed),
                         rate=rate,
                         on_sent=lambda sent: progress.update(task, completed=sent),
                     )
@@ -87,10 +91,10 @@ async def _play(commands: int, rate: float, users: int, seed: int, dsn: str, con
             return actions
 
 
-def _start(discord: StandIn, dsn: str, output: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(discord: StandIn, dsn: str, ladder: str, output: IO[bytes]) -> subprocess.Popen[bytes]:
     folder = str(Path(__file__).parent.parent)
     path = os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH"))))
-    environ = {**os.environ, **discord.environ, "SLASHSPAN_DSN": dsn, "PYTHONPATH": path}
+    environ = {**os.environ, **discord.environ, "SLASHSPAN_DSN": dsn, "LADDER_DSN": ladder, "PYTHONPATH": path}
     environ.pop("DISCORD_TOKEN", None)
     return subprocess.Popen(
         [sys.executable, "-m", "ladder_bot"],

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from discord_standin import users
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from discord_standin import Action, Guild, StandIn, User
     from discord_standin.driver import Step
+
+    from ladder_demo.cast import Cast
+
+    Who = Callable[[Any, random.Random], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,50 +27,66 @@ class Expected:
     outcome: str
 
 
-def mixed(count: int, people: int, guild: Guild, seed: int) -> Iterator[Step]:
-    """`count` steps of several kinds by that many users, in the guild and in DMs, the same for the same seed."""
+def mixed(count: int, cast: Cast, guild: Guild, seed: int) -> Iterator[Step]:
+    """`count` steps of several kinds by the cast, in the guild and in DMs, the same for the same seed."""
     dice = random.Random(seed)
-    crowd = users(people)
-    state = _State()
+    state = _State(cast, guild)
     for _ in range(count):
-        user = dice.choice(crowd)
-        who = {"user": user, "guild": guild if dice.random() < 0.8 else None}
-        yield dice.choices(_STEPS, _WEIGHTS)[0](state, who, dice)
+        yield dice.choices(_STEPS, _WEIGHTS)[0](state, dice)
 
 
 class _State:
-    """What the plan must remember to know what will happen."""
+    """Who is there, and what the plan must remember to know what will happen."""
 
-    def __init__(self) -> None:
+    def __init__(self, cast: Cast, guild: Guild) -> None:
+        self.cast = cast
+        self.guild = guild
         self.reported: set[User] = set()
-        self.with_buttons: list[Action] = []
-        self.with_modal: list[Action] = []
+        self.shown: defaultdict[str, list[Action]] = defaultdict(list)
+        """Answers whose buttons or form nobody has used yet, by what they are."""
+
+    def player(self, dice: random.Random) -> dict[str, Any]:
+        """Somebody on the ladder, in the guild or in a DM."""
+        return {"user": dice.choice(self.cast.players), "guild": self.guild if dice.random() < 0.8 else None}
+
+    def newcomer(self, dice: random.Random) -> dict[str, Any]:
+        return {"user": dice.choice(self.cast.newcomers), "guild": self.guild if dice.random() < 0.8 else None}
+
+    def outcast(self, _: random.Random) -> dict[str, Any]:
+        return {"user": self.cast.outcast, "guild": self.guild}
 
 
-def _slash(command: str, outcome: str = "ok", **options: Any) -> Any:
-    def make(_: _State, who: dict[str, Any], __: random.Random) -> Step:
-        note = Expected("slash", command, outcome)
-        return lambda discord: discord.slash(command, options=options, note=note, **who)
+def _slash(command: str, outcome: str = "ok", by: Who = _State.player, shows: str = "", **options: Any) -> Any:
+    def make(state: _State, dice: random.Random) -> Step:
+        note, who = Expected("slash", command, outcome), by(state, dice)
+
+        async def step(discord: StandIn) -> Action:
+            action = await discord.slash(command, options=options, note=note, **who)
+            if shows:
+                state.shown[shows].append(action)
+            return action
+
+        return step
 
     return make
 
 
-def _terms(state: _State, who: dict[str, Any], _: random.Random) -> Step:
-    async def step(discord: StandIn) -> Action:
-        action = await discord.slash("termsofservice", note=Expected("slash", "termsofservice", "ok"), **who)
-        state.with_buttons.append(action)
-        return action
+def _then(shown: str, first: Any, use: Callable[[StandIn, Action, _State, bool], Awaitable[Action]]) -> Any:
+    """Use what an earlier answer shows; where none does, do `first`, which will."""
 
-    return step
+    def make(state: _State, dice: random.Random) -> Step:
+        before, heads = first(state, dice), dice.random() < 0.5
 
+        async def step(discord: StandIn) -> Action:
+            ready = next((action for action in state.shown[shown] if _in_place(discord, action)), None)
+            if ready is None:
+                return await before(discord)  # type: ignore[no-any-return]
+            state.shown[shown].remove(ready)
+            return await use(discord, ready, state, heads)
 
-def _setup(state: _State, who: dict[str, Any], _: random.Random) -> Step:
-    async def step(discord: StandIn) -> Action:
-        action = await discord.slash("setup", note=Expected("slash", "setup", "ok"), **who)
-        state.with_modal.append(action)
-        return action
+        return step
 
-    return step
+    return make
 
 
 def _in_place(discord: StandIn, action: Action) -> bool:
@@ -82,69 +101,100 @@ def _in_place(discord: StandIn, action: Action) -> bool:
     )
 
 
-def _press(state: _State, who: dict[str, Any], dice: random.Random) -> Step:
-    label = dice.choice(["Accept", "Decline"])
+async def _press_terms(discord: StandIn, shown: Action, _: _State, heads: bool) -> Action:
+    note = Expected("component", "TermsView", "ok")
+    return await discord.press(shown, "Accept" if heads else "Decline", note=note)
+
+
+async def _next_page(discord: StandIn, shown: Action, _: _State, __: bool) -> Action:
+    return await discord.press(shown, "Next page", note=Expected("component", "LeaderboardView", "ok"))
+
+
+async def _choose(discord: StandIn, shown: Action, state: _State, heads: bool) -> Action:
+    note = Expected("component", "SetupView", "ok")
+    action = await discord.press(shown, values=["standard" if heads else "blitz"], note=note)
+    state.shown["form"].append(action)
+    return action
+
+
+async def _submit(discord: StandIn, shown: Action, _: _State, __: bool) -> Action:
+    return await discord.submit(shown, {"Country": "Poland"}, note=Expected("modal", "SetupModal", "ok"))
+
+
+async def _confirm(discord: StandIn, shown: Action, state: _State, _: bool) -> Action:
+    note = Expected("component", "ConfirmView", "ok")
+    return await discord.press(shown, "Confirm", user=state.cast.rival, note=note)
+
+
+async def _meddle(discord: StandIn, shown: Action, state: _State, _: bool) -> Action:
+    note = Expected("component", "ConfirmView", "rejected")
+    return await discord.press(shown, "Confirm", user=state.cast.outcast, note=note)
+
+
+def _report(state: _State, dice: random.Random) -> Step:
+    user = state.player(dice)["user"]
+    options = {"opponent": state.cast.rival, "won": dice.random() < 0.5}
 
     async def step(discord: StandIn) -> Action:
-        ready = next((action for action in state.with_buttons if _in_place(discord, action)), None)
-        if ready is None:
-            return await _terms(state, who, dice)(discord)
-        state.with_buttons.remove(ready)
-        return await discord.press(ready, label, note=Expected("component", "TermsView", "ok"))
+        again = user in state.reported  # one report an hour
+        state.reported.add(user)
+        note = Expected("slash", "report", "rejected" if again else "ok")
+        action = await discord.slash("report", options=options, user=user, guild=state.guild, note=note)
+        if not again:
+            state.shown["report"].append(action)
+        return action
 
     return step
 
 
-def _submit(state: _State, who: dict[str, Any], dice: random.Random) -> Step:
-    async def step(discord: StandIn) -> Action:
-        ready = next((action for action in state.with_modal if _in_place(discord, action)), None)
-        if ready is None:
-            return await _setup(state, who, dice)(discord)
-        state.with_modal.remove(ready)
-        return await discord.submit(ready, {"Country": "Poland"}, note=Expected("modal", "SetupModal", "ok"))
-
-    return step
-
-
-def _report(state: _State, who: dict[str, Any], dice: random.Random) -> Step:
-    outcome = "rejected" if who["user"] in state.reported else "ok"  # one report an hour
-    state.reported.add(who["user"])
-    return _slash("report", outcome, won=dice.random() < 0.5)(state, who, dice)  # type: ignore[no-any-return]
-
-
-def _ban(command: str, outcome: str, **more: Any) -> Any:
-    def make(state: _State, who: dict[str, Any], dice: random.Random) -> Step:
-        return _slash(command, outcome, player=who["user"], **more)(state, who, dice)  # type: ignore[no-any-return]
+def _moderate(command: str, outcome: str, **more: Any) -> Any:
+    def make(state: _State, dice: random.Random) -> Step:
+        options = {"player": state.cast.outcast, **more}
+        note, who = Expected("slash", command, outcome), state.player(dice)["user"]
+        return lambda discord: discord.slash(command, options=options, user=who, guild=state.guild, note=note)
 
     return make
 
 
 def _prefix(text: str, command: str, outcome: str) -> Any:
-    def make(_: _State, who: dict[str, Any], __: random.Random) -> Step:
-        note = Expected("prefix", command, outcome)
+    def make(state: _State, dice: random.Random) -> Step:
+        note, who = Expected("prefix", command, outcome), state.player(dice)
         return lambda discord: discord.message(text, silent=outcome != "ok", note=note, **who)
 
     return make
 
 
-def _unknown(_: _State, who: dict[str, Any], __: random.Random) -> Step:
+def _unknown(state: _State, dice: random.Random) -> Step:
+    who = state.player(dice)
     # What was typed is not stored: the command is empty.
     return lambda discord: discord.slash("nosuchthing", note=Expected("slash", "", "not_found"), **who)
 
 
+_leaderboard = _slash("leaderboard", shows="leaderboard")
+_terms = _slash("termsofservice", by=_State.newcomer, shows="terms")
+_setup = _slash("setup", shows="setup")
+_choose_mode = _then("setup", _setup, _choose)
 _MIX = (
-    (_slash("leaderboard"), 30),
-    (_slash("leaderboard", page=2), 5),
-    (_terms, 10),
-    (_press, 10),
-    (_setup, 6),
-    (_submit, 6),
-    (_report, 12),
+    (_leaderboard, 28),
+    (_slash("leaderboard", mode="blitz"), 4),
+    (_then("leaderboard", _leaderboard, _next_page), 8),
+    (_slash("leaderboard", "rejected", by=_State.newcomer), 3),
+    (_slash("profile"), 6),
+    (_slash("profile", "rejected", by=_State.outcast), 1),
+    (_slash("setcountry", country="Chile"), 2),
+    (_terms, 8),
+    (_then("terms", _terms, _press_terms), 8),
+    (_setup, 5),
+    (_choose_mode, 5),
+    (_then("form", _choose_mode, _submit), 5),
+    (_report, 8),
+    (_then("report", _report, _confirm), 3),
+    (_then("report", _report, _meddle), 1),
     (_slash("season"), 3),
     (_slash("crashtest", "error"), 3),
-    (_ban("mod ban", "ok"), 3),
-    (_ban("mod unban", "rejected"), 2),
-    (_ban("mod note add", "ok", text="was polite"), 2),
+    (_moderate("mod ban", "ok"), 3),
+    (_moderate("mod unban", "rejected"), 2),
+    (_moderate("mod note add", "ok", text="was polite"), 2),
     (_unknown, 1),
     (_prefix("!ladder", "ladder", "ok"), 8),
     (_prefix("!nosuchthing", "", "not_found"), 1),

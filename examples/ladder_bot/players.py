@@ -1,0 +1,86 @@
+"""What is known of a player, and the cache that spares a query before each command."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from cachetools import TTLCache
+from opentelemetry import metrics
+
+from ladder_bot.settings import CACHE_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+CACHED_PLAYERS: Final = 10_000
+"""Most players in the cache; over it the one that was least lately active goes."""
+
+_lookups = metrics.get_meter("ladder_bot").create_counter(
+    "ladder.player_cache.lookups", unit="{lookup}", description="Look-ups of a player's record, by result: hit or miss"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Player:
+    """One row of `players`."""
+
+    uid: int
+    name: str
+    country: str
+    mode: str
+    banned: bool
+    accepted_terms: bool
+    set_up: bool
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Player:
+        flags = {name: bool(row[name]) for name in ("banned", "accepted_terms", "set_up")}
+        return cls(row["uid"], row["name"], row["country"], row["mode"], **flags)
+
+
+class PlayerCache:
+    """Players by user id. `clock` counts seconds; it runs steadily.
+
+    Holds only while this process alone writes the ladder: what another one changes shows after `seconds` of rest.
+    """
+
+    def __init__(
+        self,
+        *,
+        players: int = CACHED_PLAYERS,
+        seconds: float = CACHE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._kept: TTLCache[int, Player] = TTLCache(players, seconds, timer=clock)
+        self._loading: dict[int, object] = {}
+
+    async def get(self, uid: int, name: str, load: Callable[[], Awaitable[Player]]) -> Player:
+        """The player, loaded where it is not known, or known by another name."""
+        player = self._kept.get(uid)
+        if player is not None and player.name == name:
+            _lookups.add(1, {"result": "hit"})
+            self._kept[uid] = player  # stays as long as the user is active
+            return player
+        _lookups.add(1, {"result": "miss"})
+        return await self._load(uid, load)
+
+    async def _load(self, uid: int, load: Callable[[], Awaitable[Player]]) -> Player:
+        mine = self._loading[uid] = object()
+        try:
+            player = await load()
+            if self._loading.get(uid) is mine:  # else it was changed while it was on its way
+                self._kept[uid] = player
+            return player
+        finally:
+            if self._loading.get(uid) is mine:
+                del self._loading[uid]
+
+    def forget(self, uid: int) -> None:
+        """To be called after each write that concerns the player."""
+        self._kept.pop(uid, None)
+        self._loading.pop(uid, None)
+
+    def __len__(self) -> int:
+        return len(self._kept)
