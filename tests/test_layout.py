@@ -62,6 +62,7 @@ def test_the_wheel_holds_all_that_a_user_needs(tmp_path: Path) -> None:
         "exporters/schema/postgresql/0001_command_calls.sql",
         "insights/sql/common/commands.sql",
         "slashspan/examples/ladder_bot/__main__.py",
+        "slashspan/examples/ladder_bot/sql/queries.sql",
         "slashspan/examples/ladder_demo/demo.py",
         "slashspan/examples/discord_standin/server.py",
         "telemetry/py.typed",

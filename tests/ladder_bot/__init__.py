@@ -1,0 +1,1 @@
+"""The reference bot, run by the real client against the stand-in."""
