@@ -1,8 +1,9 @@
-"""`python -m benchmarks [NAME…] [--quick] [--write FILE]`."""
+"""`python -m benchmarks [NAME…] [--quick] [--write FILE] [--charts FOLDER]`."""
 
 from __future__ import annotations
 
 import importlib
+import os
 import platform
 import sys
 import warnings
@@ -27,7 +28,10 @@ NAMES = sorted(file.stem for file in FOLDER.glob("*.py") if not file.stem.starts
 @click.argument("names", nargs=-1, type=click.Choice(NAMES))
 @click.option("--quick", is_flag=True, help="Shorter runs: to see that it works, not to quote.")
 @click.option("--write", type=click.Path(path_type=Path), help="Write everything into this Markdown file too.")
-def main(names: tuple[str, ...], quick: bool, write: Path | None) -> None:
+@click.option(
+    "--charts", type=click.Path(path_type=Path, file_okay=False), help="Draw the charts, as SVG, into this folder too."
+)
+def main(names: tuple[str, ...], quick: bool, write: Path | None, charts: Path | None) -> None:
     """Run benchmarks and print their tables; all of them when none is named."""
     console = Console(highlight=False)
     reports: list[Report] = []
@@ -40,17 +44,22 @@ def main(names: tuple[str, ...], quick: bool, write: Path | None) -> None:
             console.print(reports[-1].table())
             for line in reports[-1].lines():
                 console.print(line, markup=False)
+    for report in reports:
+        if charts is not None and report.draw is not None:
+            report.draw(charts / report.chart)
+            console.print(f"drawn into {charts / report.chart}", markup=False)
     if write is not None:
-        write.write_text(_document(reports), "utf-8")
+        link = None if charts is None else Path(os.path.relpath(charts, write.parent)).as_posix()
+        write.write_text(_document(reports, link), "utf-8")
         console.print(f"written to {write}", markup=False)
 
 
-def _document(reports: list[Report]) -> str:
+def _document(reports: list[Report], charts: str | None) -> str:
     packages = ("discord.py", "opentelemetry-sdk", "asyncpg", "slashspan")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, {versions}"
     head = "# Benchmarks\n\nMachines are shared and noisy: read the ratios, which are taken side by side in one run.\n"
-    return "\n".join([head, machine + ".", "", *(report.markdown() for report in reports)])
+    return "\n".join([head, machine + ".", "", *(report.markdown(charts) for report in reports)])
 
 
 if __name__ == "__main__":

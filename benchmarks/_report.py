@@ -10,7 +10,8 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from opentelemetry.sdk.trace import ReadableSpan
 
@@ -47,11 +48,18 @@ class Report:
     rows: Sequence[Sequence[str]]
     aims: Sequence[Aim] = ()
     notes: Sequence[str] = ()
+    draw: Callable[[Path], None] | None = None
+    """Draws the result as an SVG into that file."""
 
     @property
     def command(self) -> str:
         """What prints it."""
         return f"python -m benchmarks {self.name}"
+
+    @property
+    def chart(self) -> str:
+        """The file name of what `draw` draws."""
+        return self.name.replace("_", "-") + ".svg"
 
     def table(self) -> Table:
         table = Table(title=self.question, title_justify="left")
@@ -66,11 +74,15 @@ class Report:
         aims = [f"aim {'met' if aim.met else 'MISSED'}: {aim.text}" for aim in self.aims]
         return aims + list(self.notes)
 
-    def markdown(self) -> str:
+    def markdown(self, charts: str | None = None) -> str:
+        """`charts`: the folder of the charts, as a link from the document; None where they were not drawn."""
         rule = "|" + "|".join("---" if number == 0 else "--:" for number in range(len(self.columns))) + "|"
         rows = ["| " + " | ".join(row) + " |" for row in (self.columns, *self.rows)]
         lines = [f"- {line}" for line in self.lines()]
-        return "\n".join([f"## {self.question}", "", f"`{self.command}`", "", rows[0], rule, *rows[1:], "", *lines, ""])
+        text = [f"## {self.question}", "", f"`{self.command}`", "", rows[0], rule, *rows[1:], "", *lines, ""]
+        if charts is not None and self.draw is not None:
+            text += [f"![{self.question}]({charts}/{self.chart})", ""]
+        return "\n".join(text)
 
 
 class NoExporter(SpanExporter):

@@ -47,7 +47,7 @@ class Postgres:
         )
 
     def start(self) -> None:
-        options = f"-F -h 127.0.0.1 -p {self.port} -c unix_socket_directories= -c max_connections=50"
+        options = f"-F -h 127.0.0.1 -p {self.port} -c unix_socket_directories= -c max_connections=100"
         self._control("-l", str(self._server.log), "-o", options, "start")
 
     def stop(self, mode: str = "fast") -> None:

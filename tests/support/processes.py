@@ -30,6 +30,10 @@ class BotProcess:
     def signal(self, number: int) -> None:
         self._process.send_signal(number)
 
+    def kill(self) -> None:
+        """At once, as `kill -9` does: nothing of the bot runs any more."""
+        self._process.kill()
+
     async def interrupt(self) -> None:
         """Ctrl-C, once the bot has nothing left to end: Python 3.10 interrupts whatever runs."""
         await self.discord.idle()

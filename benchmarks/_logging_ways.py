@@ -1,0 +1,137 @@
+"""The ways in which bots log their commands into a database far away, before slashspan.
+
+Each keeps the interaction's id, so that lost and doubled rows can be counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import discord
+
+CREATE: Final = """
+CREATE TABLE IF NOT EXISTS old_calls (
+    id serial PRIMARY KEY, interaction_id bigint, discord_uid bigint, player_name text, command text,
+    called_at timestamptz DEFAULT now()
+)
+"""
+INSERT: Final = "INSERT INTO old_calls (interaction_id, discord_uid, player_name, command) VALUES ($1, $2, $3, $4)"
+FLUSH_SECONDS: Final = 1.0
+"""How long the queue gathers rows: as slashspan's batches do."""
+STATEMENT_SECONDS: Final = 5.0
+
+
+class Way(Protocol):
+    """How a command is logged."""
+
+    async def open(self) -> None: ...
+
+    async def log(self, interaction: discord.Interaction) -> None:
+        """Awaited in the command, before anything else."""
+
+    async def close(self) -> None:
+        """When the bot ends tidily."""
+
+
+class Nothing:
+    """No logging."""
+
+    async def open(self) -> None: ...
+
+    async def log(self, interaction: discord.Interaction) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class _Pooled:
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._pool: Any = None
+
+    async def open(self) -> None:
+        # Without asyncpg's reset, which would add a round trip to each row.
+        self._pool = await asyncpg.create_pool(
+            self._dsn, min_size=2, max_size=10, command_timeout=STATEMENT_SECONDS, reset=_no_reset
+        )
+        await self._pool.execute(CREATE)
+
+    async def close(self) -> None: ...
+
+
+async def _no_reset(_: Any) -> None: ...
+
+
+class Awaited(_Pooled):
+    """An INSERT, and then the command."""
+
+    async def log(self, interaction: discord.Interaction) -> None:
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncio.TimeoutError):
+            await self._pool.execute(INSERT, *_row(interaction))
+
+
+class TaskEach(_Pooled):
+    """A task for each command, which nobody waits for."""
+
+    def __init__(self, dsn: str) -> None:
+        super().__init__(dsn)
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def log(self, interaction: discord.Interaction) -> None:
+        task = asyncio.create_task(self._insert(_row(interaction)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _insert(self, row: tuple[Any, ...]) -> None:
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncio.TimeoutError):
+            await self._pool.execute(INSERT, *row)
+
+
+class Queued(_Pooled):
+    """A list in memory, written every second; a batch that fails is tried again."""
+
+    def __init__(self, dsn: str) -> None:
+        super().__init__(dsn)
+        self._rows: list[tuple[Any, ...]] = []
+
+    async def open(self) -> None:
+        await super().open()
+        self._task = asyncio.create_task(self._flush())
+
+    async def log(self, interaction: discord.Interaction) -> None:
+        self._rows.append(_row(interaction))
+
+    async def _flush(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            await self._write()
+
+    async def _write(self) -> None:
+        batch, self._rows = self._rows, []
+        try:
+            if batch:
+                await self._pool.executemany(INSERT, batch)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncio.TimeoutError):
+            self._rows = batch + self._rows
+
+    async def close(self) -> None:
+        await self._write()
+
+
+def _row(interaction: discord.Interaction) -> tuple[Any, ...]:
+    command = interaction.command.qualified_name if interaction.command else ""
+    return interaction.id, interaction.user.id, interaction.user.name, command
+
+
+WAYS: Final[Mapping[str, Callable[[str], Way]]] = {"awaited": Awaited, "task": TaskEach, "queue": Queued}
+
+
+def way_of(name: str, dsn: str) -> Way:
+    """`none` for any other name."""
+    return WAYS[name](dsn) if name in WAYS else Nothing()
