@@ -12,7 +12,7 @@ from ladder_bot.guard import Needs, Refused, admit, manner_of
 from ladder_bot.ladder import Ladder
 from ladder_bot.moderation import Moderation
 from ladder_bot.playing import Playing
-from ladder_bot.reply import Reply, apologise
+from ladder_bot.reply import BROKEN, Reply, apologise
 
 if TYPE_CHECKING:
     from ladder_bot.settings import LadderSettings
@@ -25,7 +25,13 @@ class LadderTree(app_commands.CommandTree["LadderBot"]):
         if interaction.command is not None:
             how = manner_of(interaction.command)
             Reply.to(interaction, private=how.private)  # from here on it is acknowledged in time
-            await admit(self.client.ladder, interaction.user, how.needs)
+            try:
+                await admit(self.client.ladder, interaction.user, how.needs)
+            except Refused:
+                raise
+            except Exception as error:
+                # discord.py hands only errors of its own kind to `on_error`; the user would wait for nothing.
+                raise app_commands.CommandInvokeError(interaction.command, error) from error
         return True
 
     async def on_error(self, interaction: discord.Interaction[Any], error: app_commands.AppCommandError) -> None:
@@ -63,7 +69,12 @@ class LadderBot(commands.Bot):
             await self.ladder.database.close()
 
     async def _may_use(self, ctx: commands.Context[Any]) -> bool:
-        await admit(self.ladder, ctx.author, Needs.SET_UP)
+        try:
+            await admit(self.ladder, ctx.author, Needs.SET_UP)
+        except Refused:
+            raise
+        except Exception as error:
+            raise commands.CommandInvokeError(error) from error
         return True
 
     async def on_command_error(self, ctx: commands.Context[Any], error: commands.CommandError) -> None:
@@ -71,3 +82,4 @@ class LadderBot(commands.Bot):
             await ctx.send(str(error))
         elif not isinstance(error, commands.CommandNotFound):
             await super().on_command_error(ctx, error)
+            await ctx.send(BROKEN)

@@ -15,6 +15,7 @@ from ladder_bot.guard import Refused
 DEFER_AFTER_SECONDS: Final = 1.5
 """A command that has not answered by then is acknowledged; earlier would cost every quick one a second request."""
 _log = logging.getLogger("ladder_bot")
+BROKEN: Final = "Something broke; we have been told."
 _KEY: Final = "reply"
 _MISSING: Final[Any] = discord.utils.MISSING
 
@@ -80,7 +81,7 @@ class Reply:
 
 async def apologise(interaction: discord.Interaction, error: Exception) -> None:
     """Tell the user that it did not work: the words of a check for them, else nothing that is not their business."""
-    words = "Something broke; we have been told."
+    words = BROKEN
     if isinstance(error, app_commands.CheckFailure):
         words = str(error) if isinstance(error, Refused) else "Not now."
     else:

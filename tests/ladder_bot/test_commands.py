@@ -10,6 +10,7 @@ import pytest
 from ladder_bot import reply as reply_module
 from ladder_bot.database import AlreadyThere, open_database
 from ladder_bot.ladder import Ladder
+from ladder_bot.reply import BROKEN
 from ladder_bot.settings import LadderSettings, SettingError
 
 from tests.ladder_bot.conftest import GUILD, Counting, said
@@ -150,7 +151,27 @@ async def test_a_failing_slow_button_is_told(play: Playground) -> None:
 
     shown = await play.slash("termsofservice")
     play.database.before = fails
-    assert said(await play.press(shown, "Accept")) == "Something broke; we have been told."
+    assert said(await play.press(shown, "Accept")) == BROKEN
+
+
+async def test_a_database_that_is_away_is_told(play: Playground) -> None:
+    async def fails(_: str) -> None:
+        raise OSError("the database is away")
+
+    play.database.before = fails
+    assert said(await play.slash("leaderboard")) == BROKEN
+    prefix = await play.discord.message("!ladder", user=play.players[0], guild=GUILD)
+    await prefix.answered()
+    assert said(prefix) == BROKEN
+    play.database.before = None
+    assert "player 0" in said(await play.slash("leaderboard"))
+
+
+async def test_season_is_acknowledged_before_it_reads(play: Playground) -> None:
+    await play.slash("leaderboard")  # the guard's record is cached
+    play.database.before = Gate(play)
+    action = await play.slash("season")
+    assert [call.type for call in action.calls if call.route == "callback"] == [DEFERRED]
 
 
 async def test_a_quick_command_answers_at_once(play: Playground) -> None:
