@@ -31,6 +31,7 @@ class DeadlineBatchProcessor(BatchSpanProcessor):
     """The SDK's BatchSpanProcessor with the bounds handed in, and an ending that keeps to a deadline."""
 
     def __init__(self, exporter: SpanExporter, *, schedule_delay_ms: int, batch_rows: int, queue_rows: int) -> None:
+        self._exporter = exporter
         super().__init__(
             exporter,
             max_queue_size=queue_rows,
@@ -49,7 +50,8 @@ class DeadlineBatchProcessor(BatchSpanProcessor):
         return False
 
     def _flush(self, seconds: float) -> bool:
-        return super().force_flush(int(seconds * 1000))
+        super().force_flush(int(seconds * 1000))
+        return self._exporter.force_flush(int(seconds * 1000))
 
     def shutdown_within(self, seconds: float) -> None:
         """Export what is queued, for `seconds` at most."""
@@ -69,7 +71,7 @@ class CommandCallsProcessor(DeadlineBatchProcessor):
         queue_rows: int,
     ) -> None:
         super().__init__(exporter, schedule_delay_ms=schedule_delay_ms, batch_rows=batch_rows, queue_rows=queue_rows)
-        self._exporter = exporter
+        self._rows = exporter
         self._spool = exporter.spool
         self._kinds = frozenset(kinds)
         self._lock = threading.Lock()
@@ -96,7 +98,7 @@ class CommandCallsProcessor(DeadlineBatchProcessor):
 
     def counts(self) -> Counts:
         """Of everything that was recorded. What the queue evicted unspooled shows as `waiting` until the end."""
-        inside = self._exporter.counts()
+        inside = self._rows.counts()
         unsettled = self._recorded + inside.adopted - inside.stored - inside.lost
         dropped = dict(inside.dropped)
         if self._ended and (evicted := unsettled - inside.waiting) > 0:
@@ -105,16 +107,15 @@ class CommandCallsProcessor(DeadlineBatchProcessor):
         return Counts(self._recorded, inside.stored, unsettled, inside.retried, dropped, inside.adopted)
 
     def _flush(self, seconds: float) -> bool:
-        with self._exporter.not_waiting():
-            super()._flush(seconds)
-        return self._exporter.force_flush(int(seconds * 1000))
+        with self._rows.not_waiting():
+            return super()._flush(seconds)
 
     def shutdown(self) -> None:
         self.shutdown_within(30.0)
 
     def shutdown_within(self, seconds: float) -> None:
         """Drain the queue, then the exporter, within `seconds`; tell what the queue had to evict."""
-        self._exporter.do_not_wait()
+        self._rows.do_not_wait()
         super().shutdown_within(seconds)
         self._ended = True
         evicted = self.counts().dropped.get(Lost.QUEUE_FULL, 0)

@@ -25,6 +25,7 @@ from exporters.dsn import open_store
 from exporters.errors import SchemaMismatch, StoreUnavailable
 from exporters.exporter import CommandCallsExporter
 from exporters.processor import CommandCallsProcessor, DeadlineBatchProcessor
+from exporters.resending import ResendingExporter
 from exporters.row import service_of
 from exporters.spool.destinations import Destination
 from exporters.spool.journal import Journal
@@ -34,10 +35,12 @@ from telemetry import signals
 from telemetry.instrumentor import DiscordInstrumentor
 from telemetry.sampling import UserActionsRecorded
 from telemetry.settings import COMMAND_CALLS, Settings, unknown_variables
-from telemetry.traces import build
+from telemetry.traces import build, otlp_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from opentelemetry.sdk.trace.export import SpanExporter
 
     from exporters.counts import Counts
     from exporters.store import Store
@@ -158,12 +161,15 @@ def _resource(service_name: str | None, service_version: str | None, environment
 
 
 def _build(settings: Settings, resource: Resource) -> Telemetry:
-    trace_exporters = [build(name) for name in settings.exporters if name != COMMAND_CALLS]
+    trace_exporters = {name: build(name) for name in settings.exporters if name != COMMAND_CALLS}
     existing = trace.get_tracer_provider()
     if isinstance(existing, TracerProvider):
         resource = existing.resource
     rows = _rows_processor(settings, resource) if COMMAND_CALLS in settings.exporters else None
-    traces = [DeadlineBatchProcessor(exporter, **_bounds(settings)) for exporter in trace_exporters]
+    traces = [
+        DeadlineBatchProcessor(_resending(name, exporter, settings, resource), **_bounds(settings))
+        for name, exporter in trace_exporters.items()
+    ]
     if isinstance(existing, TracerProvider):
         provider, own = existing, None
     else:
@@ -192,6 +198,16 @@ def _rows_bounds(settings: Settings, resource: Resource) -> dict[str, Any]:
         "max_waiting_rows": settings.queue_rows,
         "spool": open_spool(settings, service_of(resource)[0]),
     }
+
+
+def _resending(name: str, exporter: SpanExporter, settings: Settings, resource: Resource) -> SpanExporter:
+    """Around what sends spans to another machine; a console always takes them."""
+    if settings.spool is None or name == "console":
+        return exporter
+    destination = Destination(service_of(resource)[0] or "", f"{name} {otlp_endpoint(os.environ)}".strip(), "")
+    folder = destination.folder(settings.spool)
+    journal = Journal(folder, max_bytes=settings.spool_max_bytes, sync=settings.spool_sync)
+    return ResendingExporter(exporter, journal, name=name)
 
 
 def open_spool(settings: Settings, service: str | None) -> RowSpool | None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from importlib.metadata import entry_points
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from slashspan.errors import ConfigurationError
 from telemetry.settings import COMMAND_CALLS, NONE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 GROUP: Final = "opentelemetry_traces_exporter"
 OTLP: Final = "otlp"
@@ -40,6 +43,13 @@ def build(name: str) -> SpanExporter:
     if not isinstance(exporter, SpanExporter):
         raise ConfigurationError(f"OTEL_TRACES_EXPORTER={name!r} is no span exporter")
     return exporter
+
+
+def otlp_endpoint(environ: Mapping[str, str]) -> str:
+    """Where OTLP goes, as its exporters read it; '' when it is their default."""
+    names = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    endpoint = next((value for name in names if (value := environ.get(name, "").strip())), "")
+    return endpoint.rpartition("@")[2]  # a user and password in it are no part of the place
 
 
 def _otlp_entry_point() -> str:

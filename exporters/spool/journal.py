@@ -352,7 +352,9 @@ class Journal:
             if why is None:
                 (own / TROUBLE).unlink(missing_ok=True)
             else:
-                (own / TROUBLE).write_text(json.dumps({"at": time.time(), "why": why}), "utf-8")
+                aside = own / f"{TROUBLE}.new"  # never half a file for who looks
+                aside.write_text(json.dumps({"at": time.time(), "why": why}), "utf-8")
+                aside.replace(own / TROUBLE)
 
     # Ending
 

@@ -94,20 +94,35 @@ class Segment:
 
     def append(self, frame: bytes, state: int) -> int:
         """Returns the record's index. Raises OSError, with nothing of the frame left in the file where possible."""
-        offset, index = self.size, len(self.states)
-        self._write(frame)
-        self._note(offset, state)
+        # Said in full and not by `_write` and `_note`: this is what every command pays.
+        assert self._fd is not None
+        written = os.write(self._fd, frame)
+        if written != len(frame):
+            self._cut_back(written, frame)
+        self.offsets.append(self.size)
+        self.size += written
         self.dirty = True
-        return index
+        states = self.states
+        states.append(state)
+        if state != State.SETTLED:
+            self.unsettled += 1
+            if state == State.PENDING:
+                self.pending += 1
+        return len(states) - 1
 
     def _write(self, data: bytes) -> None:
         assert self._fd is not None
         written = os.write(self._fd, data)
-        if written != len(data):  # a full disk: short, and no exception
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._fd, self.size)
-            raise OSError(f"{self.path}: {written} of {len(data)} bytes were written; is the disk full?")
+        if written != len(data):
+            self._cut_back(written, data)
         self.size += written
+
+    def _cut_back(self, written: int, data: bytes) -> None:
+        """A full disk writes less than it was given, and says nothing."""
+        assert self._fd is not None
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._fd, self.size)
+        raise OSError(f"{self.path}: {written} of {len(data)} bytes were written; is the disk full?")
 
     def _note(self, offset: int, state: int) -> None:
         self.offsets.append(offset)

@@ -171,3 +171,16 @@ async def test_a_backend_that_says_later_gets_it_later(
     backend.refuse = None
     backend.wait_for(6)
     assert sorted(interactions(backend.spans)) == sorted(sent)
+
+
+async def test_what_was_recorded_while_the_collector_was_down_comes_with_the_next_run(
+    running: tuple[Collector, Backend], tmp_path: Path
+) -> None:
+    receiver, backend = running
+    settings = environ(f"http://127.0.0.1:{receiver.grpc_port}", "grpc") | {"OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
+    receiver.kill()
+    sent = await play(tmp_path, settings)
+    receiver.start()
+    sent += await play(tmp_path, settings)
+    backend.wait_for(12)
+    assert sorted(interactions(backend.spans)) == sorted(sent)
