@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 
 from exporters import binary_copy, schema
-from exporters.errors import RowsRejected, SchemaMismatch, StoreError, StoreUnavailable
+from exporters.errors import RowsRejected, StoreError, StoreUnavailable
+from exporters.schema.postgres_apply import prepare
 from exporters.timestamps import as_datetime
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ COPY_ROWS: Final = 32
 GRACE_SECONDS: Final = 1.0
 """How much later than its own timeout a call is given up from outside."""
 KEEPALIVE_SECONDS: Final = 30
-ADVISORY_LOCK: Final = 0x736C6173
-"""Held while migrating, so that two processes that start together do not both create the table."""
 _ROW_CLASSES: Final = ("22", "23", "54")
 """SQLSTATE classes that blame a row: data exceptions, constraints, limits."""
 _TYPES: Final = {
@@ -185,7 +184,7 @@ class PostgresStore:
         connection = await asyncpg.connect(self._dsn, timeout=CONNECT_SECONDS, statement_cache_size=0)
         try:
             _keep_alive(connection)
-            await self._migrate(connection)
+            await prepare(connection, self._table)
             statement = await connection.prepare(self._insert)
         except BaseException:
             connection.terminate()
@@ -233,48 +232,6 @@ class PostgresStore:
         connection, self._connection, self._statement = self._connection, None, None
         if connection is not None:
             await connection.close(timeout=timeout)
-
-    async def _migrate(self, connection: Any) -> None:
-        if await self._is_ours(connection):
-            return
-        try:
-            async with connection.transaction():
-                await connection.execute("SELECT pg_advisory_xact_lock($1)", ADVISORY_LOCK)
-                if await self._is_ours(connection):
-                    return
-                await self._create(connection)
-        except asyncpg.InsufficientPrivilegeError as error:
-            raise SchemaMismatch(
-                f"table {self._table} is missing and this role may not create it ({error}); "
-                "run `slashspan migrate` as the owner of the schema"
-            ) from error
-
-    async def _create(self, connection: Any) -> None:
-        record = schema.RECORD_TABLE if self._table.schema is None else f'"{self._table.schema}".{schema.RECORD_TABLE}'
-        await connection.execute(
-            f"CREATE TABLE IF NOT EXISTS {record} (table_name text NOT NULL, version integer NOT NULL, "
-            "applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (table_name, version))"
-        )
-        # A record without its table is of one that was dropped.
-        await connection.execute(f"DELETE FROM {record} WHERE table_name = $1", self._table.name)  # noqa: S608
-        for step in schema.migrations("postgresql", self._table):
-            await connection.execute(step.sql)
-            await connection.execute(
-                f"INSERT INTO {record} (table_name, version) VALUES ($1, $2)",  # noqa: S608 - a constant
-                self._table.name,
-                step.version,
-            )
-
-    async def _is_ours(self, connection: Any) -> bool:
-        """False when there is no such table; SchemaMismatch when it is something else."""
-        columns = await connection.fetch(
-            "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped",
-            self._table.quoted,
-        )
-        if not columns:
-            return False
-        schema.refuse_foreign(self._table, {column["attname"] for column in columns})
-        return True
 
 
 def _columns(rows: Sequence[CommandCall]) -> list[list[Any]]:

@@ -14,7 +14,8 @@ import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from exporters import schema
-from exporters.errors import RowsRejected, SchemaMismatch, StoreUnavailable
+from exporters.errors import RowsRejected, StoreUnavailable
+from exporters.schema.sqlite_upgrade import prepare, transaction
 from exporters.timestamps import as_text
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class SqliteStore:
                 values = [_values(row) for row in rows]
             except OverflowError as error:
                 raise RowsRejected(f"a time is out of range: {error}") from error
-            with _transaction(connection):
+            with transaction(connection):
                 try:
                     connection.executemany(self._insert, values)
                 except _ROW_IS_TO_BLAME as error:
@@ -106,54 +107,12 @@ class SqliteStore:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
-            self._migrate(connection)
+            prepare(connection, self._table)
         except BaseException:
             connection.close()
             raise
         self._connection = connection
         return connection
-
-    def _migrate(self, connection: sqlite3.Connection) -> None:
-        if self._is_ours(connection):
-            return
-        with _transaction(connection):
-            if self._is_ours(connection):  # another process was quicker
-                return
-            connection.execute(
-                f"CREATE TABLE IF NOT EXISTS {schema.RECORD_TABLE} (table_name TEXT NOT NULL, "
-                "version INTEGER NOT NULL, applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, "
-                "PRIMARY KEY (table_name, version))"
-            )
-            # A record without its table is of one that was dropped.
-            connection.execute(
-                f"DELETE FROM {schema.RECORD_TABLE} WHERE table_name = ?",  # noqa: S608 - a constant
-                (self._table.name,),
-            )
-            for step in schema.migrations("sqlite", self._table):
-                for statement in _statements(step.sql):
-                    connection.execute(statement)
-                connection.execute(
-                    f"INSERT INTO {schema.RECORD_TABLE} (table_name, version) VALUES (?, ?)",  # noqa: S608 - a constant
-                    (self._table.name, step.version),
-                )
-
-    def _is_ours(self, connection: sqlite3.Connection) -> bool:
-        """False when there is no such table; SchemaMismatch when it is something else."""
-        columns = {row[1] for row in connection.execute(f"PRAGMA table_info({self._table.quoted})")}
-        if not columns:
-            return False
-        schema.refuse_foreign(self._table, columns)
-        if not self._has_identity(connection):
-            raise SchemaMismatch(f"table {self._table} has no unique index on (called_at, span_id)")
-        return True
-
-    def _has_identity(self, connection: sqlite3.Connection) -> bool:
-        for index in connection.execute(f"PRAGMA index_list({self._table.quoted})").fetchall():
-            name, unique = index[1], index[2]
-            columns = [row[2] for row in connection.execute("SELECT * FROM pragma_index_info(?)", (name,))]
-            if unique and columns == ["called_at", "span_id"]:
-                return True
-        return False
 
 
 def _before_fork() -> None:
@@ -172,28 +131,6 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
-
-
-@contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _statements(script: str) -> Iterator[str]:
-    """One at a time: `executescript` would commit what is open."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
 
 
 def _values(row: CommandCall) -> tuple[Any, ...]:

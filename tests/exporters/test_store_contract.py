@@ -178,9 +178,10 @@ def test_a_table_that_is_something_else_is_refused_with_the_difference(store: St
 
 
 def test_the_old_bots_table_is_recognised_and_left_alone(store: Store, dsn: str) -> None:
+    number = "serial" if dsn.startswith("postgres") else "integer"
     execute(
         dsn,
-        "CREATE TABLE command_calls (id integer PRIMARY KEY, discord_uid bigint NOT NULL, player_name text NOT NULL,"
+        f"CREATE TABLE command_calls (id {number} PRIMARY KEY, discord_uid bigint NOT NULL, player_name text NOT NULL,"
         " command text NOT NULL, called_at timestamp)",
     )
     with pytest.raises(SchemaMismatch, match="older one"):
