@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
 from slashspan import __version__
 from slashspan.errors import ConfigurationError
-from telemetry.settings import Settings
+from telemetry.commands_store import migrate, prune
+from telemetry.options import FAILED_STATUS, USAGE_STATUS, dsn_option, env_file_option, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-USAGE_STATUS: Final = 2
-"""Exit status when a setting or argument is wrong."""
-FAILED_STATUS: Final = 1
 
 
 class Commands(click.Group):
@@ -37,37 +33,6 @@ class Commands(click.Group):
         except (StoreError, ReadError) as error:
             click.echo(f"slashspan: {error}", err=True)
             ctx.exit(FAILED_STATUS)
-
-
-def _env_file(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
-    if path is not None:
-        from telemetry.run import load_env_file
-
-        try:
-            load_env_file(path, os.environ)
-        except ConfigurationError as error:
-            click.echo(f"slashspan: {error}", err=True)
-            ctx.exit(USAGE_STATUS)
-
-
-env_file_option = click.option(
-    "--env-file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    callback=_env_file,
-    expose_value=False,
-    is_eager=True,
-    help="Read settings from this file; a variable that is set already wins.",
-)
-dsn_option = click.option(
-    "--dsn",
-    envvar="SLASHSPAN_DSN",
-    default=None,
-    help="The store; default: SLASHSPAN_DSN, else sqlite:///command_calls.db.",
-)
-
-
-def _settings(dsn: str | None) -> Settings:
-    return Settings.from_environ({**os.environ, "SLASHSPAN_DSN": dsn} if dsn else os.environ)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -121,7 +86,7 @@ def demo(commands: int, rate: float, users: int, seed: int, dsn: str | None) -> 
         raise ConfigurationError("the demo needs an extra: pip install 'slashspan[demo]'") from None
 
     status = run_demo(
-        commands=commands, rate=rate, users=users, seed=seed, dsn=_settings(dsn).dsn, console=Console(highlight=False)
+        commands=commands, rate=rate, users=users, seed=seed, dsn=settings_of(dsn).dsn, console=Console(highlight=False)
     )
     sys.exit(status)
 
@@ -137,23 +102,6 @@ def _examples() -> Path:
     raise ConfigurationError(f"the examples are missing beside {package}; reinstall slashspan")
 
 
-@cli.command(short_help="Create command_calls in the store.")
-@env_file_option
-@dsn_option
-@click.option("--timeout", default=30.0, show_default=True, type=click.FloatRange(0.1), help="Seconds.")
-def migrate(dsn: str | None, timeout: float) -> None:
-    """Create the table in the store. Safe to run again; a table that is something else is left alone and told."""
-    from exporters.dsn import open_store
-
-    settings = _settings(dsn)
-    store = open_store(settings.dsn, table=settings.table)
-    try:
-        store.prepare(timeout=timeout)
-    finally:
-        store.close(timeout=timeout)
-    click.echo(f"{settings.table} is ready in {store.address}")
-
-
 @cli.command(short_help="Numbers: calls, users, durations, errors.")
 @env_file_option
 @dsn_option
@@ -163,13 +111,17 @@ def stats(dsn: str | None, as_json: bool) -> None:
     import insights
     from insights.text import print_summary
 
-    settings = _settings(dsn)
+    settings = settings_of(dsn)
     with insights.open_reader(settings.dsn, table=settings.table) as reader:
         summary = insights.summary(reader)
     if as_json:
         click.echo(summary.to_json())
     else:
         print_summary(summary, Console(highlight=False))
+
+
+for command in (migrate, prune):
+    cli.add_command(command)
 
 
 def main() -> None:

@@ -1,0 +1,180 @@
+"""What does each index of the table cost, and what does it give?
+
+The same rows go into a table with the unique key alone and into others with one index more, in blocks that take turns,
+so that a noisy moment meets them all; then each table is asked the same questions. Real PostgreSQL, written in batches
+of 512 (INSERT … SELECT unnest, ON CONFLICT DO NOTHING).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from benchmarks._report import Aim, Report, median
+from exporters import schema
+from tests.support.postgres import postgres
+
+if TYPE_CHECKING:
+    from tests.support.postgres import Postgres
+
+BATCH = 512
+DAYS = 90
+COMMANDS = 40
+FIRST = datetime(2026, 8, 1, tzinfo=timezone.utc)
+BASE = "unique (called_at, span_id)"
+WAYS = {
+    BASE: "",
+    "+ (command, called_at)": "CREATE INDEX {0}_x ON {0} (command, called_at)",
+    "+ BRIN (called_at)": "CREATE INDEX {0}_x ON {0} USING brin (called_at)",
+    "+ (discord_uid, called_at)": "CREATE INDEX {0}_x ON {0} (discord_uid, called_at)",
+    "+ BRIN alone, no unique key": "DROP INDEX {0}_identity; CREATE INDEX {0}_x ON {0} USING brin (called_at)",
+}
+COLUMNS = {
+    "discord_uid": "bigint",
+    "player_name": "text",
+    "command": "text",
+    "called_at": "timestamptz",
+    "kind": "text",
+    "outcome": "text",
+    "duration_ms": "float8",
+    "guild_id": "bigint",
+    "trace_id": "text",
+    "span_id": "bigint",
+}
+QUESTIONS = {
+    "p95 of a command, 20 days": (
+        "SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY duration_ms) FROM {0} WHERE command = 'command 7' "
+        "AND called_at >= '2026-10-10' AND called_at < '2026-10-30'"
+    ),
+    "count of a day": "SELECT count(*) FROM {0} WHERE called_at >= '2026-10-01' AND called_at < '2026-10-02'",
+    "one user's calls": "SELECT count(*), max(called_at) FROM {0} WHERE discord_uid = 5000",
+}
+
+
+@dataclass
+class _Table:
+    name: str
+    seconds: float = 0.0
+    wal: int = 0
+    answers: dict[str, list[float]] = field(default_factory=dict)
+
+
+def run(*, quick: bool = False) -> Report:
+    with postgres() as server:
+        return asyncio.run(_measure(server, rows=100_000 if quick else 1_000_000))
+
+
+async def _measure(server: Postgres, rows: int) -> Report:
+    connection = await asyncpg.connect(server.dsn())
+    tables = {way: _Table(f"calls_{number}") for number, way in enumerate(WAYS)}
+    await connection.execute("SET synchronous_commit = off")
+    for way, table in tables.items():
+        await _create(connection, table.name, WAYS[way])
+    dice = random.Random(1)
+    block = 20 * BATCH
+    for start in range(0, rows, block):
+        batches = [_batch(dice, start + n, min(BATCH, rows - start - n), rows) for n in range(0, block, BATCH)]
+        order = list(tables)
+        dice.shuffle(order)
+        for way in order:
+            await _write(connection, tables[way], [batch for batch in batches if batch[0]])
+        if start // block % 10 == 9:
+            await connection.execute("CHECKPOINT")  # after it each page is written whole at its next change
+    for table in tables.values():
+        await connection.execute(f"VACUUM ANALYZE {table.name}")
+    for _ in range(5):
+        for table in tables.values():
+            for question, sql in QUESTIONS.items():
+                table.answers.setdefault(question, []).append(await _timed(connection, sql.format(table.name)))
+    lines = [await _line(connection, way, table, tables[BASE], rows) for way, table in tables.items()]
+    await connection.close()
+    return _report(lines, tables, rows)
+
+
+async def _create(connection: Any, name: str, more: str) -> None:
+    first = schema.migrations("postgresql", schema.Table(name))[0]
+    await connection.execute(first.sql)
+    await connection.execute(f"DROP INDEX {name}_command")
+    if more:
+        await connection.execute(more.format(name))
+
+
+def _batch(dice: random.Random, start: int, count: int, total: int) -> list[list[Any]]:
+    """Columns of the next rows: times rise, a few users do much, commands are not alike."""
+    step = timedelta(days=DAYS) / total
+    users = [min(50_000, int(dice.paretovariate(0.6) * 100)) for _ in range(count)]
+    return [
+        users,
+        [f"player {user}" for user in users],
+        [f"command {min(COMMANDS, int(dice.expovariate(0.1)))}" for _ in range(count)],
+        [FIRST + step * (start + n) for n in range(count)],
+        ["slash"] * count,
+        ["ok"] * count,
+        [dice.expovariate(0.05) for _ in range(count)],
+        [dice.randrange(2**60) for _ in range(count)],
+        [f"{dice.getrandbits(128):032x}" for _ in range(count)],
+        [dice.randrange(-(2**63), 2**63) for _ in range(count)],
+    ]
+
+
+async def _write(connection: Any, table: _Table, batches: list[list[list[Any]]]) -> None:
+    arrays = ", ".join(f"${number}::{type_}[]" for number, type_ in enumerate(COLUMNS.values(), 1))
+    conflict = "ON CONFLICT DO NOTHING"
+    statement = await connection.prepare(
+        f"INSERT INTO {table.name} ({', '.join(COLUMNS)}) SELECT * FROM unnest({arrays}) {conflict}"
+    )
+    before = await connection.fetchval("SELECT pg_current_wal_insert_lsn()")
+    began = time.perf_counter()
+    for batch in batches:
+        await statement.fetch(*batch)
+    table.seconds += time.perf_counter() - began
+    table.wal += await connection.fetchval("SELECT pg_current_wal_insert_lsn()") - before
+
+
+async def _timed(connection: Any, sql: str) -> float:
+    began = time.perf_counter()
+    await connection.fetch(sql)
+    return time.perf_counter() - began
+
+
+async def _line(connection: Any, way: str, table: _Table, base: _Table, rows: int) -> list[str]:
+    index = table.name + ("_x" if WAYS[way] else "_identity")
+    size = await connection.fetchval(f"SELECT pg_relation_size('{index}')")
+    return [
+        way,
+        f"{rows / table.seconds:,.0f}",
+        f"{base.seconds / table.seconds:.2f}",
+        f"{table.wal / rows:,.0f}",
+        f"{size / 2**20:,.1f}",
+        *(f"{1000 * median(table.answers[question]):,.1f}" for question in QUESTIONS),
+    ]
+
+
+def _report(lines: list[list[str]], tables: dict[str, _Table], rows: int) -> Report:
+    def gain(way: str, question: str) -> float:
+        return median(tables[BASE].answers[question]) / median(tables[way].answers[question])
+
+    command = gain("+ (command, called_at)", "p95 of a command, 20 days")
+    day = gain("+ BRIN (called_at)", "count of a day")
+    return Report(
+        "indexes",
+        "What does each index cost, and what does it give?",
+        ("", "rows/s", "÷ key alone", "WAL, bytes/row", "index, MiB", *(f"{question}, ms" for question in QUESTIONS)),
+        lines,
+        aims=(
+            Aim(
+                f"(command, called_at) makes the p95 of a command at least 5 × as quick: {command:.1f} ×", command >= 5
+            ),
+            Aim(f"BRIN beside the unique key is not worth its place: a day is {day:.2f} × as quick with it", day < 1.5),
+        ),
+        notes=(
+            f"{rows:,} rows of {DAYS} days, batches of {BATCH}; the index is the one that the line names",
+            "forgetting a user reads as `one user's calls` does, once",
+        ),
+    )
