@@ -121,7 +121,6 @@ def run_migration(
 
         _check_sqlite(partitioned, zone)
         with sqlite_connection(dsn, seconds=seconds, create=True) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
             sqlite_upgrade.migrate(connection, named, done=done)
         return
 
