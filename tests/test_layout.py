@@ -60,6 +60,7 @@ def test_the_wheel_holds_all_that_a_user_needs(tmp_path: Path) -> None:
     assert {
         "exporters/schema/sqlite/0001_command_calls.sql",
         "exporters/schema/postgresql/0001_command_calls.sql",
+        "exporters/schema/postgresql/state.sql",
         "insights/sql/common/commands.sql",
         "slashspan/examples/ladder_bot/__main__.py",
         "slashspan/examples/ladder_bot/sql/queries.sql",
