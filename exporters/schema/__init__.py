@@ -45,7 +45,7 @@ ROW_COLUMNS: Final = (
 """What a row fills, in the order in which the stores bind it."""
 COLUMNS: Final = ("id", *ROW_COLUMNS, "inserted_at")
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,49}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,39}")
 """Short enough that the names of indexes and partitions, which begin with it, stay within PostgreSQL's 63."""
 _COLUMN = re.compile(
     r"^(?:    |ALTER TABLE \{table\} ADD COLUMN )([a-z_]+) +([A-Za-z]+(?: precision)?)\b(.*?)[,;]?$", re.MULTILINE
@@ -67,7 +67,7 @@ class Table:
         if len(parts) > (2 if schemas else 1) or not all(_NAME.fullmatch(part) for part in parts):
             form = "name or schema.name" if schemas else "name"
             raise ConfigurationError(
-                f"SLASHSPAN_TABLE={text!r}: must be {form}, of at most 50 letters, digits and underscores"
+                f"SLASHSPAN_TABLE={text!r}: must be {form}, of at most 40 letters, digits and underscores"
             )
         return cls(parts[-1], parts[0] if len(parts) == 2 else None)
 

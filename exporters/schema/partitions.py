@@ -32,11 +32,10 @@ async def ensure_partitions(
     state = state or await read_state(connection, table)
     if state is None or not state.partitioned:
         return []
-    months = [_month(now, ahead) for ahead in range(MONTHS_AHEAD + 1)]
     stray = await stray_months(connection, state) if move else []
     there = {leaf["name"] for leaf in state.partitions}
     made = []
-    for month in sorted({*months, *stray}):
+    for month in sorted({*months_to_make(table, state, now), *stray}):
         name = table.part(f"{month:%Y_%m}")
         if name not in there:
             try:
@@ -47,6 +46,13 @@ async def ensure_partitions(
                 continue  # another process made it, or somebody made wider ones
             made.append(name)
     return made
+
+
+def months_to_make(table: Table, state: State | None, now: datetime) -> list[datetime]:
+    """Of this month and MONTHS_AHEAD more, those that have no partition yet."""
+    there = {leaf["name"] for leaf in state.partitions} if state else set()
+    months = [_month(now, ahead) for ahead in range(MONTHS_AHEAD + 1)]
+    return [month for month in months if table.part(f"{month:%Y_%m}") not in there]
 
 
 async def stray_months(connection: Any, state: State) -> list[datetime]:

@@ -16,7 +16,7 @@ import asyncpg
 
 from exporters.errors import SchemaMismatch, StoreError, StoreUnavailable
 from exporters.schema import postgres_plan as plans
-from exporters.schema.partitions import ensure_partitions, stray_months
+from exporters.schema.partitions import ensure_partitions, months_to_make, stray_months
 from exporters.schema.plan import MIGRATE, Plan, Step
 
 if TYPE_CHECKING:
@@ -72,10 +72,14 @@ async def plan(connection: Any, table: Table, wishes: plans.Wishes) -> Plan:
     """What `migrate` would do; changes nothing. Raises SchemaMismatch."""
     state = await plans.read_state(connection, table)
     found = plans.full_plan(state, table, await plans.read_versions(connection, table), wishes)
-    if state is None or not state.partitioned:
+    if not (state.partitioned if state else wishes.partitioned):
         return found
-    months = await stray_months(connection, state)
-    notes = [f"rows of {', '.join(f'{m:%Y-%m}' for m in months)} move out of the default partition"] if months else []
+    notes = []
+    if new := months_to_make(table, state, datetime.now(timezone.utc)):
+        notes.append(f"partitions are made for {', '.join(f'{month:%Y-%m}' for month in new)}")
+    if state and (stray := await stray_months(connection, state)):
+        months = ", ".join(f"{month:%Y-%m}" for month in stray)
+        notes.append(f"rows of {months} move out of the default partition, for which writers of these months wait")
     return Plan(found.steps, (*found.notes, *notes))
 
 

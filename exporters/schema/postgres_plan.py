@@ -252,7 +252,7 @@ def _index_steps(state: State, table: Table, index: Index) -> list[Step]:
     # Partitions first: the index of the whole table then takes theirs over, at once.
     steps = []
     for leaf in state.partitions:
-        own = f"{leaf['name'][:50]}_{index.suffix}"
+        own = f"{leaf['name']}_{index.suffix}"
         known = leaf["indexes"] or {}
         if known.get(own):
             continue

@@ -118,7 +118,9 @@ def test_a_month_that_has_strays_waits_for_migrate_which_moves_them(dsn: str) ->
 
 def test_a_store_makes_months_ahead_when_it_prepares(dsn: str) -> None:
     last = names(dsn)[-2]
+    assert plan_migration(dsn, T).notes == ()
     execute(dsn, f"DROP TABLE {last}")
+    assert plan_migration(dsn, T).notes == (f"partitions are made for {last[-7:].replace('_', '-')}",)
     store = open_store(dsn)
     store.prepare(timeout=20)
     store.close(timeout=5)

@@ -187,6 +187,17 @@ def test_a_zone_of_naive_times_is_told_and_rewrites(postgresql: str) -> None:
         plan_migration(postgresql, T, zone="Middle/Earth")
 
 
+def test_naive_times_are_utc_also_on_a_server_of_another_zone_and_nothing_is_rewritten(
+    postgresql: str, server: Postgres
+) -> None:
+    server.execute(f"ALTER DATABASE {postgresql.rpartition('/')[2]} SET TimeZone = 'Asia/Tokyo'")
+    execute(postgresql, POSTGRESQL["bigserial, naive"], OLD_ROWS)
+    place = filenode(postgresql)
+    run_migration(postgresql, T)
+    assert filenode(postgresql) == place
+    assert execute(postgresql, OLD_SELECT)[0]["called_at"] == datetime(2026, 1, 1, 10, tzinfo=UTC)
+
+
 def test_the_plan_warns_of_what_a_person_should_know(postgresql: str, server: Postgres) -> None:
     execute(postgresql, POSTGRESQL["an index on naive times"])
     name = postgresql.rpartition("/")[2]
@@ -384,6 +395,18 @@ def test_a_table_of_that_name_in_a_schema_of_its_own(postgresql: str) -> None:
     store = open_store(postgresql, table="bot.calls")
     store.write([FULL], timeout=20)
     store.close(timeout=5)
+
+
+@pytest.mark.parametrize("partitioned", [False, True])
+def test_the_longest_name_keeps_its_parts_apart(partitioned: bool, postgresql: str) -> None:
+    name = "t" * 40
+    run_migration(postgresql, name, partitioned=partitioned)
+    store = open_store(postgresql, table=name)
+    store.write([FULL], timeout=20)
+    store.close(timeout=5)
+    assert plan_migration(postgresql, name).steps == ()
+    with pytest.raises(ConfigurationError, match="at most 40"):
+        run_migration(postgresql, name + "t")
 
 
 def test_every_column_of_the_files_is_known_by_its_type() -> None:

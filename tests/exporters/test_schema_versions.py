@@ -181,6 +181,17 @@ def test_an_index_that_the_owner_dropped_stays_dropped_but_for_the_key(kind: str
     store.close(timeout=5)
 
 
+def test_the_longest_name_keeps_its_partitions_indexes_apart(server: Postgres, at: Any) -> None:
+    dsn, name = server.dsn(server.create_database()), "t" * 40
+    at(REAL)
+    run_migration(dsn, name, partitioned=True)
+    at(NEWEST)
+    run_migration(dsn, name)
+    assert plan_migration(dsn, name).steps == ()
+    found = catalog(dsn, name)
+    assert {row["indexes"] for row in found["partitions"]} == {len(found["indexes"])}
+
+
 def test_the_record_of_a_dropped_table_is_not_believed(kind: str, dsns: list[str]) -> None:
     made(dsns[0], kind)
     execute(dsns[0], "DROP TABLE command_calls")
