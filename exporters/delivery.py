@@ -98,7 +98,8 @@ class Delivery:
         self._replays_next = True
         self._replay_rows = REPLAY_ROWS
         self._close_at: float | None = None
-        self._kept = 0
+        self._kept: int | None = None
+        """At the end: what stays in the spool for the next process."""
         self._thread = threading.Thread(target=self._run, name="slashspan-delivery", daemon=True)
         self._thread.start()
 
@@ -106,13 +107,14 @@ class Delivery:
         """Of the rows that were put here, and of the spool's."""
         with self._changed:
             dropped = self._dropped.copy()
-            adopted, waiting = 0, self._kept
+            adopted, waiting = 0, len(self._waiting) + len(self._in_flight)
             if self._spool is not None:
                 journal = self._spool.journal
                 dropped.update(journal.dropped)
                 adopted = journal.adopted
                 waiting += journal.pending
-            waiting += len(self._waiting) + len(self._in_flight)
+            if self._kept is not None:
+                waiting = self._kept
             return Counts(self._accepted, self._stored, waiting, self._retried, dict(dropped), adopted)
 
     def put(self, rows: Sequence[CommandCall], receipts: Sequence[Receipt | None] | None = None) -> int:
@@ -160,10 +162,11 @@ class Delivery:
             left = [*self._in_flight, *self._take_waiting(len(self._waiting))]
             self._in_flight = []
             self._leave(left, Lost.SHUTDOWN)
-        if self._spool is not None:
-            journal = self._spool.journal
-            self._kept = journal.unsettled
-            journal.close()
+        if self._spool is None:
+            self._kept = 0
+        else:
+            self._kept = self._spool.journal.unsettled
+            self._spool.journal.close()
         self._store.close(timeout=max(0.1, deadline - time.monotonic()))
 
     # On the thread

@@ -79,6 +79,26 @@ def prune(dsn: str, table: str, before: datetime, *, done: Callable[[int], None]
     return taken
 
 
+def count_user(dsn: str, table: str, user_ids: Collection[int]) -> int:
+    """How many rows of these users there are; changes nothing. Raises StoreError, ConfigurationError."""
+    named = parsed_table(dsn, table)
+    ids = [int(user) for user in user_ids]
+    if is_sqlite(dsn):
+        with sqlite_connection(dsn, seconds=BUSY_SECONDS) as connection:
+            _check_sqlite(connection, named)
+            sql = f"SELECT count(*) FROM {named.quoted} WHERE discord_uid IN ({', '.join('?' * len(ids))})"  # noqa: S608
+            return int(connection.execute(sql, ids).fetchone()[0])
+
+    async def work() -> int:
+        async with postgres_connection(dsn) as connection:
+            await _leaves(connection, named, None)
+            sql = f"SELECT count(*) FROM {named.quoted} WHERE discord_uid = ANY ($1)"  # noqa: S608 - quoted
+            return int(await connection.fetchval(sql, ids))
+
+    found: int = in_loop(work())
+    return found
+
+
 def forget_user(
     dsn: str, table: str, user_ids: Collection[int], *, done: Callable[[int], None] = lambda _: None
 ) -> int:

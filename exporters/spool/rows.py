@@ -16,7 +16,7 @@ import msgpack
 
 from exporters.counts import Lost
 from exporters.row import CommandCall, checkpoints_of, from_parts, jsonable, service_of
-from exporters.spool.records import MAX_PAYLOAD, Kind
+from exporters.spool.records import MAX_PAYLOAD, Kind, NewerFormat
 from exporters.spool.segment import State
 from slashspan.semconv import ATTRIBUTES, CHECKPOINT_AT_MS, OUTCOME, Outcome
 
@@ -50,6 +50,7 @@ class RowSpool:
 
     def _start(self) -> None:
         self._pack = msgpack.Packer(unicode_errors="surrogatepass").pack
+        self._told_newer = False
         self.order = threading.Lock()
         """Held while a span is appended and put into the queue, so that both have the same order."""
         self._service: tuple[Resource | None, bytes] = (None, b"")
@@ -131,6 +132,9 @@ class RowSpool:
         for receipt, record in self.journal.take(limit):
             try:
                 row = row_of(record)
+            except NewerFormat as error:
+                self._leave_alone(error)  # unsettled: it stays on disk for a slashspan that can read it
+                continue
             except Exception:  # noqa: BLE001 - one record that cannot be read must not stop the others
                 _log.exception("a record of the spool cannot be read; please report it")
                 self.journal.give_up(receipt, Lost.INTERNAL)
@@ -140,6 +144,11 @@ class RowSpool:
             else:
                 self.journal.give_up(receipt, Lost.INTERNAL)
         return rows
+
+    def _leave_alone(self, error: NewerFormat) -> None:
+        if not self._told_newer:
+            self._told_newer = True
+            _log.warning("records in %s are left alone: %s", self.journal.folder, error)
 
 
 def _marks(events: Sequence[Event]) -> list[tuple[str, dict[str, Any]]]:
@@ -155,9 +164,9 @@ def _plain(span: ReadableSpan) -> dict[str, Any]:
 
 
 def row_of(record: Record) -> CommandCall | None:
-    """The row of a record. Raises ValueError, and what msgpack and the row raise for a payload that is not ours."""
+    """The row of a record. Raises NewerFormat, and what msgpack and the row raise for bytes that are not ours."""
     if record.format > PAYLOAD_FORMAT:
-        raise ValueError(f"payload format {record.format} is newer than this slashspan's {PAYLOAD_FORMAT}")
+        raise NewerFormat(f"payload format {record.format}; this slashspan reads up to {PAYLOAD_FORMAT}")
     unpacker = msgpack.Unpacker(unicode_errors="surrogatepass", strict_map_key=False, max_buffer_size=MAX_PAYLOAD)
     unpacker.feed(record.payload)
     service, value = unpacker.unpack(), unpacker.unpack()

@@ -25,9 +25,9 @@ EMPTY_SECONDS: Final = 3600.0
 
 
 class Writer:
-    """One writer's folder, locked by us: our own, or one adopted from a process that died."""
+    """One writer's folder, locked by us: our own, or one of a process that died. `lock` None: only to look."""
 
-    def __init__(self, folder: Path, lock: int) -> None:
+    def __init__(self, folder: Path, lock: int | None) -> None:
         self.folder = folder
         self.segments: list[Segment] = []
         self._lock: int | None = lock

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from exporters.counts import Lost
 from exporters.row import from_span
-from exporters.spool.records import Kind
+from exporters.spool.records import Kind, NewerFormat
 from exporters.spool.rows import MAX_RECORD, RowSpool, row_of
 from exporters.spool.segment import State
 from slashspan import semconv
@@ -128,5 +128,12 @@ def test_an_unknown_payload_format_is_not_guessed_at(tmp_path: Path) -> None:
     spool = RowSpool(journal(tmp_path))
     spool.journal.append(Kind.SPAN, 2, 1, b"\x90\x90", State.PENDING)
     [(_, record)] = spool.journal.take(1)
-    with pytest.raises(ValueError, match="format 2"):
+    with pytest.raises(NewerFormat, match="format 2"):
         row_of(record)
+    die(spool.journal)
+    older = RowSpool(journal(tmp_path))
+    older.journal.adopt()
+    assert older.take(10) == []
+    older.journal.close()
+    newer = journal(tmp_path)
+    assert newer.adopt() == 1, "it waits for a slashspan that can read it"
