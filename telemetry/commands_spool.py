@@ -206,8 +206,7 @@ def forget(dsn: str | None, user_id: int, yes: bool) -> None:
     click.echo(f"{rows} rows erased, {spooled} in the spool and among dead letters")
     if running:
         click.echo(
-            f"slashspan: {running} rows of the user are on their way in a bot that runs; run this again in a minute, "
-            f"and stop recording the user first if they still use the bot ({timedelta(minutes=1)})",
+            f"slashspan: {running} rows of the user are on their way in a bot that runs; run this again in a minute",
             err=True,
         )
         sys.exit(FAILED_STATUS)
