@@ -21,12 +21,14 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 
+from exporters import self_metrics
 from exporters.dsn import open_store
 from exporters.errors import SchemaMismatch, StoreUnavailable
 from exporters.exporter import CommandCallsExporter
 from exporters.processor import CommandCallsProcessor, DeadlineBatchProcessor
 from exporters.resending import ResendingExporter
 from exporters.row import service_of
+from exporters.self_metrics import SelfMetrics
 from exporters.spool.destinations import Destination
 from exporters.spool.journal import Journal
 from exporters.spool.rows import RowSpool
@@ -143,7 +145,7 @@ def configure(
             _log.warning("no setting of slashspan: %s; docs/reference.md lists them all", ", ".join(unknown))
         if not settings.exporters:
             return Telemetry(settings)
-        telemetry = _build(settings, _resource(service_name, service_version, environment))
+        telemetry = _build(settings, _resource(service_name, service_version, environment), environ)
         _running = telemetry
     atexit.register(telemetry.shutdown)
     if handle_sigterm:
@@ -160,14 +162,14 @@ def _resource(service_name: str | None, service_version: str | None, environment
     return Resource.create({key: value for key, value in given.items() if value is not None})
 
 
-def _build(settings: Settings, resource: Resource) -> Telemetry:
+def _build(settings: Settings, resource: Resource, environ: Mapping[str, str]) -> Telemetry:
     trace_exporters = {name: build(name) for name in settings.exporters if name != COMMAND_CALLS}
     existing = trace.get_tracer_provider()
     if isinstance(existing, TracerProvider):
         resource = existing.resource
-    rows = _rows_processor(settings, resource) if COMMAND_CALLS in settings.exporters else None
+    rows = _rows_processor(settings, resource, environ) if COMMAND_CALLS in settings.exporters else None
     traces = [
-        DeadlineBatchProcessor(_resending(name, exporter, settings, resource), **_bounds(settings))
+        DeadlineBatchProcessor(_resending(name, exporter, settings, resource, environ), **_bounds(settings))
         for name, exporter in trace_exporters.items()
     ]
     if isinstance(existing, TracerProvider):
@@ -184,11 +186,14 @@ def _build(settings: Settings, resource: Resource) -> Telemetry:
     return Telemetry(settings, rows, traces, own)
 
 
-def _rows_processor(settings: Settings, resource: Resource) -> CommandCallsProcessor:
+def _rows_processor(settings: Settings, resource: Resource, environ: Mapping[str, str]) -> CommandCallsProcessor:
     store = open_store(settings.dsn, table=settings.table)
     _check(store)
     exporter = CommandCallsExporter(store, **_rows_bounds(settings, resource))
-    return CommandCallsProcessor(exporter, kinds=settings.kinds, **_bounds(settings))
+    processor = CommandCallsProcessor(exporter, kinds=settings.kinds, **_bounds(settings))
+    if self_metrics.wanted(environ):
+        SelfMetrics(COMMAND_CALLS, processor.counts, None if exporter.spool is None else exporter.spool.journal)
+    return processor
 
 
 def _rows_bounds(settings: Settings, resource: Resource) -> dict[str, Any]:
@@ -200,14 +205,19 @@ def _rows_bounds(settings: Settings, resource: Resource) -> dict[str, Any]:
     }
 
 
-def _resending(name: str, exporter: SpanExporter, settings: Settings, resource: Resource) -> SpanExporter:
+def _resending(
+    name: str, exporter: SpanExporter, settings: Settings, resource: Resource, environ: Mapping[str, str]
+) -> SpanExporter:
     """Around what sends spans to another machine; a console always takes them."""
     if settings.spool is None or name == "console":
         return exporter
-    destination = Destination(service_of(resource)[0] or "", f"{name} {otlp_endpoint(os.environ)}".strip(), "")
+    destination = Destination(service_of(resource)[0] or "", f"{name} {otlp_endpoint(environ)}".strip(), "")
     folder = destination.folder(settings.spool)
     journal = Journal(folder, max_bytes=settings.spool_max_bytes, sync=settings.spool_sync)
-    return ResendingExporter(exporter, journal, name=name)
+    resending = ResendingExporter(exporter, journal, name=name)
+    if self_metrics.wanted(environ):
+        SelfMetrics(f"{name}_resending", resending.counts, journal)
+    return resending
 
 
 def open_spool(settings: Settings, service: str | None) -> RowSpool | None:
