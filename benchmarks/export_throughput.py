@@ -16,7 +16,7 @@ import asyncpg
 
 from benchmarks._report import Aim, Report, median
 from exporters import binary_copy, schema
-from exporters.delivery import REPLAY_ROWS
+from exporters.backlog import REPLAY_ROWS
 from exporters.dsn import open_store
 from exporters.timestamps import as_datetime
 from tests.exporters.rows import FULL

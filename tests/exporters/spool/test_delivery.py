@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporters import delivery
+from exporters import backlog, delivery
 from exporters.counts import Lost
 from exporters.errors import StoreUnavailable
 from exporters.exporter import CommandCallsExporter
@@ -124,7 +124,7 @@ def test_a_death_at_any_moment_loses_nothing(bots: Callable[..., Bot]) -> None:
 
 
 def test_live_rows_do_not_wait_behind_a_backlog(bots: Callable[..., Bot], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "REPLAY_ROWS", 100)
+    monkeypatch.setattr(backlog, "REPLAY_ROWS", 100)
     bot = bots(ScriptedStore(down))
     old = {span.context.span_id for span in bot.record(spans(1500)) if span.context is not None}
     until(lambda: bot.spool.journal.pending > 1300)
