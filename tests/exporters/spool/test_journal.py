@@ -306,6 +306,42 @@ def test_the_disk_is_told_to_write(sync: str, tmp_path: Path, monkeypatch: pytes
     assert synced
 
 
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.EROFS])
+def test_a_disk_that_refuses_to_sync_or_to_unlink_stops_nothing(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    log = journal_module.Journal(tmp_path, max_bytes=8 * 4096, sync=Sync.POWER)
+    receipts = put(log, *range(40), size=400)
+    name = "fdatasync" if hasattr(os, "fdatasync") else "fsync"
+    with monkeypatch.context() as broken, caplog.at_level(logging.WARNING, "slashspan"):
+        broken.setattr(os, name, refuse)
+        broken.setattr(Path, "unlink", refuse)
+        log.sync()
+        log.acknowledge(receipts)
+        put(log, 99)
+    assert len([record for record in caplog.records if os.strerror(number) in record.message]) == 1
+    assert keys(log) == [99]
+    log.acknowledge(receipts)
+    assert len(segment_files(tmp_path)) == 1, "what could not be unlinked is, as soon as the disk allows it"
+    log.close()
+
+
+def test_the_clock_may_jump_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = journal(tmp_path)
+    put(log, 1)
+    monkeypatch.setattr("time.time", lambda: 1.0)
+    monkeypatch.setattr("time.time_ns", lambda: 1_000_000_000)
+    assert log.oldest_seconds == 0
+    later = journal(tmp_path)
+    put(later, 2)
+    die(log)
+    assert later.adopt() == 1
+    assert sorted(keys(later)) == [1, 2]
+
+
 def test_rows_of_people_are_not_for_others_to_read(tmp_path: Path) -> None:
     log = journal(tmp_path / "spool")
     put(log, 1)

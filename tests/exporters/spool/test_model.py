@@ -42,6 +42,7 @@ class Spool(RuleBasedStateMachine):
         self.acknowledged: set[int] = set()
         self.orphans: set[int] = set()
         self.may_be_lost: set[int] = set()
+        self.without_a_trace: set[int] = set()
         self.damaged = False
 
     @initialize()
@@ -116,7 +117,7 @@ class Spool(RuleBasedStateMachine):
         found = process.log.adopt()
         lost = process.log.dropped[Lost.DAMAGED] - lost
         assert process.log.adopted == adopted + found + lost
-        assert lost >= len(self.orphans) - found
+        assert lost >= len(self.orphans - self.without_a_trace) - found
         assert self.damaged or not lost
         assert process.log.pending == before + found
         assert len(self.orphans - self.may_be_lost) <= found <= len(self.orphans)
@@ -139,6 +140,23 @@ class Spool(RuleBasedStateMachine):
                 file.write(torn)
             self.damaged = True
         self.orphans.update(process.waiting, process.taken, process.open)
+        self.processes[number] = Process(self.folder)
+
+    @rule(number=PROCESSES, lost=st.integers(1, 400))
+    def power_cut(self, number: int, lost: int) -> None:
+        """What the disk had not written is gone: the end of the newest segment, and perhaps acknowledgements."""
+        process = self.processes[number]
+        own = process.log.own_folder
+        waiting = {*process.waiting, *process.taken, *process.open}
+        die(process.log)
+        if own is not None and (files := sorted(own.glob("*.seg"))):
+            size = files[-1].stat().st_size
+            with files[-1].open("ab") as file:
+                file.truncate(max(0, size - lost))
+            self.may_be_lost.update(waiting)
+            self.without_a_trace.update(waiting)  # cut between two records, nothing tells that there was one
+            self.damaged = True
+        self.orphans.update(waiting)
         self.processes[number] = Process(self.folder)
 
     @rule(number=PROCESSES, data=st.data())
@@ -184,5 +202,5 @@ class Spool(RuleBasedStateMachine):
 
 class TestSpool(Spool.TestCase):  # type: ignore[misc, valid-type]  # made by hypothesis
     settings = settings(
-        max_examples=80, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck), database=None
+        max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck), database=None
     )
