@@ -62,6 +62,13 @@ class Postgres:
         """`port`: of a proxy in front of the server."""
         return f"postgresql://postgres@127.0.0.1:{port or self.port}/{database}"
 
+    def require_password(self, role: str) -> None:
+        """From now on this role proves who it is; others need not."""
+        file = Path(self._server.pgdata) / "pg_hba.conf"
+        rule = f"host all {role} 127.0.0.1/32 scram-sha-256\n"
+        file.write_text(rule + file.read_text("utf-8"), "utf-8")
+        self.execute("SELECT pg_reload_conf()")
+
     def create_database(self) -> str:
         """A new, empty one; its name."""
         name = f"test_{next(_numbers)}"
