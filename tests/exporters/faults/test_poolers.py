@@ -1,20 +1,26 @@
-"""Behind PgBouncer in transaction mode, where nothing may be kept on a connection."""
+"""Behind PgBouncer in transaction mode, where nothing may be kept on a connection; and TLS, which it speaks.
+
+PostgreSQL's binaries from PyPI are built without TLS, so PgBouncer stands for a server that has it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 
 from exporters.dsn import open_store
+from exporters.errors import StoreUnavailable
 from tests.exporters.rows import rows
-from tests.support.postgres import free_port, in_own_loop
+from tests.support.postgres import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,15 +34,16 @@ pytestmark = pytest.mark.skipif(BINARY is None, reason="PgBouncer is not install
 
 
 @contextlib.contextmanager
-def pgbouncer(server: Postgres, folder: Path) -> Iterator[int]:
-    """Its port."""
+def pgbouncer(server: Postgres, folder: Path, settings: str = "") -> Iterator[int]:
+    """Its port. `settings`: more lines of its configuration, whose files are in `folder`."""
     assert BINARY is not None
     port = free_port()
     (folder / "users.txt").write_text('"postgres" ""\n')
     (folder / "pgbouncer.ini").write_text(
         f"[databases]\n* = user=postgres host=127.0.0.1 port={server.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
         f"listen_port = {port}\nunix_socket_dir =\nauth_type = any\nauth_file = {folder}/users.txt\n"
-        f"pool_mode = transaction\ndefault_pool_size = {CONNECTIONS}\nmax_client_conn = 50\nlogfile = {folder}/log\n"
+        f"pool_mode = transaction\n"
+        f"default_pool_size = {CONNECTIONS}\nmax_client_conn = 50\nlogfile = {folder}/log\n{settings}"
     )
     user = None
     if os.name == "posix" and os.geteuid() == 0:  # it refuses to run as root
@@ -56,21 +63,13 @@ def pgbouncer(server: Postgres, folder: Path) -> Iterator[int]:
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    import asyncpg
-
-    async def once() -> None:
-        connection = await asyncpg.connect(
-            f"postgresql://postgres@127.0.0.1:{port}/postgres", timeout=2, statement_cache_size=0
-        )
-        await connection.close()
-
     deadline = time.monotonic() + 20
     while True:
         assert process.poll() is None, process.communicate()[1]
         try:
-            in_own_loop(once())
+            socket.create_connection(("127.0.0.1", port), 1).close()
             return
-        except (OSError, asyncpg.PostgresError):
+        except OSError:
             assert time.monotonic() < deadline
             threading.Event().wait(0.05)
 
@@ -110,3 +109,53 @@ def test_eight_writers_on_three_connections(server: Postgres, database: str, tmp
     assert backends[0]["n"] <= CONNECTIONS
     found = server.execute("SELECT span_id FROM command_calls ORDER BY span_id", database)
     assert [row["span_id"] for row in found] == [row.span_id for row in everything]
+
+
+@pytest.fixture
+def tls(server: Postgres, tmp_path: Path) -> Iterator[tuple[int, Path]]:
+    """Port of a server with a certificate for `localhost` only, and the file of the authority that signed it."""
+    authority = trustme.CA()
+    folder = tmp_path / "tls"
+    folder.mkdir()
+    certificate = authority.issue_cert("localhost")
+    certificate.private_key_pem.write_to_path(folder / "key.pem")
+    certificate.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    settings = (
+        f"client_tls_sslmode = require\nclient_tls_key_file = {folder}/key.pem\n"
+        f"client_tls_cert_file = {folder}/cert.pem\n"
+    )
+    with pgbouncer(server, folder, settings) as port:
+        yield port, tmp_path / "ca.pem"
+
+
+@pytest.mark.parametrize("mode", ["require", "verify-ca", "verify-full"])
+def test_tls_as_libpq_users_write_it(mode: str, server: Postgres, database: str, tls: tuple[int, Path]) -> None:
+    port, authority = tls
+    owner = open_store(server.dsn(database))
+    owner.prepare(timeout=20)
+    owner.close(timeout=5)
+    store = open_store(
+        f"postgresql://postgres:geheim@localhost:{port}/{database}?sslmode={mode}&sslrootcert={authority}"
+    )
+    store.write(rows(100), timeout=20)
+    store.close(timeout=5)
+    assert server.execute("SELECT count(*) AS n FROM command_calls", database)[0]["n"] == 100
+
+
+@pytest.mark.parametrize("wrong", ["authority", "host", "no tls"])
+def test_a_server_that_cannot_prove_who_it_is_gets_no_row(
+    wrong: str, database: str, tls: tuple[int, Path], tmp_path: Path
+) -> None:
+    port, authority = tls
+    if wrong == "authority":
+        authority = tmp_path / "other.pem"
+        trustme.CA().cert_pem.write_to_path(authority)
+    host = "127.0.0.1" if wrong == "host" else "localhost"
+    mode = "disable" if wrong == "no tls" else "verify-full"
+    store = open_store(f"postgresql://postgres:geheim@{host}:{port}/{database}?sslmode={mode}&sslrootcert={authority}")
+    with pytest.raises(StoreUnavailable) as caught:
+        store.write(rows(1), timeout=20)
+    store.close(timeout=5)
+    assert {"authority": "certificate", "host": "certificate", "no tls": "SSL required"}[wrong] in str(caught.value)
+    assert "geheim" not in str(caught.value)
