@@ -129,6 +129,10 @@ class OfflineBot:
 
         self.bot.add_view(Buttons(timeout=None))
 
+    async def feed(self, frame: str) -> None:
+        """Hand in one frame; what it starts runs when the loop gets to it."""
+        await self._socket.received_message(frame)
+
     async def seconds_each(self, frame: Callable[[], str], count: int) -> float:
         """Mean seconds from handing a frame in to its task being done, one after the other."""
         frames = [frame() for _ in range(count)]

@@ -11,13 +11,14 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from exporters import schema
+from exporters.turns import give_way
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from exporters.row import CommandCall
 
-CHUNK_ROWS: Final = 128
+CHUNK_ROWS: Final = 64
 """Encoded at once: the server works on one chunk while the next is made."""
 MAX_TEXTS: Final = 4096
 """Values remembered during one COPY."""
@@ -40,6 +41,7 @@ def chunks(rows: Sequence[CommandCall]) -> Iterator[bytes]:
     yield HEADER
     for start in range(0, len(rows), CHUNK_ROWS):
         yield b"".join([_encoded(row, text) for row in rows[start : start + CHUNK_ROWS]])
+        give_way()
     yield TRAILER
 
 

@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from exporters.delivery import Delivery
 from exporters.row import CommandCall, from_span
 from exporters.spool.dead_letters import DeadLetters
+from exporters.turns import in_turns
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 EXPORT_SECONDS: Final = 10.0
 """Longest that `export` waits for its rows to be stored; after it they are still tried, by the delivery's thread."""
-
-YIELD_EVERY: Final = 32
-"""Spans turned into rows before other threads get a turn: the bot's loop must not wait for a whole batch."""
 
 _log = logging.getLogger("slashspan")
 
@@ -79,14 +77,12 @@ class CommandCallsExporter(SpanExporter):
         claimed = [None] * len(spans) if spool is None else spool.claim(spans)
         rows: list[CommandCall] = []
         receipts: list[Receipt | None] = []
-        for span, receipt in zip(spans, claimed, strict=True):
+        for span, receipt in in_turns(zip(spans, claimed, strict=True)):
             row = from_span(span)
             if row is None or row.kind not in self._kinds:
                 continue
             rows.append(row)
             receipts.append(spool.append(row) if spool is not None and receipt is None else receipt)
-            if len(rows) % YIELD_EVERY == 0:
-                time.sleep(0)
         return rows, receipts
 
     def counts(self) -> Counts:

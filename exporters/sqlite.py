@@ -17,6 +17,7 @@ from exporters import schema
 from exporters.errors import RowsRejected, StoreUnavailable
 from exporters.schema.sqlite_upgrade import prepare, transaction
 from exporters.timestamps import as_text
+from exporters.turns import in_turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,7 +68,7 @@ class SqliteStore:
         with self._lock, self._told_apart():
             connection = self._open(timeout)
             try:
-                values = [_values(row) for row in rows]
+                values = [_values(row) for row in in_turns(rows)]
             except OverflowError as error:
                 raise RowsRejected(f"a time is out of range: {error}") from error
             with transaction(connection):

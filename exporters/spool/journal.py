@@ -23,6 +23,7 @@ from exporters.counts import Lost
 from exporters.spool.records import Kind, NewerFormat, frame
 from exporters.spool.segment import Segment, State
 from exporters.spool.writers import TROUBLE, Writer, dead_writers
+from exporters.turns import in_turns
 from slashspan.semconv import Sync
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ class Journal:
                     break
                 indices = _claim(segment, limit - len(taken))
             try:
-                for index, record in segment.read(indices):
+                for index, record in in_turns(segment.read(indices)):
                     if record is not None:
                         taken.append(((segment, index), record))
                     else:

@@ -9,6 +9,7 @@ from array import array
 from typing import TYPE_CHECKING, Final
 
 from exporters.spool import records
+from exporters.turns import in_turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,8 +21,6 @@ SUFFIX: Final = ".seg"
 _APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _PRIVATE: Final = 0o600
 """Rows hold names and ids of people."""
-YIELD_EVERY: Final = 32
-"""Records handled before other threads get a turn: the bot's loop must not wait for a whole segment."""
 
 
 class State:
@@ -78,9 +77,7 @@ class Segment:
         segment.created = path.stat().st_mtime
         done = records.acked(segment._ack_path.read_bytes()) if segment._ack_path.exists() else set()
         contents: list[Record | int] = []
-        for number, found in enumerate(records.scan(data)):
-            if number % YIELD_EVERY == 0:
-                time.sleep(0)
+        for found in in_turns(records.scan(data)):
             if isinstance(found, int):
                 contents.append(found)
                 continue
@@ -149,9 +146,7 @@ class Segment:
     def read(self, indices: Iterable[int]) -> Iterator[tuple[int, Record | None]]:
         """Records from the file; None for one that is damaged. Raises OSError."""
         data = self.path.read_bytes()
-        for number, index in enumerate(indices):
-            if number % YIELD_EVERY == 0:
-                time.sleep(0)
+        for index in indices:
             yield index, records.at(data, self.offsets[index])
 
     def write_acks(self, indices: Iterable[int]) -> None:

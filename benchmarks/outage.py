@@ -1,0 +1,133 @@
+"""A database that is away for ten minutes at 200 commands a second, and then back: what waits, and who waits?
+
+The 120,000 finished commands are recorded as fast as the processor takes them, not in ten minutes: for the spool, which
+holds them, and for the retries, which go on beside, the number is what counts.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import SpanKind
+
+from benchmarks._report import Aim, Report, percentile
+from exporters.dsn import open_store
+from exporters.exporter import CommandCallsExporter
+from exporters.processor import CommandCallsProcessor
+from exporters.spool.journal import Journal
+from exporters.spool.rows import RowSpool
+from slashspan.semconv import Kind
+from tests.exporters.spans import ATTRIBUTES
+from tests.support.postgres import postgres
+from tests.support.proxy import Proxy
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
+    from tests.support.postgres import Postgres
+
+LIVE_EVERY_SECONDS = 0.005
+"""While the backlog is delivered, users go on: 200 commands a second."""
+MAX_GROWTH_MB = 100
+MIB = 2**20
+
+
+def run(*, quick: bool = False) -> Report:
+    with postgres() as server, Proxy(server.port) as proxy, tempfile.TemporaryDirectory() as folder:
+        return _measure(server, proxy, Path(folder), 10_000 if quick else 120_000)
+
+
+def _measure(server: Postgres, proxy: Proxy, folder: Path, count: int) -> Report:
+    database = server.create_database()
+    spool = RowSpool(Journal(folder, max_bytes=2**28))
+    store = open_store(server.dsn(database, port=proxy.port))
+    exporter = CommandCallsExporter(store, kinds=Kind.ALL, spool=spool)
+    processor = CommandCallsProcessor(exporter, kinds=Kind.ALL, schedule_delay_ms=1000, batch_rows=512, queue_rows=2048)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(processor)
+    tracer = provider.get_tracer("outage")
+    process = psutil.Process()
+    _record(tracer, 2000)
+    processor.force_flush(60_000)
+    before = process.memory_info().rss
+    proxy.refuse()
+    _record(tracer, count)
+    away = process.memory_info().rss
+    waited = processor.counts().waiting
+    on_disk = spool.journal.bytes
+    peak, recovered_in, live = _recover(tracer, processor, proxy, server, database, process)
+    processor.shutdown_within(60.0)
+    rows = server.execute("SELECT count(*) AS n, count(DISTINCT span_id) AS keys FROM command_calls", database)[0]
+    counts = processor.counts()
+    growth = (max(peak, away) - before) / MIB
+    slowest = max(live)
+    return Report(
+        "outage",
+        "A database away for ten minutes at 200 commands a second: what then?",
+        ("", "measured"),
+        [
+            ("rows that waited", f"{waited:,}"),
+            ("in the spool, MiB", f"{on_disk / MIB:.1f}"),
+            ("memory grown while it was away, MiB", f"{(away - before) / MIB:.1f}"),
+            ("memory grown at the most, recovery included, MiB", f"{growth:.1f}"),
+            ("recovery, s", f"{recovered_in:.1f}"),
+            ("recovery, rows/s", f"{waited / recovered_in:,.0f}"),
+            ("a command during the recovery until it is in the table, p50, s", f"{percentile(live, 50):.2f}"),
+            ("the slowest of them, s", f"{slowest:.2f}"),
+            ("rows in the table / recorded", f"{rows['n']:,} / {counts.recorded:,}"),
+        ],
+        aims=(
+            Aim(
+                f"every row once: {rows['keys']:,} of {counts.recorded:,}",
+                rows["n"] == rows["keys"] == counts.recorded == counts.stored,
+            ),
+            Aim(f"memory flat, within {MAX_GROWTH_MB} MiB: {growth:.1f}", growth <= MAX_GROWTH_MB),
+            Aim(f"live rows do not starve: the slowest in 5 s: {slowest:.2f}", slowest <= 5.0),
+        ),
+    )
+
+
+def _record(tracer: Tracer, count: int) -> None:
+    for _ in range(count):
+        tracer.start_span("slash admin ban", kind=SpanKind.SERVER, attributes=ATTRIBUTES).end()
+
+
+def _recover(
+    tracer: Tracer,
+    processor: CommandCallsProcessor,
+    proxy: Proxy,
+    server: Postgres,
+    database: str,
+    process: psutil.Process,
+) -> tuple[int, float, list[float]]:
+    """Peak memory in bytes, seconds, and the seconds that live rows took until they were in the table."""
+    stop = threading.Event()
+    recorded: dict[int, float] = {}
+
+    def users() -> None:
+        while not stop.wait(LIVE_EVERY_SECONDS):
+            span = tracer.start_span("slash live", kind=SpanKind.SERVER, attributes=ATTRIBUTES)
+            key = span.get_span_context().span_id
+            recorded[key - 2**64 if key >= 2**63 else key] = time.time()
+            span.end()
+
+    proxy.refuse(on=False)
+    thread = threading.Thread(target=users)
+    thread.start()
+    started, peak = time.perf_counter(), 0
+    while processor._spool is not None and processor._spool.journal.pending:
+        peak = max(peak, process.memory_info().rss)
+        time.sleep(0.02)
+    seconds = time.perf_counter() - started
+    stop.set()
+    thread.join()
+    processor.force_flush(60_000)
+    stored = server.execute("SELECT span_id, extract(epoch FROM inserted_at) AS at FROM command_calls", database)
+    took = [float(row["at"]) - recorded[row["span_id"]] for row in stored if row["span_id"] in recorded]
+    return peak, seconds, took
