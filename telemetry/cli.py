@@ -11,6 +11,7 @@ from rich.console import Console
 
 from slashspan import __version__
 from slashspan.errors import ConfigurationError
+from telemetry.commands_doctor import doctor
 from telemetry.commands_spool import forget, spool
 from telemetry.commands_store import migrate, prune
 from telemetry.options import FAILED_STATUS, USAGE_STATUS, dsn_option, env_file_option, settings_of
@@ -121,7 +122,7 @@ def stats(dsn: str | None, as_json: bool) -> None:
         print_summary(summary, Console(highlight=False))
 
 
-for command in (forget, migrate, prune, spool):
+for command in (doctor, forget, migrate, prune, spool):
     cli.add_command(command)
 
 

@@ -1,0 +1,36 @@
+"""What is wrong between a bot and its table, and how to mend it. Looks only: nothing is created, adopted or changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+class Level:
+    """How bad a finding is."""
+
+    OK: Final = "ok"
+    NOTE: Final = "note"
+    WARNING: Final = "warning"
+    """It works, and somebody should look."""
+    ERROR: Final = "error"
+    """Rows are not stored, or not all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    level: str
+    subject: str
+    text: str
+    mend: str | None = None
+    """What to do about it."""
+
+
+def age(seconds: float) -> str:
+    """For people: `3 min`, `2 h`, `5 days`."""
+    for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
