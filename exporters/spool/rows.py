@@ -130,15 +130,17 @@ class RowSpool:
     def take(self, limit: int) -> list[tuple[CommandCall, Receipt]]:
         """Up to `limit` rows to be replayed, the oldest first."""
         rows = []
+        unpacker = _unpacker()  # making one costs as much as using it
         for receipt, record in in_turns(self.journal.take(limit)):
             try:
-                row = row_of(record)
+                row = row_of(record, unpacker)
             except NewerFormat as error:
                 self._leave_alone(error)  # unsettled: it stays on disk for a slashspan that can read it
                 continue
             except Exception:  # noqa: BLE001 - one record that cannot be read must not stop the others
                 _log.exception("a record of the spool cannot be read; please report it")
                 self.journal.give_up(receipt, Lost.INTERNAL)
+                unpacker = _unpacker()  # the rest of what could not be read is still in the old one
                 continue
             if row is not None:
                 rows.append((row, receipt))
@@ -157,11 +159,15 @@ def _marks(events: Sequence[Event]) -> list[tuple[str, dict[str, Any]]]:
     return [(name, attributes) for name, attributes in said if CHECKPOINT_AT_MS in attributes]
 
 
-def row_of(record: Record) -> CommandCall | None:
+def _unpacker() -> Any:
+    return msgpack.Unpacker(unicode_errors="surrogatepass", strict_map_key=False, max_buffer_size=MAX_PAYLOAD)
+
+
+def row_of(record: Record, unpacker: Any = None) -> CommandCall | None:
     """The row of a record. Raises NewerFormat, and what msgpack and the row raise for bytes that are not ours."""
     if record.format > PAYLOAD_FORMAT:
         raise NewerFormat(f"payload format {record.format}; this slashspan reads up to {PAYLOAD_FORMAT}")
-    unpacker = msgpack.Unpacker(unicode_errors="surrogatepass", strict_map_key=False, max_buffer_size=MAX_PAYLOAD)
+    unpacker = unpacker or _unpacker()
     unpacker.feed(record.payload)
     service, value = unpacker.unpack(), unpacker.unpack()
     if record.kind == Kind.ROW:
