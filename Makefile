@@ -31,8 +31,8 @@ check: $(STAMP) ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP) ## every benchmark's table
-	@$(BIN)/python -m benchmarks $(ARGS)
+bench: $(STAMP) ## every benchmark's table, docs/benchmarks.md and its chart anew (a quick look: python -m benchmarks --quick)
+	@$(BIN)/python -m benchmarks --write docs/benchmarks.md --charts docs $(ARGS)
 
 ROUNDS ?= 1000
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
     from benchmarks._report import Report
@@ -35,12 +35,20 @@ def main(names: tuple[str, ...], quick: bool, write: Path | None, charts: Path |
     """Run benchmarks and print their tables; all of them when none is named."""
     console = Console(highlight=False)
     reports: list[Report] = []
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    chosen = names or NAMES
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
-        for name in names or NAMES:
-            task = progress.add_task(name)
+        task = progress.add_task("", total=len(chosen))
+        for name in chosen:
+            progress.update(task, description=name)
             reports.append(importlib.import_module(f"benchmarks.{name}").run(quick=quick))
-            progress.remove_task(task)
+            progress.advance(task)
             console.print(reports[-1].table())
             for line in reports[-1].lines():
                 console.print(line, markup=False)

@@ -92,6 +92,11 @@ class Backlog:
     def _replayable(self) -> int:
         return 0 if self.spool is None else self.spool.journal.pending
 
+    def all_spooled(self) -> bool:
+        """Nothing waits in memory alone."""
+        with self.changed:
+            return self.spool is not None and all(item.receipt is not None for item in self._waiting)
+
     # With the lock held
 
     def something_waits(self) -> bool:

@@ -35,6 +35,8 @@ WRITE_SECONDS: Final = 10.0
 """Longest single write, as the OTLP exporters have it."""
 FIRST_RETRY_SECONDS: Final = 0.5
 LONGEST_RETRY_SECONDS: Final = 30.0
+LAST_TRIES: Final = 2
+"""Failures at the end after which rows are left in the spool. One may be a connection that was idle too long."""
 ADOPT_SECONDS: Final = 60.0
 """How often the spool is searched for what processes left that died meanwhile."""
 
@@ -72,6 +74,7 @@ class Delivery:
         self._retried = 0
         self._down = False
         self._hurry = False
+        self._failed_closing = 0
         self._close_at: float | None = None
         self._thread = threading.Thread(target=self._run, name="slashspan-delivery", daemon=True)
         self._thread.start()
@@ -165,7 +168,11 @@ class Delivery:
             self._hurry = False
 
     def _time_is_up(self) -> bool:
-        return self._close_at is not None and time.monotonic() >= self._close_at
+        if self._close_at is None:
+            return False
+        # What is in the spool is safe: a stop must not take its whole time for a store that is away.
+        hopeless = self._failed_closing >= LAST_TRIES and self._backlog.all_spooled()
+        return hopeless or time.monotonic() >= self._close_at
 
     def _deliver_next(self) -> None:
         batch, written = self._backlog.take(), False
@@ -224,6 +231,7 @@ class Delivery:
             first = not self._down
             self._down = True
             self._retried += 1
+            self._failed_closing += self._close_at is not None
             self._changed.notify_all()
         if self._spool is not None:
             self._spool.journal.note_trouble(why)

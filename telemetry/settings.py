@@ -165,7 +165,12 @@ SETTINGS: Final = (
     ),
     Setting("OTEL_BSP_SCHEDULE_DELAY", "1000", _number(int, 1), "Longest wait before a batch is written, milliseconds"),
     Setting("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "512", _number(int, 1), "Rows in one batch at most"),
-    Setting("OTEL_BSP_MAX_QUEUE_SIZE", "2048", _number(int, 1), "Rows waiting in memory at most; the oldest go first"),
+    Setting(
+        "OTEL_BSP_MAX_QUEUE_SIZE",
+        "2048",
+        _number(int, 1),
+        "Rows waiting in memory at most; more wait in the spool, or without one the oldest go",
+    ),
     Setting(
         "SLASHSPAN_RAISE_INTERNAL_ERRORS",
         "false",

@@ -64,10 +64,10 @@ async def _play(commands: int, rate: float, users: int, seed: int, dsn: str, con
     guild = Guild(snowflake())
     cast = Cast.of(users)
     with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory(prefix="ladder-") as folder:
-        ladder = f"sqlite:///{folder}/ladder.db"
-        await enrol(ladder, cast, seed)
+        own = {"LADDER_DSN": f"sqlite:///{folder}/ladder.db", "SLASHSPAN_SPOOL": str(Path(folder) / "spool")}
+        await enrol(own["LADDER_DSN"], cast, seed)
         async with StandIn(guilds=[guild]) as discord:
-            process = _start(discord, dsn, ladder, output)
+            process = _start(discord, {**own, "SLASHSPAN_DSN": dsn}, output)
             try:
                 await _until_ready(discord, process)
                 with _progress(console) as progress:
@@ -91,10 +91,10 @@ async def _play(commands: int, rate: float, users: int, seed: int, dsn: str, con
             return actions
 
 
-def _start(discord: StandIn, dsn: str, ladder: str, output: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(discord: StandIn, settings: dict[str, str], output: IO[bytes]) -> subprocess.Popen[bytes]:
     folder = str(Path(__file__).parent.parent)
     path = os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH"))))
-    environ = {**os.environ, **discord.environ, "SLASHSPAN_DSN": dsn, "LADDER_DSN": ladder, "PYTHONPATH": path}
+    environ = {**os.environ, **discord.environ, **settings, "PYTHONPATH": path}
     environ.pop("DISCORD_TOKEN", None)
     return subprocess.Popen(
         [sys.executable, "-m", "ladder_bot"],

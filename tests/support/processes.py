@@ -58,7 +58,13 @@ async def bot_process(
             sys.executable,
             *command,
             cwd=cwd,
-            env={**inherited, **discord.environ, "SLASHSPAN_RAISE_INTERNAL_ERRORS": "true", **(environ or {})},
+            env={
+                **inherited,
+                **discord.environ,
+                "SLASHSPAN_RAISE_INTERNAL_ERRORS": "true",
+                "SLASHSPAN_SPOOL": str(cwd / "spool"),
+                **(environ or {}),
+            },
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )

@@ -110,6 +110,16 @@ def test_a_stop_during_an_outage_keeps_all_for_the_next_start(
     assert after.processor.counts().adopted == 300
 
 
+def test_a_stop_does_not_take_its_time_for_a_store_that_is_away(bots: Callable[..., Bot]) -> None:
+    bot = bots(ScriptedStore(down))
+    bot.record(spans(30))
+    until(lambda: bot.processor.counts().retried > 0)
+    tries = bot.store.tries
+    bot.processor.shutdown_within(3600.0)
+    assert bot.store.tries <= tries + delivery.LAST_TRIES + 1, "one may have been under way"
+    assert bot.processor.counts().waiting == 30
+
+
 def test_a_death_at_any_moment_loses_nothing(bots: Callable[..., Bot]) -> None:
     first = bots(ScriptedStore())
     early = first.record(spans(200))
