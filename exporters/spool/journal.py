@@ -3,8 +3,7 @@
 Invariants
 - Nothing raises into the caller of `append`: what the disk refuses is told, counted, and None is returned.
 - A record is settled once; acknowledging again, or after its segment was dropped, changes nothing.
-- Segments go in the order in which they came, so a SPAN never goes before its START.
-- The lock is held for an append and for bookkeeping, never for reading, loading or acknowledging on disk.
+- The lock is held for an append and for bookkeeping, never for reading, loading, acknowledging on disk or unlinking.
 """
 
 from __future__ import annotations
@@ -12,14 +11,14 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import threading
 import time
-import weakref
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from exporters.counts import Lost
+from exporters.spool import forking
+from exporters.spool.holdings import Holdings
 from exporters.spool.records import Kind, NewerFormat, frame
 from exporters.spool.segment import Segment, State
 from exporters.spool.writers import TROUBLE, Writer, dead_writers
@@ -45,8 +44,6 @@ Receipt = tuple[Segment, int]
 """Where a record is: to be acknowledged, or released to be replayed."""
 
 _log = logging.getLogger("slashspan")
-_journals: weakref.WeakSet[Journal] = weakref.WeakSet()
-_held: list[Journal] = []
 
 
 class Journal:
@@ -67,14 +64,11 @@ class Journal:
         """Called in a forked child, whose journal is a new one."""
         self._told_at = -TELL_EVERY_SECONDS
         self._start()
-        _journals.add(self)
+        forking.care_for(self)
 
     def _start(self) -> None:
-        self._lock = threading.Lock()
-        self._own: Writer | None = None
-        self._active: Segment | None = None
-        self._estates: list[Writer] = []
-        self._open: dict[int, Receipt] = {}
+        self.lock = threading.Lock()
+        self._has = Holdings()
         self._ended_unseen: list[Receipt] = []
         """STARTs whose SPAN the disk refused."""
         self._left_alone: set[Path] = set()
@@ -86,9 +80,9 @@ class Journal:
 
     def append(self, kind: int, payload_format: int, key: int, payload: bytes, state: int) -> Receipt | None:
         """Put a record at the end; None when the disk refuses it or the journal is closed."""
-        with self._lock:
+        with self.lock:
             try:
-                segment = self._active
+                segment = self._has.active
                 if segment is None or segment.size >= self._segment_bytes:
                     segment = self._rotated()
                     if segment is None:
@@ -101,50 +95,36 @@ class Journal:
                 self._trouble(error)
                 self._refused(kind, key)
                 return None
-            receipt = (segment, index)
             if kind == Kind.START:
-                self._open[key] = receipt
-            elif kind == Kind.SPAN and (start := self._open.pop(key, None)) is not None:
-                start[0].mark(start[1], State.SETTLED)
-            return receipt
+                self._has.open[key] = (segment, index)
+            elif kind == Kind.SPAN:
+                self._has.ended(key)
+            return (segment, index)
 
     def _refused(self, kind: int, key: int) -> None:
         self.refused += 1
-        if kind == Kind.SPAN and (start := self._open.pop(key, None)) is not None:
-            # It has ended, whatever the disk thinks: its START must not come back as interrupted.
-            start[0].mark(start[1], State.SETTLED)
+        # It has ended, whatever the disk thinks: its START must not come back as interrupted.
+        if kind == Kind.SPAN and (start := self._has.ended(key)) is not None:
             self._ended_unseen.append(start)
 
     def _rotated(self) -> Segment | None:
         if self._closed or time.monotonic() < self._not_before:
             return None
-        if self._own is None:
-            self._own = Writer.create(self.folder)
+        has = self._has
+        if has.own is None:
+            has.own = Writer.create(self.folder)
             if self._sync == Sync.POWER:
                 self._stop_sync = threading.Event()
                 thread = threading.Thread(target=self._keep_synced, args=(self._stop_sync,), name="slashspan-sync")
                 thread.daemon = True
                 thread.start()
-        full = self._active
-        self._active = self._own.next_segment()
+        full, has.active = has.active, has.own.next_segment()
         if full is not None:
             full.sealed = True
             if self._sync != Sync.POWER:
                 full.close()
-        self._keep_bound()
-        return self._active
-
-    def _keep_bound(self) -> None:
-        """With the lock held: over the bound the oldest segments go; their rows that are not on their way are lost."""
-        total = self._bytes()
-        for writer in (*self._estates, *filter(None, (self._own,))):
-            while total > self._max_bytes and writer.segments and writer.segments[0] is not self._active:
-                segment = writer.segments.pop(0)
-                total -= segment.size
-                segment.gone = True
-                self._open = {key: receipt for key, receipt in self._open.items() if receipt[0] is not segment}
-                self._full(segment.settle_pending())
-                self._unlink(segment)
+        self._full(has.keep_within(self._max_bytes))
+        return has.active
 
     def _full(self, lost: int) -> None:
         if lost:
@@ -157,9 +137,9 @@ class Journal:
 
     def _trouble(self, error: OSError) -> None:
         """With the lock held: what follows goes into a new segment, when the disk takes one."""
-        if self._active is not None:
-            self._active.close()
-            self._active = None
+        if self._has.active is not None:
+            self._has.active.close()
+            self._has.active = None
         self._not_before = time.monotonic() + AGAIN_SECONDS
         self._tell("the spool cannot be written: %s. The bot goes on; rows wait in memory only.", error)
 
@@ -173,9 +153,8 @@ class Journal:
 
     def adopt(self) -> int:
         """Take over what dead processes left; returns how many records wait in it."""
-        mine = {writer.folder for writer in self._estates} | self._left_alone
-        if self._own is not None:
-            mine.add(self._own.folder)
+        with self.lock:
+            mine = {writer.folder for writer in self._has.writers()} | self._left_alone
         found = 0
         with self._told_on_error():
             for writer in dead_writers(self.folder, mine):
@@ -190,14 +169,14 @@ class Journal:
             self._left_alone.add(writer.folder)
             _log.warning("%s is left alone: %s", writer.folder, error)
             return 0
-        with self._lock:
+        with self.lock:
             pending = writer.pending
             self.adopted += pending + lost
-            self._estates.append(writer)
+            self._has.estates.append(writer)
             if lost:
                 self.dropped[Lost.DAMAGED] += lost
                 _log.warning("%d records in %s were damaged and are lost", lost, writer.folder)
-            self._keep_bound()
+            self._full(self._has.keep_within(self._max_bytes))
         self._collect()
         return pending
 
@@ -205,8 +184,8 @@ class Journal:
         """Up to `limit` records to be replayed, the oldest first; acknowledge or release each."""
         taken: list[tuple[Receipt, Record]] = []
         while len(taken) < limit:
-            with self._lock:
-                segment = next((segment for segment in self._segments() if segment.pending), None)
+            with self.lock:
+                segment = self._has.first_pending()
                 if segment is None:
                     break
                 indices = _claim(segment, limit - len(taken))
@@ -219,14 +198,14 @@ class Journal:
             except OSError as error:
                 self.release((segment, index) for index in indices)
                 taken = [item for item in taken if item[0][0] is not segment]
-                with self._lock:
+                with self.lock:
                     self._tell("the spool cannot be read: %s", error)
                 break
         return taken
 
     def give_up(self, receipt: Receipt, reason: str) -> None:
         """This record is lost, and counted so."""
-        with self._lock:
+        with self.lock:
             if receipt[0].mark(receipt[1], State.SETTLED):
                 self.dropped[reason] += 1
                 self._tell("a record in %s is lost (%s)", receipt[0].path, reason)
@@ -234,7 +213,7 @@ class Journal:
     def acknowledge(self, receipts: Iterable[Receipt]) -> None:
         """These are where they belong, or are given up: they never come back."""
         by_segment: dict[Segment, list[int]] = {}
-        with self._lock:
+        with self.lock:
             late, self._ended_unseen = self._ended_unseen, []
             for segment, index in receipts:
                 if segment.mark(index, State.SETTLED):
@@ -250,7 +229,7 @@ class Journal:
     def release(self, receipts: Iterable[Receipt]) -> None:
         """These are not on their way any more: replay them when their turn comes."""
         lost = 0
-        with self._lock:
+        with self.lock:
             for segment, index in receipts:
                 if segment.gone:
                     lost += segment.mark(index, State.SETTLED)
@@ -260,40 +239,12 @@ class Journal:
 
     def _collect(self) -> None:
         """Remove segments that are settled, the oldest first."""
-        with self._lock, self._told_on_error():
-            for writer in [*self._estates]:
-                self._clear(writer)
-                if not writer.segments:
-                    writer.leave()
-                    self._estates.remove(writer)
-            if self._own is not None:
-                self._clear(self._own)
-                self._carry_starts(self._own)
-
-    def _clear(self, writer: Writer) -> None:
-        while writer.segments and writer.segments[0] is not self._active and not writer.segments[0].unsettled:
-            writer.segments[0].unlink()
-            writer.segments.pop(0)
-
-    def _carry_starts(self, own: Writer) -> None:
-        """A long action must not keep every segment since its start: its START is written again at the end."""
-        while len(own.segments) > 1 and (first := own.segments[0]) is not self._active and self._active is not None:
-            still = [index for index, state in enumerate(first.states) if state != State.SETTLED]
-            if any(first.states[index] != State.OPEN for index in still):
-                return
-            for index, record in first.read(still):
-                if record is not None and self._open.get(record.key) == (first, index):
-                    active = self._active
-                    again = active.append(
-                        frame(len(active.states), record.kind, record.format, record.key, record.payload), State.OPEN
-                    )
-                    self._open[record.key] = (active, again)
-            first.unlink()
-            own.segments.pop(0)
-
-    def _unlink(self, segment: Segment) -> None:
         with self._told_on_error():
-            segment.unlink()
+            with self.lock:
+                emptied = self._has.sweep()
+            self._has.bury()
+            for writer in emptied:
+                writer.leave()
 
     @contextlib.contextmanager
     def _told_on_error(self) -> Iterator[None]:
@@ -304,44 +255,35 @@ class Journal:
 
     # Looking
 
-    def _segments(self) -> Iterator[Segment]:
-        for writer in self._estates:
-            yield from writer.segments
-        if self._own is not None:
-            yield from self._own.segments
-
-    def _bytes(self) -> int:
-        return sum(segment.size for segment in self._segments())
-
     @property
     def pending(self) -> int:
         """Records to be replayed; those on their way are not among them."""
-        with self._lock:
-            return sum(segment.pending for segment in self._segments())
+        with self.lock:
+            return self._has.pending
 
     @property
     def unsettled(self) -> int:
         """Records that this process, or else the next one, has still to deliver; without the actions that run."""
-        with self._lock:
-            return sum(segment.unsettled for segment in self._segments()) - len(self._open)
+        with self.lock:
+            return self._has.unsettled
 
     @property
     def bytes(self) -> int:
         """On disk."""
-        with self._lock:
-            return self._bytes()
+        with self.lock:
+            return self._has.bytes
 
     @property
     def oldest_seconds(self) -> float:
         """Age of the oldest segment in which something is to be replayed; 0 without one."""
-        with self._lock:
-            created = next((segment.created for segment in self._segments() if segment.pending), None)
-        return 0.0 if created is None else max(0.0, time.time() - created)
+        with self.lock:
+            first = self._has.first_pending()
+        return 0.0 if first is None else max(0.0, time.time() - first.created)
 
     @property
     def own_folder(self) -> Path | None:
         """Where this process writes; None before its first record."""
-        own = self._own
+        own = self._has.own
         return None if own is None else own.folder
 
     def note_trouble(self, why: str | None) -> None:
@@ -365,8 +307,8 @@ class Journal:
 
     def sync(self) -> None:
         """Have the disk write what was appended."""
-        with self._lock:
-            dirty = [segment for segment in self._segments() if segment.dirty]
+        with self.lock:
+            dirty = [segment for segment in self._has.segments() if segment.dirty]
         for segment in dirty:
             with self._told_on_error():
                 segment.sync()
@@ -376,20 +318,18 @@ class Journal:
         if self._stop_sync is not None:
             self._stop_sync.set()
             self.sync()
-        self._collect()
-        with self._lock:
+        with self.lock:
             self._closed = True
-            self._active = None
-            if self._own is not None:
-                with self._told_on_error():
-                    self._clear(self._own)
-            for writer in (*self._estates, *filter(None, (self._own,))):
+            self._has.active = None
+        self._collect()
+        with self.lock:
+            for writer in self._has.writers():
                 writer.leave()
-            self._estates, self._own = [], None
+            self._has = Holdings()
 
-    def _after_fork_in_child(self) -> None:
-        """The parent's segments and locks are the parent's; a folder of our own is made with the first record."""
-        for writer in (*self._estates, *filter(None, (self._own,))):
+    def start_anew(self) -> None:
+        """In a forked child: segments and locks are the parent's; the first record makes a folder of our own."""
+        for writer in self._has.writers():
             for segment in writer.segments:
                 segment.close()
             writer.forget_lock()
@@ -407,23 +347,3 @@ def _claim(segment: Segment, limit: int) -> list[int]:
         indices.append(index)
         index = segment.pending_from(index + 1)
     return indices
-
-
-def _before_fork() -> None:
-    for journal in list(_journals):
-        journal._lock.acquire()
-        _held.append(journal)
-
-
-def _after_in_parent() -> None:
-    while _held:
-        _held.pop()._lock.release()
-
-
-def _after_in_child() -> None:
-    while _held:
-        _held.pop()._after_fork_in_child()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)

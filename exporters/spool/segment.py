@@ -53,7 +53,7 @@ class Segment:
         """Nothing is appended any more; closed once it is on disk."""
         self._fd: int | None = None
         self.gone = False
-        """Unlinked; what was on its way then may still arrive."""
+        """Unlinked, or about to be; what was on its way then may still arrive."""
 
     @classmethod
     def create(cls, path: Path) -> Segment:
@@ -177,7 +177,6 @@ class Segment:
         self.close()
         self.path.unlink(missing_ok=True)
         self._ack_path.unlink(missing_ok=True)
-        self.gone = True
 
     def settle_pending(self) -> int:
         """Give up what is to be replayed; returns how many records."""

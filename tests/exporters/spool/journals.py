@@ -22,7 +22,7 @@ def journal(folder: Path, max_bytes: int = PLENTY) -> Journal:
 
 def die(dying: Journal) -> None:
     """What the kernel does when a process is killed: its descriptors are closed, nothing is written."""
-    dying._after_fork_in_child()
+    dying.start_anew()
 
 
 def put(into: Journal, *keys: int, size: int = 0) -> list[Receipt]:
