@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 GUILD = Guild(snowflake())
 NOT_FOUND = "discord.errors.NotFound"
-BROKEN = "tests.truth.bot.Broken"
+BROKEN = "tests.truth.components.Broken"
 
 
 @dataclass(frozen=True)
