@@ -21,7 +21,7 @@ from exporters.dsn import open_store
 from exporters.timestamps import as_datetime
 from tests.exporters.rows import FULL
 from tests.support.postgres import postgres
-from tests.support.proxy import Proxy
+from tests.support.proxy import proxy_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -124,8 +124,8 @@ def _near(server: Postgres, rows: Sequence[CommandCall], rounds: int, folder: Pa
 
 
 def _far(server: Postgres, rows: Sequence[CommandCall]) -> dict[str, float]:
-    with Proxy(server.port, delay=ROUND_TRIP / 2) as proxy:
-        store = open_store(server.dsn(server.create_database(), port=proxy.port))
+    with proxy_process(server.port, delay=ROUND_TRIP / 2) as port:
+        store = open_store(server.dsn(server.create_database(), port=port))
         try:
             return _distant(store, rows)
         finally:
