@@ -20,7 +20,7 @@ from slashspan.semconv import SCOPE_NAME, SCOPE_VERSION
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.metrics import Meter, MeterProvider
 
     from exporters.counts import Counts
     from exporters.spool.journal import Journal
@@ -48,18 +48,7 @@ class SelfMetrics:
         self._journal = None if journal is None else weakref.ref(journal)
         self._labels: dict[str, Any] = {COMPONENT: name}
         meter = metrics.get_meter(SCOPE_NAME, SCOPE_VERSION, meter_provider)
-        counter, gauge = meter.create_observable_counter, meter.create_observable_up_down_counter
-        counter("otel.sdk.exporter.span.exported", [self._exported], "{span}", "Stored, or given up with an error.type")
-        gauge("otel.sdk.exporter.span.inflight", [self._inflight], "{span}", "Recorded and not yet stored or given up")
-        counter("slashspan.exporter.retries", [self._retries], "{try}", "Writes that failed and are tried again")
-        if journal is not None:
-            counter("slashspan.spool.adopted", [self._adopted], "{record}", "Left by processes that ended, taken over")
-            counter("slashspan.spool.refused", [self._refused], "{record}", "Appends that the disk refused")
-            gauge("slashspan.spool.records", [self._records], "{record}", "To be replayed")
-            gauge("slashspan.spool.size", [self._bytes], "By", "Bytes of the spool on disk")
-            meter.create_observable_gauge(
-                "slashspan.spool.oldest.age", [self._age], "s", "Since the oldest segment to be replayed was begun"
-            )
+        add_self_metrics(meter, self, spooled=journal is not None)
 
     def _now(self) -> Counts | None:
         counts = self._counts()
@@ -98,3 +87,18 @@ class SelfMetrics:
         journal = None if self._journal is None else self._journal()
         if journal is not None:
             yield Observation(read(journal), self._labels)
+
+
+def add_self_metrics(meter: Meter, of: SelfMetrics, *, spooled: bool) -> None:
+    """Make the instruments; those of the spool where there is one."""
+    counter, gauge = meter.create_observable_counter, meter.create_observable_up_down_counter
+    counter("otel.sdk.exporter.span.exported", [of._exported], "{span}", "Stored, or given up with an error.type")
+    gauge("otel.sdk.exporter.span.inflight", [of._inflight], "{span}", "Recorded and not yet stored or given up")
+    counter("slashspan.exporter.retries", [of._retries], "{try}", "Writes that failed and are tried again")
+    if spooled:
+        counter("slashspan.spool.adopted", [of._adopted], "{record}", "Left by processes that ended, taken over")
+        counter("slashspan.spool.refused", [of._refused], "{record}", "Appends that the disk refused")
+        gauge("slashspan.spool.records", [of._records], "{record}", "To be replayed")
+        gauge("slashspan.spool.size", [of._bytes], "By", "Bytes of the spool on disk")
+        age = "Since the oldest segment to be replayed was begun"
+        meter.create_observable_gauge("slashspan.spool.oldest.age", [of._age], "s", age)

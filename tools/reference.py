@@ -6,8 +6,10 @@ import sys
 
 import click
 from opentelemetry.metrics import NoOpMeter
+from opentelemetry.sdk.environment_variables import OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED
 
 from exporters import schema
+from exporters.self_metrics import SelfMetrics, add_self_metrics
 from slashspan import semconv
 from telemetry.cli import cli
 from telemetry.metrics import Instruments, Shards
@@ -66,6 +68,14 @@ class _Recorded(NoOpMeter):
         self.made.append((name, "gauge", unit, description))
         return super().create_observable_gauge(name, callbacks, unit, description)
 
+    def create_observable_counter(self, name, callbacks=None, unit="", description=""):  # type: ignore[no-untyped-def]
+        self.made.append((name, "counter", unit, description))
+        return super().create_observable_counter(name, callbacks, unit, description)
+
+    def create_observable_up_down_counter(self, name, callbacks=None, unit="", description=""):  # type: ignore[no-untyped-def]
+        self.made.append((name, "up-down counter", unit, description))
+        return super().create_observable_up_down_counter(name, callbacks, unit, description)
+
 
 def document() -> str:
     """The whole page."""
@@ -96,6 +106,11 @@ def _spans() -> list[str]:
     Instruments(meter, Shards())
     lines += ["", "## Metrics", "", "| instrument | kind | unit | meaning |", "|---|---|---|---|"]
     lines += [f"| `{name}` | {kind} | {unit} | {meaning} |" for name, kind, unit, meaning in meter.made]
+    own = _Recorded()
+    add_self_metrics(own, SelfMetrics.__new__(SelfMetrics), spooled=True)
+    lines += ["", f"With `{OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED}=true` the exporter tells of itself too:", ""]
+    lines += ["| instrument | kind | unit | meaning |", "|---|---|---|---|"]
+    lines += [f"| `{name}` | {kind} | {unit} | {meaning} |" for name, kind, unit, meaning in own.made]
     return [*lines, ""]
 
 
@@ -105,6 +120,9 @@ def _cli() -> list[str]:
         parent = click.Context(cli, info_name="slashspan", terminal_width=100, **cli.context_settings)
         context = click.Context(command, parent=parent, info_name=name)
         lines += [f"### slashspan {name}", "", "```", command.get_help(context), "```", ""]
+        for child, inner in sorted(getattr(command, "commands", {}).items()):
+            inside = click.Context(inner, parent=context, info_name=child)
+            lines += [f"### slashspan {name} {child}", "", "```", inner.get_help(inside), "```", ""]
     return lines
 
 
