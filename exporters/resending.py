@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -62,6 +63,10 @@ class ResendingExporter(SpanExporter):
         self._inner = inner
         self._journal = journal
         self._name = name
+        self._start()
+
+    def _start(self) -> None:
+        self._pid = os.getpid()
         self._changed = threading.Condition()
         self._held: deque[_Batch] = deque()
         self._sending = False
@@ -73,10 +78,12 @@ class ResendingExporter(SpanExporter):
         self._sent = 0
         self._retried = 0
         self._lost: dict[str, int] = {}
-        self._thread = threading.Thread(target=self._run, name=f"slashspan-{name}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"slashspan-{self._name}", daemon=True)
         self._thread.start()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        if self._pid != os.getpid():
+            self._start()  # after a fork: the parent's batches are the parent's, its thread is not here
         batch = _Batch(list(spans))
         with self._changed:
             self._recorded += len(batch.spans)

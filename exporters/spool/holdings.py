@@ -73,6 +73,18 @@ class Holdings:
                 self.open = {key: start for key, start in self.open.items() if start[0] is not segment}
         return lost
 
+    def lose_own(self) -> int:
+        """The writer's folder is gone; how many records to be replayed went with it."""
+        if self.own is None:
+            return 0
+        lost = 0
+        while self.own.segments:
+            lost += self._doom_first(self.own).settle_pending()
+        self.own.leave()
+        self.own = self.active = None
+        self.open.clear()
+        return lost
+
     def sweep(self) -> list[Writer]:
         """Doom what is settled; the writers that have nothing left are not held any more, and returned."""
         for writer in self.writers():

@@ -140,6 +140,8 @@ class Journal:
         if self._has.active is not None:
             self._has.active.close()
             self._has.active = None
+        if isinstance(error, FileNotFoundError):  # somebody removed the folder; the next try makes another
+            self.dropped[Lost.DAMAGED] += self._has.lose_own()
         self._not_before = time.monotonic() + AGAIN_SECONDS
         self._tell("the spool cannot be written: %s. The bot goes on; rows wait in memory only.", error)
 

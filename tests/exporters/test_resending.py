@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -153,6 +154,22 @@ def test_a_batch_that_alone_is_refused_does_not_hold_up_the_others(
     assert exporter.counts().dropped == {Lost.REJECTED: 2}
     assert exporter.force_flush(20_000)
     assert collector.tries > sent + 1, "it was tried again before it was given up"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_forked_child_sends_its_own(sending: tuple[ResendingExporter, Collector], tmp_path: Path) -> None:
+    exporter, collector = sending
+    exporter.export(made("parent"))
+    assert exporter.force_flush(20_000)
+    child = os.fork()
+    if child == 0:
+        try:
+            exporter.export(made("child"))
+            done = exporter.force_flush(20_000) and collector.batches == [["parent"], ["child"]]
+        finally:
+            os._exit(0 if done else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_what_the_spool_cannot_keep_is_counted(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -327,6 +328,21 @@ def test_a_disk_that_refuses_to_sync_or_to_unlink_stops_nothing(
     log.acknowledge(receipts)
     assert len(segment_files(tmp_path)) == 1, "what could not be unlinked is, as soon as the disk allows it"
     log.close()
+
+
+def test_a_folder_that_somebody_removed_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = journal(tmp_path / "spool", max_bytes=8 * 4096)
+    put(log, *range(3), size=400)
+    shutil.rmtree(tmp_path / "spool")
+    while log.append(Kind.SPAN, 1, 99, b"x" * 400, State.TAKEN) is not None:
+        pass  # into the file that is open still, until it is full
+    assert log.dropped == {Lost.DAMAGED: 3}
+    monkeypatch.setattr("time.monotonic", lambda: 1e12)
+    put(log, 7)
+    assert keys(log) == [7]
+    monkeypatch.undo()
+    die(log)
+    assert journal(tmp_path / "spool").adopt() == 1
 
 
 def test_the_clock_may_jump_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
