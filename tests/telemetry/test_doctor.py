@@ -18,7 +18,7 @@ from exporters.dsn import open_store
 from exporters.spool.dead_letters import DeadLetters
 from exporters.spool.destinations import Destination
 from telemetry.cli import cli
-from tests.exporters.faults.test_poolers import BINARY, pgbouncer
+from tests.exporters.faults.test_poolers import BINARY, open_folder, pgbouncer
 from tests.exporters.legacy import SQLITE
 from tests.exporters.rows import rows
 from tests.exporters.spool.journals import die
@@ -155,7 +155,7 @@ def test_a_read_only_server_and_a_clock_that_is_wrong(
 @pytest.mark.skipif(BINARY is None, reason="PgBouncer is not installed: apt-get install pgbouncer")
 def test_a_pooler_is_seen(server: Postgres, database: str, tmp_path: Path) -> None:
     ready(server.dsn(database))
-    with pgbouncer(server, tmp_path) as port:
+    with open_folder() as folder, pgbouncer(server, folder) as port:
         _, findings = doctor(server.dsn(database, port=port), tmp_path)
     assert "looks like a pooler" in found(findings, "note")
     _, findings = doctor(server.dsn(database), tmp_path)

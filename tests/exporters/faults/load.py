@@ -15,6 +15,7 @@ from exporters.exporter import CommandCallsExporter
 from exporters.processor import CommandCallsProcessor
 from exporters.spool.journal import Journal
 from exporters.spool.rows import RowSpool
+from exporters.spool.writers import TROUBLE
 from slashspan.semconv import Kind
 from tests.exporters.spans import ATTRIBUTES
 from tests.exporters.test_exporter import until
@@ -73,6 +74,15 @@ class Load:
     @property
     def counts(self) -> Counts:
         return self.processor.counts()
+
+    @property
+    def why(self) -> str:
+        """The reason that the spool shows for what waits."""
+        folder = self.spool.journal.own_folder
+        try:
+            return "" if folder is None else (folder / TROUBLE).read_text("utf-8")
+        except FileNotFoundError:
+            return ""
 
     def more(self, stored: int = 40) -> None:
         """Wait until so many more rows are stored."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -71,17 +73,21 @@ def test_a_black_hole(stage: str, server: Postgres, database: str, tmp_path: Pat
             load.all_arrive_once(server, database)
 
 
+def in_table(server: Postgres, database: str) -> int:
+    [row] = server.execute("SELECT count(*) AS rows FROM command_calls", database)
+    return int(row["rows"])
+
+
 def test_a_commit_whose_answer_was_lost(server: Postgres, database: str, tmp_path: Path) -> None:
     with Proxy(server.port) as proxy, Load(server.dsn(database, port=proxy.port), tmp_path) as load:
         for _ in range(3):
             load.more(20)
-            before = server.execute("SELECT count(*) AS rows FROM command_calls", database)[0]["rows"]
+            tries = load.counts.retried
             proxy.swallow_answers()
-            until(
-                lambda: server.execute("SELECT count(*) AS rows FROM command_calls", database)[0]["rows"] > before  # noqa: B023
-            )
+            until(lambda: in_table(server, database) > load.counts.stored)  # committed, and not known to be
             proxy.cut()
             proxy.swallow_answers(on=False)
+            until(lambda: load.counts.retried > tries)  # noqa: B023
         load.all_arrive_once(server, database)
 
 
@@ -91,3 +97,26 @@ def test_a_line_that_is_cut_all_the_time(server: Postgres, database: str, tmp_pa
             load.more(1)
             proxy.cut()
         load.all_arrive_once(server, database)
+
+
+def test_a_server_that_falls_silent_in_the_tls_handshake(tmp_path: Path) -> None:
+    """Not a real server: one that says it speaks TLS, and then nothing more."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        held: list[socket.socket] = []
+
+        def agree() -> None:
+            while True:
+                connection, _ = listening.accept()
+                connection.recv(8)
+                connection.sendall(b"S")
+                held.append(connection)
+
+        threading.Thread(target=agree, daemon=True).start()
+        port = listening.getsockname()[1]
+        with Load(f"postgresql://bot@127.0.0.1:{port}/db?sslmode=require", tmp_path) as load:
+            load.fails()
+            load.stop()
+            assert load.counts.waiting == len(load.recorded)
+    assert len(held) >= 2, "given up, and tried again"
+    for connection in held:
+        connection.close()

@@ -10,8 +10,10 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,13 +26,23 @@ from tests.support.postgres import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.support.postgres import Postgres
 
 BINARY = shutil.which("pgbouncer", path=os.environ.get("PATH", "") + os.pathsep + "/usr/sbin")
 WRITERS, CONNECTIONS, BATCHES = 8, 3, 12
 pytestmark = pytest.mark.skipif(BINARY is None, reason="PgBouncer is not installed: apt-get install pgbouncer")
+
+
+@contextlib.contextmanager
+def open_folder() -> Iterator[Path]:
+    """One that the user under whom PgBouncer runs can reach; pytest's own are private."""
+    folder = Path(tempfile.mkdtemp(prefix="slashspan-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 @contextlib.contextmanager
@@ -50,9 +62,6 @@ def pgbouncer(server: Postgres, folder: Path, settings: str = "") -> Iterator[in
         user = "nobody"
         for place in (folder, *folder.iterdir()):
             shutil.chown(place, user)
-        for parent in folder.parents:
-            if parent.owner() == "root" and not parent.stat().st_mode & 0o001:
-                parent.chmod(0o755)
     process = subprocess.Popen([BINARY, str(folder / "pgbouncer.ini")], user=user, stderr=subprocess.PIPE)
     try:
         _wait_for(port, process)
@@ -74,7 +83,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
             threading.Event().wait(0.05)
 
 
-def test_eight_writers_on_three_connections(server: Postgres, database: str, tmp_path: Path) -> None:
+def test_eight_writers_on_three_connections(server: Postgres, database: str) -> None:
     everything = rows(WRITERS * BATCHES * 60)
     share = len(everything) // WRITERS
     errors: list[BaseException] = []
@@ -94,7 +103,7 @@ def test_eight_writers_on_three_connections(server: Postgres, database: str, tmp
     owner = open_store(server.dsn(database))
     owner.prepare(timeout=20)
     owner.close(timeout=5)
-    with pgbouncer(server, tmp_path) as port:
+    with open_folder() as folder, pgbouncer(server, folder) as port:
         threads = [
             threading.Thread(target=write, args=(everything[n * share : (n + 1) * share],)) for n in range(WRITERS)
         ]
@@ -115,18 +124,17 @@ def test_eight_writers_on_three_connections(server: Postgres, database: str, tmp
 def tls(server: Postgres, tmp_path: Path) -> Iterator[tuple[int, Path]]:
     """Port of a server with a certificate for `localhost` only, and the file of the authority that signed it."""
     authority = trustme.CA()
-    folder = tmp_path / "tls"
-    folder.mkdir()
-    certificate = authority.issue_cert("localhost")
-    certificate.private_key_pem.write_to_path(folder / "key.pem")
-    certificate.cert_chain_pems[0].write_to_path(folder / "cert.pem")
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    settings = (
-        f"client_tls_sslmode = require\nclient_tls_key_file = {folder}/key.pem\n"
-        f"client_tls_cert_file = {folder}/cert.pem\n"
-    )
-    with pgbouncer(server, folder, settings) as port:
-        yield port, tmp_path / "ca.pem"
+    certificate = authority.issue_cert("localhost")
+    with open_folder() as folder:
+        certificate.private_key_pem.write_to_path(folder / "key.pem")
+        certificate.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+        settings = (
+            f"client_tls_sslmode = require\nclient_tls_key_file = {folder}/key.pem\n"
+            f"client_tls_cert_file = {folder}/cert.pem\n"
+        )
+        with pgbouncer(server, folder, settings) as port:
+            yield port, tmp_path / "ca.pem"
 
 
 @pytest.mark.parametrize("mode", ["require", "verify-ca", "verify-full"])

@@ -16,20 +16,23 @@ if TYPE_CHECKING:
     from tests.support.postgres import Postgres
 
 REFUSALS = {
-    "role may not log in": ("ALTER ROLE {role} NOLOGIN", "ALTER ROLE {role} LOGIN"),
+    "28000 may not log in": ("ALTER ROLE {role} NOLOGIN", "ALTER ROLE {role} LOGIN"),
     "53300 too many connections": ("ALTER ROLE {role} CONNECTION LIMIT 0", "ALTER ROLE {role} CONNECTION LIMIT -1"),
     "25006 read-only": (
-        "ALTER ROLE {role} SET default_transaction_read_only = on",
-        "ALTER ROLE {role} RESET default_transaction_read_only",
+        "ALTER DATABASE {database} SET default_transaction_read_only = on",
+        "ALTER DATABASE {database} RESET default_transaction_read_only",
     ),
-    "no right to insert": (
+    "42501 no right to insert": (
         "REVOKE INSERT ON command_calls FROM {role}",
         "GRANT INSERT ON command_calls TO {role}",
     ),
-    "table gone": ("ALTER TABLE command_calls RENAME TO aside", "ALTER TABLE aside RENAME TO command_calls"),
-    "column gone": (
-        "ALTER TABLE command_calls RENAME COLUMN locale TO aside",
-        "ALTER TABLE command_calls RENAME COLUMN aside TO locale",
+    "is missing or: table gone": (
+        "ALTER TABLE command_calls RENAME TO aside",
+        "ALTER TABLE aside RENAME TO command_calls",
+    ),
+    "lacks columns: column gone": (
+        "ALTER TABLE command_calls DROP COLUMN locale",
+        "ALTER TABLE command_calls ADD COLUMN locale text",
     ),
     # A full disk is the server's to report; a trigger says it in its place, with the code that the server would.
     "53100 disk full": (
@@ -37,6 +40,7 @@ REFUSALS = {
         "DROP TRIGGER no_space ON command_calls",
     ),
 }
+"""By what the store is told, up to the first space, or colon: what breaks it, and what mends it."""
 NO_SPACE = """
 CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$
@@ -52,14 +56,17 @@ def dsn_of(server: Postgres, role: str, database: str, password: str = "geheim")
 def test_a_refusal_that_is_mended_loses_nothing(
     refusal: str, server: Postgres, database: str, writer: str, tmp_path: Path
 ) -> None:
-    breaks, mends = (sql.format(role=writer) for sql in REFUSALS[refusal])
+    breaks, mends = (sql.format(role=writer, database=database) for sql in REFUSALS[refusal])
+    said = refusal.partition(":")[0] if ":" in refusal else refusal.partition(" ")[0]
     server.execute(NO_SPACE, database)
     with Load(dsn_of(server, writer, database), tmp_path) as load:
         load.more()
         server.execute(breaks, database)
         server.execute(TERMINATE.format(role=writer), database)
         load.fails()
-        server.execute(mends, database)
+        until(lambda: said in load.why)
+        # A read-only database can only be mended from another one.
+        server.execute(mends, "postgres" if "DATABASE" in mends else database)
         load.more()
         load.all_arrive_once(server, database)
 
@@ -90,6 +97,7 @@ def test_57014_a_lock_that_outlasts_the_statement_timeout(
         thread.start()
         held.wait()
         load.fails()
+        until(lambda: "57014" in load.why)
         release.set()
         thread.join()
         load.all_arrive_once(server, database)
