@@ -28,11 +28,31 @@ class Patches:
 
     def wrap(self, owner: type, name: str, wrapper: Wrapper) -> None:
         """Wrap `owner.name`, defined on `owner` itself. Raises AttributeError where this discord.py has none."""
-        try:
-            original = vars(owner)[name]
-        except KeyError:
-            raise AttributeError(f"{owner.__module__}.{owner.__qualname__} has no {name!r} of its own") from None
-        patched = self._around(original, wrapper)
+        original = _own(owner, name)
+        self._put(owner, name, original, self._around(original, wrapper))
+
+    def before(self, owner: type, name: str, note: Callable[[Any], None]) -> None:
+        """Call `note` with the instance before the method `owner.name`: for what must cost next to nothing."""
+        active = self._active
+        original = _own(owner, name)
+        if not isinstance(original, FunctionType):
+
+            def noted(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+                note(instance)
+                return wrapped(*args, **kwargs)
+
+            self.wrap(owner, name, noted)
+            return
+
+        @functools.wraps(original)
+        def patched(instance: Any, /, *args: Any, **kwargs: Any) -> Any:
+            if active:
+                note(instance)
+            return original(instance, *args, **kwargs)
+
+        self._put(owner, name, original, patched)
+
+    def _put(self, owner: type, name: str, original: Any, patched: Any) -> None:
         setattr(owner, name, patched)
         self._applied.append((owner, name, original, patched))
 
@@ -62,6 +82,13 @@ class Patches:
             owner, name, original, patched = self._applied.pop()
             if vars(owner).get(name) is patched:
                 setattr(owner, name, original)
+
+
+def _own(owner: type, name: str) -> Any:
+    try:
+        return vars(owner)[name]
+    except KeyError:
+        raise AttributeError(f"{owner.__module__}.{owner.__qualname__} has no {name!r} of its own") from None
 
 
 def defining_class(cls: type, name: str) -> type:
