@@ -188,7 +188,7 @@ def _report(variants: Sequence[Variant], rounds: int) -> Report:
             f"each cell: p50 / p99 of {rounds} calls in interleaved rounds; with fewer than 100, p99 is the slowest",
             "quick wins: players cached (warm), reads in parallel, the leaderboard's first ten lines only",
             "command_logged: the p50 of termsofservice, which waits for nothing else, over that without logging",
-            "one bare span: with the same attributes, made by hand before the command and sent nowhere: the SDK's own share",
+            "one bare span: the same attributes, made by hand before the command and sent nowhere: the SDK's own share",
             "as told: what was said of the bot that this began with, which reads more and other things",
         ),
         draw=partial(_draw, variants),
