@@ -43,7 +43,6 @@ class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no ty
 
     _patches: Patches | None = None
     _recorder: Recorder | None = None
-    _loops: LoopHooks | None = None
 
     def instrumentation_dependencies(self) -> Collection[str]:
         return _instruments
@@ -57,7 +56,6 @@ class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no ty
         instruments = Instruments(meter, shards)
         recorder = Recorder(tracer, instruments, privacy.steps(settings), stacks=detail)
         unanswered = Unanswered(recorder)
-        loops = LoopHooks(tracer)
         _guard.raise_internal_errors(settings.raise_internal_errors)
         checkpoints.set_slow_ms(settings.slow_checkpoint_ms)
         flows.use_tracer(tracer)
@@ -71,7 +69,7 @@ class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no ty
                 ComponentHooks(recorder, unanswered),
                 unanswered,
                 RestHooks(recorder, spans=detail),
-                loops,
+                LoopHooks(tracer),
             ):
                 hooks.install(patches)
         except AttributeError as error:
@@ -83,14 +81,12 @@ class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no ty
                 "slashspan does not know this discord.py (%s: %s); nothing is recorded", discord.__version__, error
             )
             return
-        self._patches, self._recorder, self._loops = patches, recorder, loops
+        self._patches, self._recorder = patches, recorder
 
     def _uninstrument(self, **kwargs: Any) -> None:
         if self._patches is not None:
             self._patches.restore()
-        if self._loops is not None:
-            self._loops.restore()
         if self._recorder is not None:
             self._recorder.close()
         flows.use_tracer(None)
-        self._patches = self._recorder = self._loops = None
+        self._patches = self._recorder = None

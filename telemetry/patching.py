@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import functools
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import wrapt
+
+from telemetry._guard import guarded, report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
+
+_ABSENT: Final = object()
 
 
 class Patches:
@@ -38,7 +42,7 @@ class Patches:
         if not isinstance(original, FunctionType):
 
             def noted(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-                note(instance)
+                guarded(note)(instance)
                 return wrapped(*args, **kwargs)
 
             self.wrap(owner, name, noted)
@@ -47,10 +51,19 @@ class Patches:
         @functools.wraps(original)
         def patched(instance: Any, /, *args: Any, **kwargs: Any) -> Any:
             if active:
-                note(instance)
+                try:  # not `guarded`, which would cost another call
+                    note(instance)
+                except Exception:  # noqa: BLE001 - a bug of ours stays ours
+                    report(name)
             return original(instance, *args, **kwargs)
 
         self._put(owner, name, original, patched)
+
+    def add(self, owner: type, name: str, value: Any) -> None:
+        """Give `owner` an attribute that it has not. Raises AttributeError when it has one."""
+        if name in vars(owner):
+            raise AttributeError(f"{owner.__module__}.{owner.__qualname__} has a {name!r} of its own")
+        self._put(owner, name, _ABSENT, value)
 
     def _put(self, owner: type, name: str, original: Any, patched: Any) -> None:
         setattr(owner, name, patched)
@@ -80,7 +93,11 @@ class Patches:
         self._active.clear()
         while self._applied:
             owner, name, original, patched = self._applied.pop()
-            if vars(owner).get(name) is patched:
+            if vars(owner).get(name) is not patched:
+                continue
+            if original is _ABSENT:
+                delattr(owner, name)
+            else:
                 setattr(owner, name, original)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 import discord
-from discord.ext import tasks
+from discord.ext import commands, tasks
 from opentelemetry.trace import SpanKind
 
 import telemetry
@@ -105,6 +105,40 @@ async def test_each_iteration_of_a_loop_is_a_root_of_its_own() -> None:
     inner = [span.parent.span_id for span in recorded.spans if span.name == "inside" and span.parent]
     assert inner == [span.context.span_id for span in iterations]
     assert tidy.coro is coro
+
+
+async def test_a_loop_that_runs_already_and_one_of_a_cog_are_traced_and_left_as_they_were() -> None:
+    passed = asyncio.Semaphore(0)
+
+    @tasks.loop(seconds=0)
+    async def early() -> None:
+        passed.release()
+
+    class Chores(commands.Cog):
+        @tasks.loop(seconds=0, count=1)
+        async def chore(self) -> None:
+            assert self is cog
+
+    own, task = early.coro, early.start()
+    await passed.acquire()
+    with Recorded() as recorded:
+        cog = Chores()
+        await cog.chore.start()
+        assert cog.chore.coro is cog.chore.coro
+        await until(lambda: any(span.name.endswith("early") for span in recorded.spans))
+        before = len(recorded.spans)
+        with recorded.provider.get_tracer("bot").start_as_current_span("by hand") as hand:
+            await cog.chore()
+        by_hand = [span.name for span in recorded.spans[before:] if not span.name.endswith("early")]
+        assert by_hand == ["by hand"]
+        assert hand.is_recording() is False
+    (chore,) = [span for span in recorded.spans if span.name.endswith("chore")]
+    assert (chore.name, chore.parent) == (f"loop {Chores.chore.coro.__qualname__}", None)
+    assert early.coro is own
+    assert cog.chore.coro is Chores.chore.coro
+    assert "coro" not in vars(tasks.Loop)
+    early.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_tokens_are_nowhere_also_with_the_aiohttp_instrumentation_on() -> None:

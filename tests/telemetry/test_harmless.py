@@ -8,10 +8,10 @@ from typing import Any
 import discord
 import pytest
 from discord import app_commands
-from discord.ext import commands
+from discord.ext import commands, tasks
 
 from telemetry.hooks import app_commands as app_hooks
-from telemetry.hooks import components, prefix, rest, unanswered
+from telemetry.hooks import components, loops, prefix, rest, unanswered
 from tests.support.bots import running
 from tests.truth.bot import make_bot
 from tests.truth.cases import ALL, GUILD
@@ -64,6 +64,49 @@ async def test_a_bug_in_a_hook_never_reaches_the_bot(
             await (await standin.slash("ok", guild=GUILD)).answered()
     told = [record for record in caplog.records if record.name == "slashspan"]
     assert len(told) <= 1, "once a minute, not once per command"
+
+
+@pytest.mark.parametrize("name", ["_begin", "_failed", "_end"])
+async def test_a_bug_in_the_hook_of_a_loop_never_reaches_the_loop(
+    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from telemetry import _guard
+
+    def bug(*_: Any) -> None:
+        raise RuntimeError("a bug of ours")
+
+    monkeypatch.setattr(loops.LoopHooks, name, _guard.guarded(bug))
+    monkeypatch.setattr(_guard, "_last_told", {})
+    ran = []
+
+    @tasks.loop(seconds=0, count=2)
+    async def chore() -> None:
+        ran.append(chore.current_loop)
+        if chore.current_loop == 1:
+            raise ValueError("the bot's own")
+
+    with Recorded(environ={"SLASHSPAN_RAISE_INTERNAL_ERRORS": "false"}), caplog.at_level(logging.ERROR, "slashspan"):
+        with pytest.raises(ValueError, match="the bot's own"):
+            await chore.start()
+    assert ran == [0, 1]
+    assert len([record for record in caplog.records if record.name == "slashspan"]) == 1
+
+
+async def test_a_bug_where_frames_are_noted_never_reaches_the_gateway(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from telemetry import _guard
+    from telemetry.metrics import Shards
+
+    def bug(*_: Any) -> None:
+        raise RuntimeError("a bug of ours")
+
+    monkeypatch.setattr(Shards, "saw", bug)
+    monkeypatch.setattr(_guard, "_last_told", {})
+    with Recorded(environ={"SLASHSPAN_RAISE_INTERNAL_ERRORS": "false"}), caplog.at_level(logging.ERROR, "slashspan"):
+        async with running(make_bot(), guilds=[GUILD]) as standin:
+            await (await standin.slash("ok", guild=GUILD)).answered()
+    assert len([record for record in caplog.records if record.name == "slashspan"]) == 1
 
 
 async def test_in_our_tests_a_bug_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,6 +63,33 @@ def test_only_an_own_attribute_is_wrapped() -> None:
         Patches().wrap(Derived, "method", loud)
 
 
+def test_an_attribute_that_was_not_there_is_gone_again() -> None:
+    patches = Patches()
+    patches.add(Derived, "extra", 1)
+    assert vars(Derived)["extra"] == 1
+    patches.restore()
+    assert "extra" not in vars(Derived)
+    with pytest.raises(AttributeError, match="has a 'method' of its own"):
+        patches.add(Base, "method", loud)
+
+
+@pytest.mark.parametrize("theirs", [False, True])
+def test_before_is_told_the_instance_and_the_method_runs(theirs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if theirs:
+        wrapper: Any = wrapt.FunctionWrapper(vars(Base)["method"], lambda w, _, a, k: "<" + w(*a, **k) + ">")
+        monkeypatch.setattr(Base, "method", wrapper)
+    original, patches = vars(Base)["method"], Patches()
+    seen: list[Any] = []
+    patches.before(Base, "method", seen.append)
+    derived = Derived()
+    assert derived.method() == ("<base>" if theirs else "base")
+    assert seen == [derived]
+    patches.restore()
+    assert vars(Base)["method"] is original
+    derived.method()
+    assert seen == [derived]
+
+
 def test_defining_class_follows_the_mro() -> None:
     assert defining_class(Derived, "method") is Base
     with pytest.raises(AttributeError):
