@@ -79,6 +79,7 @@ async def _play(commands: int, rate: float, users: int, seed: int, dsn: str, con
                         on_sent=lambda sent: progress.update(task, completed=sent),
                     )
                     await _answers(actions)
+                    await discord.idle()  # nobody presses Ctrl-C before the bot has read what Discord answered
                 await _stop(process)
             except BotDied:
                 raise BotDied(_read(output)) from None

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def demo(dsn: str, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "telemetry.cli", "demo", "--commands", "200", "--rate", "400", "--dsn", dsn]
+    command = [sys.executable, "-m", "telemetry.cli", "demo", "--commands", "200", "--rate", "100", "--dsn", dsn]
     return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=100, cwd=cwd)
 
 
