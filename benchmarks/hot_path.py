@@ -45,9 +45,27 @@ _RECORD: Final = bytes(RECORD_BYTES)
 def run(*, quick: bool = False) -> Report:
     logging.getLogger("opentelemetry").setLevel(logging.ERROR)
     rounds, calls = (5, 200) if quick else (25, 200)
-    command = [sys.executable, "-m", "benchmarks._peer", str(rounds), str(calls)]
-    peer = json.loads(subprocess.run(command, check=True, capture_output=True, cwd=FOLDER).stdout)
-    return asyncio.run(_measure(rounds, calls, peer))
+    return asyncio.run(_measure(rounds, calls, _peer(2 if quick else 7, calls)))
+
+
+def _peer(pairs: int, calls: int) -> dict[str, float]:
+    """Microseconds that the peer adds to each kind of frame: pairs of processes, without and with it."""
+    added: dict[str, list[float]] = {name: [] for name in FRAMES}
+    for _ in range(pairs):
+        without, with_it = (
+            json.loads(
+                subprocess.run(
+                    [sys.executable, "-m", "benchmarks._peer", state, "4", str(calls)],
+                    check=True,
+                    capture_output=True,
+                    cwd=FOLDER,
+                ).stdout
+            )
+            for state in ("off", "on")
+        )
+        for name, times in added.items():
+            times.append(with_it[name] - without[name])
+    return {name: median(times) for name, times in added.items()}
 
 
 async def _measure(rounds: int, calls: int, peer: dict[str, float]) -> Report:
