@@ -9,13 +9,12 @@ Invariants
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exporters.counts import Counts, Lost
+from exporters.telling import Telling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
 
 REPLAY_ROWS: Final = 16_384
 """Rows of a replayed batch at most. Halved when one fails: a slow line must get it through in time."""
-TELL_EVERY_SECONDS: Final = 60.0
-"""A loss that goes on is told once in this time."""
-
-_log = logging.getLogger("slashspan")
 
 
 class Item(NamedTuple):
@@ -63,7 +58,7 @@ class Backlog:
         self._left_memory = 0
         self._stored = 0
         self._dropped: Counter[str] = Counter()
-        self._told_loss = -TELL_EVERY_SECONDS
+        self._loss = Telling()
         self._replays_next = True
         self._replay_rows = REPLAY_ROWS
         self._kept: int | None = None
@@ -140,10 +135,7 @@ class Backlog:
 
     def _drop(self, rows: int, reason: str) -> None:
         self._dropped[reason] += rows
-        now = time.monotonic()
-        if now - self._told_loss >= TELL_EVERY_SECONDS:
-            self._told_loss = now
-            _log.warning("%d rows for %s are lost so far (%s).", sum(self._dropped.values()), self._address, reason)
+        self._loss.warn("%d rows for %s are lost so far (%s).", sum(self._dropped.values()), self._address, reason)
 
     # Emptying
 

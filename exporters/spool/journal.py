@@ -9,7 +9,6 @@ Invariants
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import threading
 import time
@@ -21,7 +20,8 @@ from exporters.spool import forking
 from exporters.spool.holdings import Holdings
 from exporters.spool.records import Kind, NewerFormat, frame
 from exporters.spool.segment import Segment, State
-from exporters.spool.writers import TROUBLE, Writer, dead_writers
+from exporters.spool.writers import Writer, dead_writers
+from exporters.telling import Telling
 from exporters.turns import in_turns
 from slashspan.semconv import Sync
 
@@ -36,7 +36,6 @@ SEGMENTS_AT_LEAST: Final = 8
 """A small bound is cut into so many segments: dropping the oldest one must not drop everything."""
 AGAIN_SECONDS: Final = 5.0
 """After an append failed, how long none is tried: a full disk must not cost every command a failing write."""
-TELL_EVERY_SECONDS: Final = 60.0
 SYNC_SECONDS: Final = 0.2
 """With `power`, how far the disk may be behind."""
 
@@ -62,7 +61,7 @@ class Journal:
         """Appends that the disk refused."""
         self.after_fork: Callable[[], None] | None = None
         """Called in a forked child, whose journal is a new one."""
-        self._told_at = -TELL_EVERY_SECONDS
+        self._telling = Telling()
         self._start()
         forking.care_for(self)
 
@@ -129,7 +128,7 @@ class Journal:
     def _full(self, lost: int) -> None:
         if lost:
             self.dropped[Lost.SPOOL_FULL] += lost
-            self._tell(
+            self._telling.warn(
                 "the spool %s is full; the oldest rows go, %d so far. SLASHSPAN_SPOOL_MAX_BYTES is its bound.",
                 self.folder,
                 self.dropped[Lost.SPOOL_FULL],
@@ -143,13 +142,7 @@ class Journal:
         if isinstance(error, FileNotFoundError):  # somebody removed the folder; the next try makes another
             self.dropped[Lost.DAMAGED] += self._has.lose_own()
         self._not_before = time.monotonic() + AGAIN_SECONDS
-        self._tell("the spool cannot be written: %s. The bot goes on; rows wait in memory only.", error)
-
-    def _tell(self, message: str, *arguments: object) -> None:
-        now = time.monotonic()
-        if now - self._told_at >= TELL_EVERY_SECONDS:
-            self._told_at = now
-            _log.warning(message, *arguments)
+        self._telling.warn("the spool cannot be written: %s. The bot goes on; rows wait in memory only.", error)
 
     # Replaying
 
@@ -190,7 +183,7 @@ class Journal:
                 segment = self._has.first_pending()
                 if segment is None:
                     break
-                indices = _claim(segment, limit - len(taken))
+                indices = segment.claim(limit - len(taken))
             try:
                 for index, record in in_turns(segment.read(indices)):
                     if record is not None:
@@ -201,7 +194,7 @@ class Journal:
                 self.release((segment, index) for index in indices)
                 taken = [item for item in taken if item[0][0] is not segment]
                 with self.lock:
-                    self._tell("the spool cannot be read: %s", error)
+                    self._telling.warn("the spool cannot be read: %s", error)
                 break
         return taken
 
@@ -210,7 +203,7 @@ class Journal:
         with self.lock:
             if receipt[0].mark(receipt[1], State.SETTLED):
                 self.dropped[reason] += 1
-                self._tell("a record in %s is lost (%s)", receipt[0].path, reason)
+                self._telling.warn("a record in %s is lost (%s)", receipt[0].path, reason)
 
     def acknowledge(self, receipts: Iterable[Receipt]) -> None:
         """These are where they belong, or are given up: they never come back."""
@@ -253,7 +246,7 @@ class Journal:
         try:
             yield
         except OSError as error:
-            self._tell("the spool %s: %s", self.folder, error)
+            self._telling.warn("the spool %s: %s", self.folder, error)
 
     # Looking
 
@@ -290,16 +283,10 @@ class Journal:
 
     def note_trouble(self, why: str | None) -> None:
         """Say on disk why records wait, for whoever looks from outside; None: they do not any more."""
-        own = self.own_folder
-        if own is None:
-            return
-        with self._told_on_error():
-            if why is None:
-                (own / TROUBLE).unlink(missing_ok=True)
-            else:
-                aside = own / f"{TROUBLE}.new"  # never half a file for who looks
-                aside.write_text(json.dumps({"at": time.time(), "why": why}), "utf-8")
-                aside.replace(own / TROUBLE)
+        own = self._has.own
+        if own is not None:
+            with self._told_on_error():
+                own.note_trouble(why)
 
     # Ending
 
@@ -339,13 +326,3 @@ class Journal:
         self._start()
         if self.after_fork is not None:
             self.after_fork()
-
-
-def _claim(segment: Segment, limit: int) -> list[int]:
-    indices: list[int] = []
-    index = segment.pending_from(0)
-    while index >= 0 and len(indices) < limit:
-        segment.mark(index, State.TAKEN)
-        indices.append(index)
-        index = segment.pending_from(index + 1)
-    return indices

@@ -143,6 +143,16 @@ class Segment:
         """Index of the first record to be replayed at or after `index`; -1: none."""
         return self.states.find(State.PENDING, index)
 
+    def claim(self, limit: int) -> list[int]:
+        """Take up to `limit` records that are to be replayed, the oldest first."""
+        indices: list[int] = []
+        index = self.pending_from(0)
+        while index >= 0 and len(indices) < limit:
+            self.mark(index, State.TAKEN)
+            indices.append(index)
+            index = self.pending_from(index + 1)
+        return indices
+
     def read(self, indices: Iterable[int]) -> Iterator[tuple[int, Record | None]]:
         """Records from the file; None for one that is damaged. Raises OSError."""
         data = self.path.read_bytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import time
@@ -87,6 +88,15 @@ class Writer:
     @property
     def bytes(self) -> int:
         return sum(segment.size for segment in self.segments)
+
+    def note_trouble(self, why: str | None) -> None:
+        """Leave a note on why records wait, or take it away. Raises OSError."""
+        if why is None:
+            (self.folder / TROUBLE).unlink(missing_ok=True)
+        else:
+            aside = self.folder / f"{TROUBLE}.new"  # never half a file for who looks
+            aside.write_text(json.dumps({"at": time.time(), "why": why}), "utf-8")
+            aside.replace(self.folder / TROUBLE)
 
     def leave(self) -> None:
         """Let go, keeping what is unsettled for another process; an empty folder is removed."""
