@@ -10,6 +10,7 @@ Invariants
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 REPLAY_ROWS: Final = 16_384
 """Rows of a replayed batch at most. Halved when one fails: a slow line must get it through in time."""
+REPLAY_SECONDS: Final = 1.0
+"""Replayed batches are made as large as the store takes in about this time: a live row may have to wait for one."""
 
 
 class Item(NamedTuple):
@@ -61,6 +64,7 @@ class Backlog:
         self._loss = Telling()
         self._replays_next = True
         self._replay_rows = REPLAY_ROWS
+        self._taken_at = 0.0
         self._kept: int | None = None
         """At the end: what stays in the spool for the next process."""
 
@@ -143,6 +147,7 @@ class Backlog:
         """The next batch, replays and live rows in turns; empty when nothing waits. End it with `done`."""
         with self.changed:
             self._busy = True
+            self._taken_at = time.monotonic()
             self._replays_next = not self._replays_next
             if self._waiting and not (self._replays_next and self._replayable()):
                 self._in_hand = self._from_front(self._batch_rows)
@@ -187,7 +192,9 @@ class Backlog:
         with self.changed:
             self._busy = False
             if written and batch.replayed:
-                self._replay_rows = min(REPLAY_ROWS, 2 * self._replay_rows)
+                took = max(1e-3, time.monotonic() - self._taken_at)
+                in_time = int(len(batch.items) * REPLAY_SECONDS / took)
+                self._replay_rows = max(self._batch_rows, min(in_time, 2 * self._replay_rows, REPLAY_ROWS))
             self.changed.notify_all()
 
     def close(self) -> None:

@@ -177,6 +177,22 @@ def test_a_replayed_batch_that_is_too_much_for_the_line_gets_smaller(bots: Calla
     assert stored(bot.store) == ids(made)
 
 
+@pytest.mark.parametrize(("seconds", "largest"), [(0.0, 50), (3600.0, 400)])
+def test_replayed_batches_are_as_large_as_the_store_takes_in_time(
+    seconds: float, largest: int, bots: Callable[..., Bot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog, "REPLAY_ROWS", 400)
+    monkeypatch.setattr(backlog, "REPLAY_SECONDS", seconds)
+    bot = bots(ScriptedStore(down))
+    made = bot.record(spans(2000))
+    until(lambda: bot.spool.journal.pending > 1800)
+    bot.store.fail = lambda: None
+    assert bot.processor.force_flush(20_000)
+    assert stored(bot.store) == ids(made)
+    # The first ones show how fast the store is.
+    assert max(len(batch) for batch in bot.store.batches[3:]) == largest
+
+
 def test_a_queue_that_evicts_evicts_into_the_spool(bots: Callable[..., Bot]) -> None:
     held = threading.Event()
     bot = bots(ScriptedStore(lambda: _wait(held)), queue_rows=10, batch_rows=10)
