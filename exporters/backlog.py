@@ -18,7 +18,7 @@ from exporters.counts import Counts, Lost
 from exporters.telling import Telling
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from exporters.row import CommandCall
     from exporters.spool.journal import Receipt
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 REPLAY_ROWS: Final = 16_384
 """Rows of a replayed batch at most. Halved when one fails: a slow line must get it through in time."""
+PIECE_ROWS: Final = 2048
+"""So many are read from the spool at a time; reading stops when live rows have come meanwhile."""
 REPLAY_SECONDS: Final = 1.0
 """Replayed batches are made as large as the store takes in about this time: a live row may have to wait for one."""
 
@@ -148,16 +150,26 @@ class Backlog:
         with self.changed:
             self._busy = True
             self._taken_at = time.monotonic()
-            self._replays_next = not self._replays_next
-            if self._waiting and not (self._replays_next and self._replayable()):
+            live = bool(self._waiting) and not (self._replays_next and self._replayable())
+            self._replays_next = live
+            if live:
                 self._in_hand = self._from_front(self._batch_rows)
                 return Batch(self._in_hand, replayed=False)
         if self.spool is None:
             return Batch([], replayed=False)
-        items = [Item(row, receipt) for row, receipt in self.spool.take(self._replay_rows)]
+        items = list(self._read(self.spool))
         with self.changed:
             self._in_hand = items
         return Batch(items, replayed=True)
+
+    def _read(self, spool: RowSpool) -> Iterator[Item]:
+        left = self._replay_rows
+        while left > 0:
+            piece = spool.take(min(left, PIECE_ROWS))
+            yield from (Item(row, receipt) for row, receipt in piece)
+            left -= len(piece)
+            if not piece or self._waiting:
+                return
 
     def settle(self, items: list[Item], *, replayed: bool, lost: str | None = None) -> None:
         """These are stored, or given up for the reason `lost`."""

@@ -193,6 +193,33 @@ def test_replayed_batches_are_as_large_as_the_store_takes_in_time(
     assert max(len(batch) for batch in bot.store.batches[3:]) == largest
 
 
+def test_reading_a_backlog_stops_for_what_now_happens(
+    bots: Callable[..., Bot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog, "PIECE_ROWS", 100)
+    monkeypatch.setattr(backlog, "REPLAY_SECONDS", 3600.0)
+    bot = bots(ScriptedStore(down))
+    old = bot.record(spans(1000))
+    until(lambda: bot.spool.journal.pending > 800)
+    new = spans(10)
+    take, bot.store.fail = bot.spool.take, lambda: None
+
+    def slowly(limit: int) -> Any:
+        monkeypatch.setattr(bot.spool, "take", take)
+        piece = take(limit)
+        there = bot.exporter.counts().recorded
+        bot.record(new)
+        until(lambda: bot.exporter.counts().recorded > there)
+        return piece
+
+    bot.spool.take = slowly  # type: ignore[method-assign]
+    assert bot.processor.force_flush(20_000)
+    wanted = {*ids(new)}
+    first = next(n for n, batch in enumerate(bot.store.batches) if wanted & {row.span_id % 2**64 for row in batch})
+    assert max(len(batch) for batch in bot.store.batches[:first]) == 100
+    assert stored(bot.store) == sorted(ids(old) + ids(new))
+
+
 def test_a_queue_that_evicts_evicts_into_the_spool(bots: Callable[..., Bot]) -> None:
     held = threading.Event()
     bot = bots(ScriptedStore(lambda: _wait(held)), queue_rows=10, batch_rows=10)
