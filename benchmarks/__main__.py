@@ -6,6 +6,7 @@ import importlib
 import os
 import platform
 import sys
+import time
 import warnings
 from importlib.metadata import version
 from pathlib import Path
@@ -47,11 +48,13 @@ def main(names: tuple[str, ...], quick: bool, write: Path | None, charts: Path |
         task = progress.add_task("", total=len(chosen))
         for name in chosen:
             progress.update(task, description=name)
+            started = time.monotonic()
             reports.append(importlib.import_module(f"benchmarks.{name}").run(quick=quick))
             progress.advance(task)
             console.print(reports[-1].table())
             for line in reports[-1].lines():
                 console.print(line, markup=False)
+            console.print(f"{name} took {time.monotonic() - started:.0f} s\n", style="dim")
     for report in reports:
         if charts is not None and report.draw is not None:
             report.draw(charts / report.chart)

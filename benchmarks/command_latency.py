@@ -85,7 +85,7 @@ class Variant:
 
 
 def run(*, quick: bool = False) -> Report:
-    rounds = 3 if quick else 75
+    rounds = 3 if quick else 60
     backend = Backend()
     with postgres() as server, Proxy(server.port, delay=ONE_WAY_SECONDS) as far:
         variants = _variants(server, far, backend)

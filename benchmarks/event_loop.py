@@ -35,7 +35,7 @@ TICK_SECONDS = 0.001
 
 
 def run(*, quick: bool = False) -> Report:
-    rounds, seconds = (2, 2.0) if quick else (6, 8.0)
+    rounds, seconds = (2, 2.0) if quick else (4, 8.0)
     with postgres() as server, tempfile.TemporaryDirectory() as folder:
         return asyncio.run(_measure(server.dsn(server.create_database()), Path(folder), rounds, seconds))
 

@@ -44,8 +44,8 @@ _RECORD: Final = bytes(RECORD_BYTES)
 
 def run(*, quick: bool = False) -> Report:
     logging.getLogger("opentelemetry").setLevel(logging.ERROR)
-    rounds, calls = (5, 200) if quick else (25, 200)
-    return asyncio.run(_measure(rounds, calls, _peer(2 if quick else 7, calls)))
+    rounds, calls = (5, 200) if quick else (15, 200)
+    return asyncio.run(_measure(rounds, calls, _peer(2 if quick else 5, calls)))
 
 
 def _peer(pairs: int, calls: int) -> dict[str, float]:
@@ -55,7 +55,7 @@ def _peer(pairs: int, calls: int) -> dict[str, float]:
         without, with_it = (
             json.loads(
                 subprocess.run(
-                    [sys.executable, "-m", "benchmarks._peer", state, "4", str(calls)],
+                    [sys.executable, "-m", "benchmarks._peer", state, "3", str(calls)],
                     check=True,
                     capture_output=True,
                     cwd=FOLDER,
