@@ -114,7 +114,8 @@ async def test_the_providers_that_are_passed_are_used() -> None:
 
 
 async def test_shards_are_told_apart() -> None:
-    guilds = [Guild((snowflake() >> 22 << 22) + 0), Guild(((snowflake() >> 22) + 1) << 22)]
+    stamp = snowflake() >> 22  # One moment for both: two might differ by just the one that tells the shards apart.
+    guilds = [Guild(stamp << 22), Guild((stamp + 1) << 22)]
     bot = make_bot(commands.AutoShardedBot, shard_count=2)
     with Recorded() as recorded:
         async with running(bot, guilds=guilds, shards=2) as standin:
