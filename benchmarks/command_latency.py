@@ -2,6 +2,7 @@
 
 The real client; the ladder's data and the log are both in PostgreSQL, 160 ms away. A bot in a process of its own for
 each way of logging, with the quick wins off and on, all side by side: in each round every bot gets the same commands.
+Now and then a round comes from a user whom no bot has in its cache.
 Measured by the stand-in: from the frame that it sends to the answer that it receives.
 """
 
@@ -12,6 +13,7 @@ import contextlib
 import os
 import random
 import tempfile
+from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -40,6 +42,8 @@ APART_SECONDS: Final = 0.012
 COMMANDS: Final = ("leaderboard", "termsofservice", "setup", "profile")
 
 WARM_UPS: Final = 3
+COLD_EVERY: Final = 3
+"""One round in so many comes from somebody else each time, to the bots with the quick wins: their cache is cold."""
 NONE: Final = "no logging"
 SPAN: Final = "no logging, one bare span"
 OLD: Final = "INSERT, then the command"
@@ -69,36 +73,38 @@ TOLD_NAMES: Final = ("before", "logging off the hot path", "and the quick wins")
 
 @dataclass(slots=True)
 class Variant:
-    """One bot; `seconds` holds what its users waited, by command."""
+    """One bot; `waits` holds what its users waited, in seconds, by command and whether the cache was cold."""
 
     way: str
     wins: bool
     environ: dict[str, str]
     user: User
-    seconds: dict[str, list[float]] = field(default_factory=lambda: {command: [] for command in COMMANDS})
+    waits: defaultdict[tuple[str, bool], list[float]] = field(default_factory=lambda: defaultdict(list))
 
-    def p50(self, command: str) -> float:
-        return 1000 * median(self.seconds[command])
+    def p50(self, command: str, cold: bool = False) -> float:
+        return 1000 * median(self.waits[command, cold])
 
-    def p99(self, command: str) -> float:
-        return 1000 * percentile(self.seconds[command], 99)
+    def p99(self, command: str, cold: bool = False) -> float:
+        return 1000 * percentile(self.waits[command, cold], 99)
 
 
 def run(*, quick: bool = False) -> Report:
-    rounds = 3 if quick else 60
+    rounds = 3 if quick else 50
     backend = Backend()
+    crowd = [User(snowflake(), f"player {number}") for number in range(PLAYERS)]
     with postgres() as server, Proxy(server.port, delay=ONE_WAY_SECONDS) as far:
-        variants = _variants(server, far, backend)
+        variants = _variants(server, far, backend, crowd)
         try:
-            asyncio.run(_measure(variants, backend, rounds))
+            asyncio.run(_measure(variants, backend, rounds, crowd[len(variants) :]))
         finally:
             backend.stop()
     return _report(variants, rounds)
 
 
-def _variants(server: Postgres, far: Proxy, backend: Backend) -> list[Variant]:
+def _variants(server: Postgres, far: Proxy, backend: Backend, crowd: Sequence[User]) -> list[Variant]:
+    """Each with a user of its own, the first ones of `crowd`."""
     ladder = server.create_database()
-    variants = []
+    variants: list[Variant] = []
     for way, name in WAYS.items():
         for wins in (False, True):
             log = server.dsn(server.create_database(), port=far.port)
@@ -116,24 +122,23 @@ def _variants(server: Postgres, far: Proxy, backend: Backend) -> list[Variant]:
                 environ["OTEL_TRACES_EXPORTER"] = "otlp"
                 environ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "grpc"
                 environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{backend.port}"
-            variants.append(Variant(way, wins, environ, User(snowflake(), f"user of {way} {wins}")))
-    in_own_loop(_enrol(server.dsn(ladder), [variant.user for variant in variants]))
+            variants.append(Variant(way, wins, environ, crowd[len(variants)]))
+    in_own_loop(_enrol(server.dsn(ladder), crowd))
     return variants
 
 
-async def _enrol(dsn: str, users: Sequence[User]) -> None:
+async def _enrol(dsn: str, crowd: Sequence[User]) -> None:
     from ladder_bot.database import open_database
     from ladder_bot.enrolment import Enrolled, enrol
 
     dice = random.Random(1)
-    crowd = [*users, *(User(snowflake(), f"player {number}") for number in range(PLAYERS - len(users)))]
     database = open_database(dsn)
     await database.open()
     await enrol(database, [Enrolled(user.id, user.name, "Chile", dice.randint(600, 1600)) for user in crowd])
     await database.close()
 
 
-async def _measure(variants: Sequence[Variant], backend: Backend, rounds: int) -> None:
+async def _measure(variants: Sequence[Variant], backend: Backend, rounds: int, strangers: Sequence[User]) -> None:
     guild = Guild(snowflake())
     with tempfile.TemporaryDirectory() as folder:
         async with contextlib.AsyncExitStack() as stack:
@@ -145,19 +150,31 @@ async def _measure(variants: Sequence[Variant], backend: Backend, rounds: int) -
                 )
             )
             backend.start()  # after the processes: gRPC complains of forks
-            dice = random.Random(1)
             pairs = list(zip(bots, variants, strict=True))
+            quick = [(bot, variant) for bot, variant in pairs if variant.wins]
+            unknown = iter(strangers)
             for name in WARM_UPS * COMMANDS:
                 # As many at once as there are connections: each must know the statements.
                 await asyncio.gather(*(_ask(bot, name, variant.user, guild, 0.0) for bot, variant in POOL * pairs))
-            for name in rounds * COMMANDS:
-                dice.shuffle(pairs)  # being late in a round must not be one way's lot
-                asked = (
-                    _ask(bot, name, variant.user, guild, number * APART_SECONDS)
-                    for number, (bot, variant) in enumerate(pairs)
-                )
-                for (_, variant), seconds in zip(pairs, await asyncio.gather(*asked), strict=True):
-                    variant.seconds[name].append(seconds)
+            dice = random.Random(1)
+            for number in range(rounds):
+                for name in COMMANDS:
+                    await _round(dice.sample(pairs, len(pairs)), name, guild)
+                if number % COLD_EVERY == 0:
+                    for name in COMMANDS:
+                        await _round(dice.sample(quick, len(quick)), name, guild, next(unknown))
+
+
+async def _round(
+    pairs: Sequence[tuple[BotProcess, Variant]], name: str, guild: Guild, stranger: User | None = None
+) -> None:
+    """The command once to each bot, in this order: being late in a round must not be one way's lot."""
+    asked = (
+        _ask(bot, name, stranger or variant.user, guild, number * APART_SECONDS)
+        for number, (bot, variant) in enumerate(pairs)
+    )
+    for (_, variant), seconds in zip(pairs, await asyncio.gather(*asked), strict=True):
+        variant.waits[name, stranger is not None].append(seconds)
 
 
 async def _ask(bot: BotProcess, command: str, user: User, guild: Guild, after: float) -> float:
@@ -169,7 +186,11 @@ async def _ask(bot: BotProcess, command: str, user: User, guild: Guild, after: f
 
 
 def _report(variants: Sequence[Variant], rounds: int) -> Report:
-    rows = [_cells(variant, variants) for variant in variants]
+    rows = [
+        _cells(variant, variants, cold)
+        for variant in variants
+        for cold in ((True, False) if variant.wins else (False,))
+    ]
     rows += [[f"as told: {name}", *told] for name, told in zip(TOLD_NAMES, TOLD.values(), strict=True)]
     aims = []
     for wins in (False, True):
@@ -186,7 +207,8 @@ def _report(variants: Sequence[Variant], rounds: int) -> Report:
         aims=aims,
         notes=(
             f"each cell: p50 / p99 of {rounds} calls in interleaved rounds; with fewer than 100, p99 is the slowest",
-            "quick wins: players cached (warm), reads in parallel, the leaderboard's first ten lines only",
+            "quick wins: players cached, reads in parallel, the leaderboard's first ten lines only",
+            f"cold: of {len(variants[1].waits[COMMANDS[0], True])} calls by users whom the cache did not hold yet",
             "command_logged: the p50 of termsofservice, which waits for nothing else, over that without logging",
             "one bare span: the same attributes, made by hand before the command and sent nowhere: the SDK's own share",
             "as told: what was said of the bot that this began with, which reads more and other things",
@@ -195,11 +217,12 @@ def _report(variants: Sequence[Variant], rounds: int) -> Report:
     )
 
 
-def _cells(variant: Variant, variants: Sequence[Variant]) -> list[str]:
-    times = [f"{_ms(variant.p50(command))} / {_ms(variant.p99(command))}" for command in COMMANDS]
+def _cells(variant: Variant, variants: Sequence[Variant], cold: bool) -> list[str]:
+    times = [f"{_ms(variant.p50(command, cold))} / {_ms(variant.p99(command, cold))}" for command in COMMANDS]
     base = _find(variants, NONE, variant.wins)
-    logged = variant.p50("termsofservice") - base.p50("termsofservice")
-    return [_name(variant.way, variant.wins), *times, "–" if variant is base else f"{logged:.1f}"]
+    logged = variant.p50("termsofservice", cold) - base.p50("termsofservice", cold)
+    name = _name(variant.way, variant.wins) + (", cold" if cold else "")
+    return [name, *times, "–" if variant is base else f"{logged:.1f}"]
 
 
 def _ms(milliseconds: float) -> str:

@@ -36,7 +36,7 @@ COLUMNS = ", ".join(schema.ROW_COLUMNS)
 
 
 def run(*, quick: bool = False) -> Report:
-    count, rounds = (3 * BACKLOG, 2) if quick else (10 * BACKLOG, 3)
+    count, rounds = (3 * BACKLOG, 2) if quick else (8 * BACKLOG, 3)
     rows = [
         dataclasses.replace(FULL, called_at_us=FULL.called_at_us + 1000 * n, span_id=hash((n, "row")))
         for n in range(count)

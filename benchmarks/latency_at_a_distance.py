@@ -32,7 +32,7 @@ POSTGRESQL = "slashspan, PostgreSQL 160 ms away"
 
 def run(*, quick: bool = False) -> Report:
     with postgres() as server, Proxy(server.port, delay=ONE_WAY_SECONDS) as far:
-        return asyncio.run(_measure(server, far, rounds=3 if quick else 6, calls=20))
+        return asyncio.run(_measure(server, far, rounds=3 if quick else 5, calls=20))
 
 
 async def _measure(server: Postgres, far: Proxy, rounds: int, calls: int) -> Report:
