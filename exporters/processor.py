@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from exporters.counts import Counts, Lost
+from exporters.row import attributes_of
 from slashspan import semconv
 
 if TYPE_CHECKING:
@@ -79,11 +80,11 @@ class CommandCallsProcessor(DeadlineBatchProcessor):
         self._ended = False
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        if self._spool is not None and _kind(span) in self._kinds:
+        if self._spool is not None and attributes_of(span).get(semconv.KIND) in self._kinds:
             self._spool.started(span)
 
     def on_end(self, span: ReadableSpan) -> None:
-        if _kind(span) not in self._kinds:
+        if attributes_of(span).get(semconv.KIND) not in self._kinds:
             return
         spool = self._spool
         if spool is None:
@@ -121,8 +122,3 @@ class CommandCallsProcessor(DeadlineBatchProcessor):
         evicted = self.counts().dropped.get(Lost.QUEUE_FULL, 0)
         if evicted:
             _log.warning("%d rows were lost to a full queue; OTEL_BSP_MAX_QUEUE_SIZE is its size.", evicted)
-
-
-def _kind(span: ReadableSpan) -> object:
-    attributes = span._attributes  # the public property wraps a proxy around it, for every span of the process
-    return None if attributes is None else attributes.get(semconv.KIND)
