@@ -30,9 +30,11 @@ def server() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def database(server: Postgres) -> str:
+def database(server: Postgres) -> Iterator[str]:
     """The name of a database of the test's own."""
-    return server.create_database()
+    name = server.create_database()
+    yield name
+    server.drop_database(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -41,4 +43,4 @@ def dsn(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'command_calls.db'}"
     running: Postgres = request.getfixturevalue("server")
-    return running.dsn(running.create_database())
+    return running.dsn(request.getfixturevalue("database"))

@@ -39,7 +39,7 @@ def dsn(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'calls.db'}"
     server: Postgres = request.getfixturevalue("server")
-    found = server.dsn(server.create_database())
+    found = server.dsn(request.getfixturevalue("database"))
     run_migration(found, T, partitioned=request.param == "partitioned")
     return found
 

@@ -31,9 +31,9 @@ WRITER, SERIAL, READER, KEEPER = "writer", "writer of a legacy table", "reader",
 
 
 @pytest.fixture
-def owner(server: Postgres) -> Iterator[str]:
+def owner(server: Postgres, database: str) -> Iterator[str]:
     """A database's DSN; the roles, which a server has once, are gone afterwards."""
-    dsn = server.dsn(server.create_database())
+    dsn = server.dsn(database)
     yield dsn
     for role in ("slashspan_writer", "slashspan_reader", "slashspan_keeper"):
         if execute(dsn, f"SELECT FROM pg_roles WHERE rolname = '{role}'"):

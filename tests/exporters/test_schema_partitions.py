@@ -31,8 +31,8 @@ UTC = timezone.utc
 
 
 @pytest.fixture
-def dsn(server: Postgres) -> str:
-    found = server.dsn(server.create_database())
+def dsn(server: Postgres, database: str) -> str:
+    found = server.dsn(database)
     run_migration(found, T, partitioned=True)
     return found
 
@@ -176,8 +176,8 @@ def test_a_long_transaction_on_strays_does_not_hold_a_store_up(dsn: str, monkeyp
     assert len(homes(dsn)) == 1
 
 
-def test_an_unpartitioned_table_is_not_partitioned(server: Postgres, tmp_path: Path) -> None:
-    found = server.dsn(server.create_database())
+def test_an_unpartitioned_table_is_not_partitioned(server: Postgres, database: str, tmp_path: Path) -> None:
+    found = server.dsn(database)
     run_migration(found, T)
     for attempt in (plan_migration, run_migration):
         with pytest.raises(SchemaMismatch, match="not partitioned"):

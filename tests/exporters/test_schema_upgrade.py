@@ -42,12 +42,12 @@ def legacy(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
     if dialect == "sqlite":
         return f"sqlite:///{tmp_path / 'old.db'}", SQLITE[name]
     server: Postgres = request.getfixturevalue("server")
-    return server.dsn(server.create_database()), POSTGRESQL[name]
+    return server.dsn(request.getfixturevalue("database")), POSTGRESQL[name]
 
 
 @pytest.fixture
-def postgresql(server: Postgres) -> str:
-    return server.dsn(server.create_database())
+def postgresql(server: Postgres, database: str) -> str:
+    return server.dsn(database)
 
 
 def written(dsn: str) -> None:

@@ -87,7 +87,7 @@ def ladder_dsn(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ladder.db'}"
     server: Postgres = request.getfixturevalue("server")
-    return server.dsn(server.create_database())
+    return server.dsn(request.getfixturevalue("database"))
 
 
 @pytest.fixture
