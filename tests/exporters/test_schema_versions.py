@@ -18,6 +18,7 @@ from tests.exporters.rows import FULL, rows
 from tests.support.tables import catalog, execute
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.postgres import Postgres
@@ -63,12 +64,16 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def dsns(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> list[str]:
+def dsns(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[list[str]]:
     """Two empty stores of that kind."""
     if kind == "sqlite":
-        return [f"sqlite:///{tmp_path / name}" for name in ("a.db", "b.db")]
+        yield [f"sqlite:///{tmp_path / name}" for name in ("a.db", "b.db")]
+        return
     server: Postgres = request.getfixturevalue("server")
-    return [server.dsn(server.create_database()) for _ in range(2)]
+    names = [server.create_database() for _ in range(2)]
+    yield [server.dsn(name) for name in names]
+    for name in names:
+        server.drop_database(name)
 
 
 def made(dsn: str, kind: str) -> None:

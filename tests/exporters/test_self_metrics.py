@@ -43,7 +43,7 @@ def test_an_outage_shows_while_it_lasts_and_after(tmp_path: Path, monkeypatch: p
     provider = MeterProvider([reader], shutdown_on_exit=False)
     SelfMetrics("command_calls", bot.processor.counts, bot.spool.journal, provider)
     bot.record(spans(400))
-    until(lambda: bot.spool.journal.pending > 200)
+    until(lambda: bot.spool.journal.pending > 200 and bot.processor.counts().retried > 0)
     during = read(reader)
     assert during["otel.sdk.exporter.span.exported", None] == 0
     assert during["otel.sdk.exporter.span.inflight", None] == 400

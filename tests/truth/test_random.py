@@ -55,7 +55,8 @@ async def play(order: list[Case], abreast: int, *dsns: str) -> list[tuple[Case, 
 def test_any_order_and_overlap(
     seed: int, abreast: int, server: Postgres, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    dsns = [f"sqlite:///{tmp_path_factory.mktemp('random') / 'random.db'}", server.dsn(server.create_database())]
+    database = server.create_database()
+    dsns = [f"sqlite:///{tmp_path_factory.mktemp('random') / 'random.db'}", server.dsn(database)]
     order = random.Random(seed).choices(STATELESS, k=ACTIONS)
     sent = asyncio.run(play(order, abreast, *dsns))
     assert len(sent) == ACTIONS
@@ -70,3 +71,4 @@ def test_any_order_and_overlap(
             assert told == (case.kind, case.command, case.outcome, case.error_type, case.user.id), case.name
             assert (row["ack_ms"] is not None) == (action.ack is not None and case.kind != "prefix"), case.name
             assert row["rate_limited_ms"] >= case.limited_ms, case.name
+    server.drop_database(database)
