@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -100,8 +99,8 @@ def test_who_met_no_rate_limit_lost_no_time_to_one(table: str, played: tuple[Rec
         lost[case.limited_ms > 0].append(row["rate_limited_ms"])
     free, limited = lost[False], lost[True]
     assert len(limited) >= 2
-    # Of most, not of each: a machine that stands still just before a request looks like a limit from here.
-    assert statistics.median(free) < min(limited)
+    # Of all but two: a machine that stands still just before a request looks like a limit from here.
+    assert sorted(free)[-3] < min(limited)
 
 
 @pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
