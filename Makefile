@@ -65,7 +65,7 @@ versions: $(STAMP) ## the truth suite on every supported discord.py (VERSIONS="2
 	    touch $$folder/.installed; \
 	  fi; \
 	  echo "discord.py $$version"; \
-	  $$folder/bin/python -m pytest -q tests/truth tests/telemetry/test_instrumentor.py tests/telemetry/test_harmless.py tests/telemetry/test_context.py tests/test_peer_defects.py || exit 1; \
+	  $$folder/bin/python -m pytest -q tests/truth tests/telemetry/instrument/test_instrumentor.py tests/telemetry/instrument/test_harmless.py tests/telemetry/instrument/test_context.py tests/test_peer_defects.py || exit 1; \
 	done
 
 docs: $(STAMP) ## docs/reference.md anew from the code

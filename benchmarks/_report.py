@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from exporters.row import CommandCall
+    from exporters.rows.command_call import CommandCall
 
 
 class NoStore:

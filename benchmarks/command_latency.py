@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Final
 from discord_standin import Guild, User, snowflake
 
 from benchmarks._report import Aim, Report, median, percentile
+from tests.support import ROOT
 from tests.support.collector import Backend
 from tests.support.postgres import in_own_loop, postgres
-from tests.support.processes import ROOT, BotProcess, bot_process
+from tests.support.processes import BotProcess, bot_process
 from tests.support.proxy import Proxy
 
 if TYPE_CHECKING:

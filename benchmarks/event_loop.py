@@ -17,14 +17,14 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from benchmarks._offline import OfflineBot, slash_frame
 from benchmarks._report import Aim, Report, percentile
-from exporters.dsn import open_store
-from exporters.exporter import CommandCallsExporter
-from exporters.processor import CommandCallsProcessor
+from exporters.delivery.exporter import CommandCallsExporter
+from exporters.delivery.processor import CommandCallsProcessor
 from exporters.spool.journal import Journal
-from exporters.spool.rows import RowSpool
+from exporters.spool.row_spool import RowSpool
+from exporters.stores.dsn import open_store
 from slashspan.semconv import Kind
+from slashspan.settings import Settings
 from telemetry import DiscordInstrumentor
-from telemetry.settings import Settings
 from tests.support.postgres import postgres
 
 if TYPE_CHECKING:

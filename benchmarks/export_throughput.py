@@ -15,18 +15,19 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from benchmarks._report import Aim, Report, median
-from exporters import binary_copy, schema
-from exporters.backlog import REPLAY_ROWS
-from exporters.dsn import open_store
-from exporters.timestamps import as_datetime
-from tests.exporters.rows import FULL
+from exporters.delivery.backlog import REPLAY_ROWS
+from exporters.rows.timestamps import as_datetime
+from exporters.stores import postgres_copy as binary_copy
+from exporters.stores import schema
+from exporters.stores.dsn import open_store
 from tests.support.postgres import postgres
 from tests.support.proxy import proxy_process
+from tests.support.rows import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from exporters.row import CommandCall
+    from exporters.rows.command_call import CommandCall
     from tests.support.postgres import Postgres
 
 LIVE, BACKLOG = 512, REPLAY_ROWS

@@ -24,13 +24,13 @@ from opentelemetry.trace import SpanKind, Tracer
 
 from benchmarks._offline import FRAMES, OfflineBot, slash_frame
 from benchmarks._report import Aim, NoExporter, NoStore, Report, median
-from exporters.exporter import CommandCallsExporter
-from exporters.processor import CommandCallsProcessor
+from exporters.delivery.exporter import CommandCallsExporter
+from exporters.delivery.processor import CommandCallsProcessor
 from exporters.spool.journal import Journal
-from exporters.spool.rows import RowSpool
+from exporters.spool.row_spool import RowSpool
 from slashspan.semconv import Kind
+from slashspan.settings import Settings
 from telemetry import DiscordInstrumentor
-from telemetry.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

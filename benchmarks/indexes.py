@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from benchmarks._report import Aim, Report, median
-from exporters import schema
+from exporters.stores import schema
 from tests.support.postgres import postgres
 
 if TYPE_CHECKING:

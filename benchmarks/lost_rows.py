@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Final
 from discord_standin import Guild, drive, snowflake, users
 
 from benchmarks._report import Aim, Report
+from tests.support import ROOT
 from tests.support.postgres import postgres
-from tests.support.processes import ROOT, BotProcess, bot_process
+from tests.support.processes import BotProcess, bot_process
 from tests.support.proxy import Proxy
 
 if TYPE_CHECKING:

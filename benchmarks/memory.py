@@ -19,19 +19,19 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from benchmarks._offline import OfflineBot, slash_frame
 from benchmarks._report import Aim, Report, median
-from exporters.dsn import open_store
-from exporters.exporter import CommandCallsExporter
-from exporters.processor import CommandCallsProcessor
+from exporters.delivery.exporter import CommandCallsExporter
+from exporters.delivery.processor import CommandCallsProcessor
 from exporters.spool.journal import Journal
-from exporters.spool.rows import RowSpool
+from exporters.spool.row_spool import RowSpool
+from exporters.stores.dsn import open_store
 from slashspan.semconv import Kind
+from slashspan.settings import Settings
 from telemetry import DiscordInstrumentor
-from telemetry.settings import Settings
-from tests.exporters.rows import FULL
 from tests.support.postgres import postgres
+from tests.support.rows import FULL
 
 if TYPE_CHECKING:
-    from exporters.row import CommandCall
+    from exporters.rows.command_call import CommandCall
 
 RATE = 500
 SECONDS, QUICK_SECONDS = 60, 8

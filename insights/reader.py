@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import unquote
 
 from slashspan.errors import ConfigurationError
-from slashspan.moments import SQLITE_MOMENT, SQLITE_SINCE_DAY, SQLITE_UNTIL_DAY
+from slashspan.sqlite_time import SQLITE_MOMENT, SQLITE_SINCE_DAY, SQLITE_UNTIL_DAY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

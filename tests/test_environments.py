@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from telemetry.settings import SETTINGS, Settings
+from slashspan.settings import SETTINGS, Settings
+from tests.support import ROOT
 
-FILES = sorted((Path(__file__).parents[1] / "environments").glob("*.env"))
+FILES = sorted((ROOT / "environments").glob("*.env"))
 OF_THE_SDK = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_RESOURCE_ATTRIBUTES"}
 
 

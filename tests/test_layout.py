@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 
 import telemetry
-
-ROOT = Path(__file__).parents[1]
-WRAPPERS = ["action", "checkpoints", "fields", "flows", "frames", "metrics", "outcomes", "patching", "privacy"]
+from tests.support import ROOT
 
 
 def test_the_public_api_is_pinned() -> None:
@@ -33,9 +31,9 @@ def test_the_reference_is_what_the_code_says() -> None:
     assert (ROOT / "docs" / "reference.md").read_text("utf-8") == document().rstrip() + "\n", "run: make docs"
 
 
-@pytest.mark.parametrize("name", [*WRAPPERS, *(f"hooks/{f.stem}" for f in (ROOT / "telemetry" / "hooks").glob("*.py"))])
-def test_wrappers_know_the_api_and_not_the_sdk(name: str) -> None:
-    tree = ast.parse((ROOT / "telemetry" / f"{name}.py").read_text("utf-8"))
+@pytest.mark.parametrize("file", sorted((ROOT / "telemetry" / "instrument").rglob("*.py")), ids=lambda file: file.stem)
+def test_what_instruments_discord_uses_the_api_and_not_the_sdk(file: Path) -> None:
+    tree = ast.parse(file.read_text("utf-8"))
     imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     assert not [module for module in imported if module.startswith("opentelemetry.sdk")]
@@ -58,9 +56,9 @@ def test_the_wheel_holds_all_that_a_user_needs(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     assert {
-        "exporters/schema/sqlite/0001_command_calls.sql",
-        "exporters/schema/postgresql/0001_command_calls.sql",
-        "exporters/schema/postgresql/state.sql",
+        "exporters/stores/schema/sqlite/0001_command_calls.sql",
+        "exporters/stores/schema/postgresql/0001_command_calls.sql",
+        "exporters/stores/schema/postgresql/state.sql",
         "insights/sql/common/commands.sql",
         "slashspan/examples/ladder_bot/__main__.py",
         "slashspan/examples/ladder_bot/sql/queries.sql",

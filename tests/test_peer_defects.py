@@ -14,21 +14,21 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
 import telemetry
-from exporters.counts import Lost
-from exporters.errors import StoreUnavailable
+from exporters.rows.counts import Lost
+from exporters.stores.errors import StoreUnavailable
 from slashspan import semconv
+from slashspan.settings import Settings
 from telemetry import DiscordInstrumentor
-from telemetry.settings import Settings
-from tests.exporters.scripted import ScriptedStore
-from tests.exporters.test_exporter import down, exporter_on, processor_on, spans, until
+from tests.exporters.delivery.test_exporter import down, exporter_on, processor_on, spans, until
+from tests.support.actions.bot import make_bot
+from tests.support.actions.cases import GUILD
+from tests.support.actions.play import Recorded
+from tests.support.actions.play import until as until_async
 from tests.support.bots import running
 from tests.support.processes import PLAIN, bot_process
 from tests.support.proxy import Proxy
-from tests.telemetry.test_run import RUN, told
-from tests.truth.bot import make_bot
-from tests.truth.cases import GUILD
-from tests.truth.play import Recorded
-from tests.truth.play import until as until_async
+from tests.support.scripted_store import ScriptedStore
+from tests.telemetry.cli.test_run import RUN, told
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -167,8 +167,8 @@ def test_refused_rows_vanish_at_debug(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_batch_whose_commit_was_not_heard_of_is_doubled(server: Postgres, database: str) -> None:
-    from exporters.dsn import open_store
-    from tests.exporters.rows import rows
+    from exporters.stores.dsn import open_store
+    from tests.support.rows import rows
 
     with Proxy(server.port) as proxy:
         store = open_store(server.dsn(database, port=proxy.port))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
-    from exporters.row import CommandCall
+    from exporters.rows.command_call import CommandCall
 
 FILE: Final = "dead-letters.jsonl"
 MAX_BYTES: Final = 16 * 2**20

@@ -15,14 +15,14 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from exporters.counts import Lost
-from exporters.spool import forking
-from exporters.spool.holdings import Holdings
+from exporters.common import at_fork
+from exporters.common.gil import in_turns
+from exporters.common.throttled_log import Telling
+from exporters.rows.counts import Lost
 from exporters.spool.records import Kind, NewerFormat, frame
 from exporters.spool.segment import Segment, State
+from exporters.spool.segment_set import Holdings
 from exporters.spool.writers import Writer, dead_writers
-from exporters.telling import Telling
-from exporters.turns import in_turns
 from slashspan.semconv import Sync
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Journal:
         """Called in a forked child, whose journal is a new one."""
         self._telling = Telling()
         self._start()
-        forking.care_for(self)
+        at_fork.register(self)
 
     def _start(self) -> None:
         self.lock = threading.Lock()
@@ -316,7 +316,13 @@ class Journal:
                 writer.leave()
             self._has = Holdings()
 
-    def start_anew(self) -> None:
+    def before_fork(self) -> None:
+        self.lock.acquire()
+
+    def after_fork_in_parent(self) -> None:
+        self.lock.release()
+
+    def after_fork_in_child(self) -> None:
         """In a forked child: segments and locks are the parent's; the first record makes a folder of our own."""
         for writer in self._has.writers():
             for segment in writer.segments:

@@ -8,8 +8,8 @@ import time
 from array import array
 from typing import TYPE_CHECKING, Final
 
+from exporters.common.gil import in_turns
 from exporters.spool import records
-from exporters.turns import in_turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -136,7 +136,7 @@ async def test_a_bots_spans_arrive(protocol: str, running: tuple[Collector, Back
 
 
 async def test_rows_and_spans_go_their_own_ways(running: tuple[Collector, Backend], tmp_path: Path) -> None:
-    from tests.telemetry.test_run import rows
+    from tests.telemetry.cli.test_run import rows
 
     receiver, backend = running
     endpoint = f"http://127.0.0.1:{receiver.grpc_port}"

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import insights
-from exporters.maintenance import run_migration
-from tests.exporters.legacy import SQLITE
-from tests.exporters.rows import FULL
+from exporters.admin.migrate import run_migration
 from tests.insights.test_summary import written
+from tests.support.legacy_tables import SQLITE
+from tests.support.rows import FULL
 from tests.support.tables import execute
 
 if TYPE_CHECKING:

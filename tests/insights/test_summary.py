@@ -14,15 +14,15 @@ import pytest
 from rich.console import Console
 
 import insights
-from exporters.dsn import open_store
+from exporters.stores.dsn import open_store
 from insights.text import print_summary, shown
 from slashspan.errors import ConfigurationError
-from tests.exporters.rows import FULL
+from tests.support.rows import FULL
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporters.row import CommandCall
+    from exporters.rows.command_call import CommandCall
 
 
 def sample(count: int, seed: int) -> list[CommandCall]:

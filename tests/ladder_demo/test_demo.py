@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support import ROOT
 
 
 def demo(dsn: str, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -53,8 +53,8 @@ def recorded(tmp_path: Path) -> tuple[list[object], str]:
     from discord_standin import Action, Call, Channel, User, snowflake
     from ladder_demo.plan import Expected
 
-    from exporters.dsn import open_store
-    from tests.exporters.rows import FULL
+    from exporters.stores.dsn import open_store
+    from tests.support.rows import FULL
 
     dsn = f"sqlite:///{tmp_path / 'compare.db'}"
     actions: list[object] = []

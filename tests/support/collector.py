@@ -16,12 +16,12 @@ import grpc
 from google.rpc import error_details_pb2, status_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
+from tests.support import ROOT
 from tests.support.postgres import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[2]
 BINARY = ROOT / ".cache" / "collector" / "otelcol"
 CONFIG = ROOT / "collector-config.yaml"
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from discord_standin import StandIn
 
+from tests.support import ROOT
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-ROOT = Path(__file__).parents[2]
 PLAIN = str(ROOT / "tests" / "bots" / "plain.py")
 
 

@@ -16,7 +16,7 @@ from discord_standin import redirect
 
 import telemetry
 from exporters.spool.journal import Journal
-from exporters.spool.rows import RowSpool
+from exporters.spool.row_spool import RowSpool
 
 redirect()
 POINTS = {

@@ -25,11 +25,11 @@ from discord_standin import StandIn
 from rich.progress import Progress
 
 from insights.reader import open_reader
+from tests.support import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROOT = Path(__file__).parents[2]
 POINTS = ("time", "time", "commit", "append", "start")
 
 

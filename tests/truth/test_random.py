@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import insights
+from tests.support.actions.bot import make_bot
+from tests.support.actions.cases import ALL, GUILD, Case
+from tests.support.actions.play import Recorded, until
 from tests.support.bots import running
-from tests.truth.bot import make_bot
-from tests.truth.cases import ALL, GUILD, Case
-from tests.truth.play import Recorded, until
 
 if TYPE_CHECKING:
     from discord_standin import Action, StandIn

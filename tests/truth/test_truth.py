@@ -11,8 +11,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 import insights
 from slashspan import semconv
-from tests.truth.cases import ALL, Case
-from tests.truth.play import Recording, play
+from tests.support.actions.cases import ALL, Case
+from tests.support.actions.play import Recording, play
 
 if TYPE_CHECKING:
     from discord_standin import Action

@@ -12,14 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from exporters.counts import Lost
+from exporters.rows.counts import Lost
 from exporters.spool import journal as journal_module
 from exporters.spool.records import Kind, file_head
 from exporters.spool.segment import Segment, State
 from slashspan.semconv import Sync
-from tests.exporters.spool.journals import PLENTY, die, journal, keys, put, segment_files
-
-ROOT = Path(__file__).parents[3]
+from tests.support import ROOT
+from tests.support.journals import PLENTY, die, journal, keys, put, segment_files
 
 
 def test_what_is_released_is_replayed_oldest_first_and_once(tmp_path: Path) -> None:
@@ -59,7 +58,7 @@ def test_a_dead_process_is_adopted_by_exactly_one(tmp_path: Path) -> None:
 def test_a_process_of_its_own_holds_its_lock_until_it_is_killed(tmp_path: Path) -> None:
     script = (
         "import sys, pathlib\n"
-        "from tests.exporters.spool.journals import journal, put\n"
+        "from tests.support.journals import journal, put\n"
         "log = journal(pathlib.Path(sys.argv[1])); put(log, 1, 2, 3); print('ready', flush=True); sys.stdin.read()\n"
     )
     with subprocess.Popen(
@@ -197,7 +196,7 @@ def test_on_a_really_full_disk_rows_can_be_drained(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource", reason="a limit on the size of files stands in for a full disk")
     script = (
         "import sys, pathlib, resource, signal\n"
-        "from tests.exporters.spool.journals import *\n"
+        "from tests.support.journals import *\n"
         "from exporters.spool.records import Kind; from exporters.spool.segment import State\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "log = journal(pathlib.Path(sys.argv[1])); resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"

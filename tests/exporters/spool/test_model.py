@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from exporters.counts import Lost
+from exporters.rows.counts import Lost
 from exporters.spool.journal import Receipt
 from exporters.spool.records import Kind
 from exporters.spool.segment import State
-from tests.exporters.spool.journals import die, journal, payload
+from tests.support.journals import die, journal, payload
 
 PROCESSES = st.integers(0, 1)
 

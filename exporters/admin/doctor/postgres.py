@@ -1,0 +1,162 @@
+"""A PostgreSQL store, looked at through one connection."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import ssl
+import time
+from socket import gaierror
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from exporters.admin.doctor import Finding, Level, age
+from exporters.admin.migrate import in_loop, parsed_table, plan_migration, postgres_connection
+from exporters.stores.dsn import masked
+from exporters.stores.errors import SchemaMismatch, StoreError
+
+if TYPE_CHECKING:
+    from exporters.stores.schema import Table
+
+SECONDS: Final = 20.0
+"""For all of it."""
+CLOCK_SECONDS: Final = 1.0
+STORE: Final = "store"
+_RIGHTS: Final = """
+SELECT has_table_privilege($1::regclass, 'INSERT') AS insert,
+       has_column_privilege($1::regclass, 'called_at', 'SELECT')
+         AND has_column_privilege($1::regclass, 'span_id', 'SELECT') AS keys,
+       (SELECT bool_and(has_sequence_privilege(d.objid, 'USAGE'))
+          FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+         WHERE d.refobjid = $1::regclass AND d.deptype = 'a') AS sequence,
+       (SELECT reltuples::bigint FROM pg_class WHERE oid = $1::regclass) AS rows,
+       current_user AS role
+"""
+
+
+def diagnose(dsn: str, name: str) -> list[Finding]:
+    """Within SECONDS, also against a host that swallows everything. Raises ConfigurationError."""
+    table = parsed_table(dsn, name)
+
+    async def work() -> list[Finding]:
+        async with postgres_connection(dsn) as connection:
+            return await _look(connection, dsn, table)
+
+    async def bounded() -> list[Finding]:
+        return await asyncio.wait_for(work(), SECONDS)
+
+    try:
+        found: list[Finding] = in_loop(bounded())
+    except (StoreError, asyncio.TimeoutError, TimeoutError) as error:
+        return [_unreachable(dsn, error)]
+    if not any(finding.level == Level.ERROR for finding in found):
+        found.append(_schema(dsn, name))
+    return found
+
+
+def _unreachable(dsn: str, error: BaseException) -> Finding:
+    import asyncpg
+
+    cause = error.__cause__ or error
+    host = urlsplit(dsn).hostname or "localhost"
+    mends: list[tuple[tuple[type[BaseException], ...], str]] = [
+        ((gaierror,), f"the host {host!r} in SLASHSPAN_DSN does not resolve: correct it, or DNS"),
+        ((ssl.SSLError,), "correct sslmode and sslrootcert in SLASHSPAN_DSN, or the server's certificate"),
+        ((ConnectionRefusedError,), "start the server, or correct host and port in SLASHSPAN_DSN"),
+        (
+            (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError),
+            "correct user and password in SLASHSPAN_DSN, or ALTER ROLE … PASSWORD / LOGIN on the server",
+        ),
+        ((asyncpg.InvalidCatalogNameError,), "create the database, or correct its name in SLASHSPAN_DSN"),
+        ((asyncpg.TooManyConnectionsError,), "raise max_connections or the role's limit, or use a pooler"),
+        ((asyncio.TimeoutError, TimeoutError), "a firewall swallows the packets, or the server hangs"),
+    ]
+    mend = next((mend for kinds, mend in mends if isinstance(cause, kinds)), "see the server's log")
+    return Finding(Level.ERROR, STORE, str(error) or f"{masked(dsn)}: no answer within {SECONDS:g} s", mend)
+
+
+async def _look(connection: Any, dsn: str, table: Table) -> list[Finding]:
+    found = [await _server(connection, dsn)]
+    found += [finding for finding in (_tls(connection, dsn), await _pooler(connection)) if finding is not None]
+    if await connection.fetchval("SELECT current_setting('transaction_read_only') = 'on'"):
+        mend = "connect to the primary, or ALTER … RESET default_transaction_read_only"
+        found.append(Finding(Level.ERROR, STORE, "the server is read-only for this role", mend))
+    found.append(await _clock(connection))
+    if await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", table.quoted):
+        found += await _rights(connection, table)
+    return found
+
+
+async def _server(connection: Any, dsn: str) -> Finding:
+    version = await connection.fetchval("SHOW server_version")
+    return Finding(Level.OK, STORE, f"{masked(dsn)} answers: PostgreSQL {version}")
+
+
+def _tls(connection: Any, dsn: str) -> Finding | None:
+    if connection._transport.get_extra_info("ssl_object") is not None:
+        return Finding(Level.OK, "TLS", "on")
+    if _is_local(urlsplit(dsn).hostname):
+        return None
+    mend = "add sslmode=verify-full&sslrootcert=… to SLASHSPAN_DSN"
+    return Finding(Level.WARNING, "TLS", "off, and the server is on another machine", mend)
+
+
+def _is_local(host: str | None) -> bool:
+    if host is None or host == "localhost" or host.startswith("/"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _pooler(connection: Any) -> Finding | None:
+    """A pooler answers for the server when one connects, and cannot know which backend will serve."""
+    behind = await connection.fetchval("SELECT pg_backend_pid()")
+    if behind == connection.get_server_pid():
+        return None
+    text = "looks like a pooler in between; the bot works through it, `slashspan migrate` wants the server itself"
+    return Finding(Level.NOTE, "pooler", text)
+
+
+async def _clock(connection: Any) -> Finding:
+    before = time.time()
+    there = await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())::float8")
+    after = time.time()
+    apart = there - (before + after) / 2
+    if abs(apart) <= CLOCK_SECONDS + (after - before) / 2:
+        return Finding(Level.OK, "clock", f"{apart * 1000:+.0f} ms to the server's")
+    return Finding(Level.WARNING, "clock", f"{apart:+.1f} s to the server's", "set both machines' clocks by NTP")
+
+
+async def _rights(connection: Any, table: Table) -> list[Finding]:
+    rights = await connection.fetchrow(_RIGHTS, table.quoted)
+    role = rights["role"]
+    wanted = [
+        (rights["insert"], f"GRANT INSERT ON {table.quoted} TO {role}"),
+        (rights["keys"], f"GRANT SELECT (called_at, span_id) ON {table.quoted} TO {role}"),
+        (rights["sequence"] is not False, f"GRANT USAGE ON SEQUENCE … TO {role}, see docs/database.md"),
+    ]
+    found = [
+        Finding(Level.ERROR, "rights", f"{role} may not write {table}", mend) for granted, mend in wanted if not granted
+    ]
+    if found:
+        return found
+    found = [Finding(Level.OK, "rights", f"{role} may write {table}")]
+    last = await connection.fetchval(f"SELECT max(called_at) FROM {table.quoted}")  # noqa: S608 - quoted
+    rows = f", about {rights['rows']:,} rows" if rights["rows"] > 0 else ""
+    said = "no row yet" if last is None else f"the last row is {age(time.time() - last.timestamp())} old{rows}"
+    return [*found, Finding(Level.NOTE, "rows", said)]
+
+
+def _schema(dsn: str, name: str) -> Finding:
+    try:
+        plan = plan_migration(dsn, name)
+    except SchemaMismatch as error:
+        return Finding(Level.ERROR, "schema", str(error), "name another table with SLASHSPAN_TABLE")
+    except StoreError as error:
+        return Finding(Level.WARNING, "schema", f"could not be looked at: {error}")
+    if not plan.steps:
+        return Finding(Level.OK, "schema", "up to date")
+    text = "; ".join(step.title for step in plan.steps)
+    return Finding(Level.WARNING, "schema", f"not up to date: {text}", "slashspan migrate --dry-run, then migrate")

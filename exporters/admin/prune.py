@@ -1,0 +1,261 @@
+"""Taking rows out: those that are older than a moment, those of a user. Small batches, so that a bot goes on writing.
+
+In PostgreSQL a month that is old as a whole goes as a partition, at once and without a trace in the indexes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from exporters.admin.migrate import in_loop, is_sqlite, parsed_table, postgres_connection, sqlite_connection
+from exporters.stores.errors import SchemaMismatch, StoreUnavailable
+from exporters.stores.schema.plan import MIGRATE
+from exporters.stores.schema.sqlite_upgrade import read_state as read_sqlite
+from exporters.stores.schema.sqlite_upgrade import transaction
+from slashspan.sqlite_time import SQLITE_MOMENT, SQLITE_UNTIL_DAY
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Collection, Iterator
+    from datetime import datetime
+
+    from exporters.stores.schema import Table
+
+_BEFORE: Final = f"{SQLITE_UNTIL_DAY} AND {SQLITE_MOMENT} < :until"
+BATCH: Final = 2000
+"""Rows in one transaction."""
+LOCK_SECONDS: Final = 2
+BUSY_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """What `prune` would take out."""
+
+    rows: int
+    partitions: tuple[str, ...] = ()
+    """Those that go whole."""
+
+
+def count_old(dsn: str, table: str, before: datetime) -> Old:
+    """What was called before that (aware) moment; changes nothing. Raises StoreError, ConfigurationError."""
+    named = parsed_table(dsn, table)
+    if is_sqlite(dsn):
+        with sqlite_connection(dsn, seconds=BUSY_SECONDS) as connection:
+            _check_sqlite(connection, named)
+            sql = f"SELECT count(*) FROM {named.quoted} WHERE {_BEFORE}"  # noqa: S608 - quoted
+            return Old(connection.execute(sql, {"until": _text(before)}).fetchone()[0])
+
+    async def work() -> Old:
+        async with postgres_connection(dsn) as connection:
+            whole, _ = await _leaves(connection, named, before)
+            sql = f"SELECT count(*) FROM {named.quoted} WHERE called_at < $1"  # noqa: S608 - quoted
+            return Old(await connection.fetchval(sql, before), tuple(whole))
+
+    found: Old = in_loop(work())
+    return found
+
+
+def prune(dsn: str, table: str, before: datetime, *, done: Callable[[int], None] = lambda _: None) -> int:
+    """Take those rows out; their number. `done` gets the number of each piece. May be cut off and run again.
+
+    Raises StoreError, ConfigurationError.
+    """
+    named = parsed_table(dsn, table)
+    if is_sqlite(dsn):
+        where = f"SELECT rowid FROM {named.quoted} WHERE {_BEFORE} LIMIT {BATCH}"  # noqa: S608 - quoted
+        with sqlite_connection(dsn, seconds=BUSY_SECONDS) as connection:
+            _check_sqlite(connection, named)
+            sql = f"DELETE FROM {named.quoted} WHERE rowid IN ({where})"  # noqa: S608 - quoted
+            return _told(_sqlite_batches(connection, sql, {"until": _text(before)}), done)
+
+    async def work() -> int:
+        async with postgres_connection(dsn) as connection:
+            return await _all(_pruned(connection, named, before), done)
+
+    taken: int = in_loop(work())
+    return taken
+
+
+def count_user(dsn: str, table: str, user_ids: Collection[int]) -> int:
+    """How many rows of these users there are; changes nothing. Raises StoreError, ConfigurationError."""
+    named = parsed_table(dsn, table)
+    ids = [int(user) for user in user_ids]
+    if is_sqlite(dsn):
+        with sqlite_connection(dsn, seconds=BUSY_SECONDS) as connection:
+            _check_sqlite(connection, named)
+            sql = f"SELECT count(*) FROM {named.quoted} WHERE discord_uid IN ({', '.join('?' * len(ids))})"  # noqa: S608
+            return int(connection.execute(sql, ids).fetchone()[0])
+
+    async def work() -> int:
+        async with postgres_connection(dsn) as connection:
+            await _leaves(connection, named, None)
+            sql = f"SELECT count(*) FROM {named.quoted} WHERE discord_uid = ANY ($1)"  # noqa: S608 - quoted
+            return int(await connection.fetchval(sql, ids))
+
+    found: int = in_loop(work())
+    return found
+
+
+def forget_user(
+    dsn: str, table: str, user_ids: Collection[int], *, done: Callable[[int], None] = lambda _: None
+) -> int:
+    """Erase every row of these users (of a user and the pseudonym, say); how many there were.
+
+    The table is read once and rows go in small batches; what is written meanwhile may stay: stop recording the user, or
+    call it again. Raises StoreError, ConfigurationError.
+    """
+    named = parsed_table(dsn, table)
+    ids = [int(user) for user in user_ids]
+    if is_sqlite(dsn):
+        with sqlite_connection(dsn, seconds=BUSY_SECONDS) as connection:
+            _check_sqlite(connection, named)
+            return _told(_forgotten_sqlite(connection, named, ids), done)
+
+    async def work() -> int:
+        async with postgres_connection(dsn) as connection:
+            return await _all(_forgotten(connection, named, ids), done)
+
+    taken: int = in_loop(work())
+    return taken
+
+
+def _told(pieces: Iterator[int], done: Callable[[int], None]) -> int:
+    total = 0
+    for piece in pieces:
+        total += piece
+        done(piece)
+    return total
+
+
+async def _all(pieces: AsyncIterator[int], done: Callable[[int], None]) -> int:
+    total = 0
+    async for piece in pieces:
+        total += piece
+        done(piece)
+    return total
+
+
+# SQLite
+
+
+def _check_sqlite(connection: Any, table: Table) -> None:
+    state = read_sqlite(connection, table)
+    if state is None or not {"called_at", "discord_uid"} <= set(state.columns):
+        raise SchemaMismatch(f"there is no table {table} of ours")
+
+
+def _text(moment: datetime) -> str:
+    from exporters.rows.timestamps import EPOCH, as_text
+
+    since = moment - EPOCH
+    return as_text((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+
+
+def _sqlite_batches(connection: Any, sql: str, values: dict[str, Any]) -> Iterator[int]:
+    while True:
+        with transaction(connection):
+            count: int = connection.execute(sql, values).rowcount
+        if count:
+            yield count
+        if count < BATCH:
+            return
+
+
+def _forgotten_sqlite(connection: Any, table: Table, ids: list[int]) -> Iterator[int]:
+    for user in ids:
+        sql = f"SELECT rowid FROM {table.quoted} WHERE discord_uid = ?"  # noqa: S608 - quoted
+        rows = [row[0] for row in connection.execute(sql, (user,))]
+        for start in range(0, len(rows), BATCH):
+            chunk = [(row, user) for row in rows[start : start + BATCH]]
+            with transaction(connection):
+                gone = connection.executemany(
+                    f"DELETE FROM {table.quoted} WHERE rowid = ? AND discord_uid = ?",  # noqa: S608 - quoted
+                    chunk,
+                )
+            yield gone.rowcount
+
+
+# PostgreSQL
+
+_BRANCHES: Final = """
+SELECT format('%I.%I', n.nspname, p.relname) AS quoted,
+       substring(pg_get_expr(p.relpartbound, p.oid) FROM $q$ TO \\('([^']+)'\\)$q$)::timestamptz <= $2 AS whole
+  FROM pg_inherits h JOIN pg_class p ON p.oid = h.inhrelid JOIN pg_namespace n ON n.oid = p.relnamespace
+ WHERE h.inhparent = to_regclass($1)
+ ORDER BY p.relname
+"""
+
+
+async def _leaves(connection: Any, table: Table, before: datetime | None) -> tuple[list[str], list[str]]:
+    """Partitions that are older as a whole, and tables that rows are in besides. Raises SchemaMismatch."""
+    columns = await connection.fetch(
+        "SELECT attname, atttypid = 'timestamptz'::regtype AS aware "
+        "FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped",
+        table.quoted,
+    )
+    aware = {column["attname"]: column["aware"] for column in columns}
+    if not {"called_at", "discord_uid"} <= set(aware):
+        raise SchemaMismatch(f"there is no table {table} of ours")
+    if before is not None and not aware["called_at"]:
+        raise SchemaMismatch(f"called_at of {table} has no time zone yet: {MIGRATE} first")
+    branches = await connection.fetch(_BRANCHES, table.quoted, before)
+    whole = [branch["quoted"] for branch in branches if branch["whole"]]
+    return whole, [branch["quoted"] for branch in branches if not branch["whole"]] or ([] if whole else [table.quoted])
+
+
+async def _pruned(connection: Any, table: Table, before: datetime) -> AsyncIterator[int]:
+    whole, others = await _leaves(connection, table, before)
+    for leaf in whole:
+        count = await connection.fetchval(f"SELECT count(*) FROM {leaf}")  # noqa: S608 - quoted by PostgreSQL
+        await _drop(connection, leaf)
+        yield count
+    for leaf in others:
+        since = None
+        while True:
+            row = await connection.fetchrow(
+                f"WITH gone AS (DELETE FROM {leaf} WHERE ctid = ANY (ARRAY("  # noqa: S608 - quoted by PostgreSQL
+                f"SELECT ctid FROM {leaf} WHERE called_at < $1 AND called_at >= coalesce($2, '-infinity'::timestamptz) "
+                f"ORDER BY called_at LIMIT {BATCH})) AND called_at < $1 RETURNING called_at) "
+                "SELECT count(*) AS count, max(called_at) AS last FROM gone",
+                before,
+                since,
+            )
+            if row["count"]:
+                yield row["count"]
+            if row["count"] < BATCH:
+                break
+            since = row["last"]  # what is gone is not walked over again
+
+
+async def _drop(connection: Any, leaf: str) -> None:
+    import asyncpg
+
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            async with connection.transaction():
+                await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+                await connection.execute(f"DROP TABLE {leaf}")
+            return
+        except asyncpg.LockNotAvailableError as error:
+            if time.monotonic() > deadline:
+                raise StoreUnavailable(f"{leaf} is in use by a long transaction; run it again") from error
+        await asyncio.sleep(0.5)
+
+
+async def _forgotten(connection: Any, table: Table, ids: list[int]) -> AsyncIterator[int]:
+    _, leaves = await _leaves(connection, table, None)
+    for leaf in leaves:
+        places = await connection.fetch(f"SELECT ctid FROM {leaf} WHERE discord_uid = ANY ($1)", ids)  # noqa: S608
+        for start in range(0, len(places), BATCH):
+            chunk = [place["ctid"] for place in places[start : start + BATCH]]
+            # The place may be another row's by now: so the user is asked for again.
+            status = await connection.execute(
+                f"DELETE FROM {leaf} WHERE ctid = ANY ($1::tid[]) AND discord_uid = ANY ($2)",  # noqa: S608
+                chunk,
+                ids,
+            )
+            yield int(status.split()[-1])

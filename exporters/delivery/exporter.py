@@ -1,0 +1,131 @@
+"""`CommandCallsExporter`: finished spans → rows → the store."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from exporters.common.gil import in_turns
+from exporters.delivery.worker import Delivery
+from exporters.rows.command_call import CommandCall, from_span
+from exporters.spool.dead_letters import DeadLetters
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from exporters.rows.counts import Counts
+    from exporters.spool.journal import Receipt
+    from exporters.spool.row_spool import RowSpool
+    from exporters.stores.base import Store
+
+EXPORT_SECONDS: Final = 10.0
+"""Longest that `export` waits for its rows to be stored; after it they are still tried, by the delivery's thread."""
+
+_log = logging.getLogger("slashspan")
+
+
+class CommandCallsExporter(SpanExporter):
+    """Writes user actions of the wanted `kinds` into `store`; spans that are no user action are passed over.
+
+    Whatever happens `export` returns a result. FAILURE means "not yet": the rows wait in the spool, or without one at
+    most `max_waiting_rows` of them in memory, and are written when the store can.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        kinds: Collection[str],
+        batch_rows: int = 512,
+        max_waiting_rows: int = 2048,
+        spool: RowSpool | None = None,
+    ) -> None:
+        self.spool = spool
+        self._kinds = frozenset(kinds)
+        dead_letters = None if spool is None else DeadLetters(spool.journal.folder)
+        self._delivery = Delivery(
+            store, batch_rows=batch_rows, max_waiting_rows=max_waiting_rows, spool=spool, dead_letters=dead_letters
+        )
+        self._wait_seconds = EXPORT_SECONDS
+        self._closed = threading.Event()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        try:
+            rows, receipts = self._rows(spans)
+            if self._closed.is_set():
+                if rows:
+                    _log.warning("the command_calls exporter is shut down; %d rows are not written", len(rows))
+                return SpanExportResult.FAILURE
+            if not rows:
+                return SpanExportResult.SUCCESS
+            ticket = self._delivery.put(rows, receipts)
+            stored = self._delivery.wait(ticket, self._wait_seconds)
+        except Exception:  # noqa: BLE001 - the worker thread must live on
+            _log.exception("slashspan could not export a batch of %d spans; please report it", len(spans))
+            return SpanExportResult.FAILURE
+        return SpanExportResult.SUCCESS if stored else SpanExportResult.FAILURE
+
+    def _rows(self, spans: Sequence[ReadableSpan]) -> tuple[list[CommandCall], list[Receipt | None]]:
+        spool = self.spool
+        claimed = [None] * len(spans) if spool is None else spool.claim(spans)
+        rows: list[CommandCall] = []
+        receipts: list[Receipt | None] = []
+        for span, receipt in in_turns(zip(spans, claimed, strict=True)):
+            row = from_span(span)
+            if row is None or row.kind not in self._kinds:
+                continue
+            rows.append(row)
+            receipts.append(spool.append(row) if spool is not None and receipt is None else receipt)
+        return rows, receipts
+
+    def counts(self) -> Counts:
+        """Of the rows that have reached the exporter."""
+        return self._delivery.counts()
+
+    def do_not_wait(self) -> None:
+        """From here on `export` hands its rows over and returns: `shutdown` will wait for them."""
+        self._wait_seconds = 0.0
+
+    @contextlib.contextmanager
+    def not_waiting(self) -> Iterator[None]:
+        """Within it `export` hands its rows over and returns: the caller will wait, or must not."""
+        before, self._wait_seconds = self._wait_seconds, 0.0
+        try:
+            yield
+        finally:
+            self._wait_seconds = before
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Try at once what waits; True when all of it is settled within the time."""
+        return self._delivery.flush(timeout_millis / 1000)
+
+    def shutdown(self, timeout_millis: float = 30_000) -> None:
+        """Write what waits within the time; what cannot be is counted and told."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        started = time.monotonic()
+        self._delivery.close(timeout_millis / 1000)
+        counts = self.counts()
+        if self.spool is not None and counts.waiting:
+            _log.warning(
+                "%d rows wait in %s and are written when the bot runs again, or by `slashspan spool drain`.",
+                counts.waiting,
+                self.spool.journal.folder,
+            )
+        if counts.lost:
+            reasons = ", ".join(f"{number} {reason}" for reason, number in counts.dropped.items())
+            _log.warning(
+                "%d of %d rows were not stored (%s); gave up after %.1f s.",
+                counts.lost,
+                counts.recorded,
+                reasons,
+                time.monotonic() - started,
+            )

@@ -1,0 +1,124 @@
+"""In front of the SDK's BatchSpanProcessor: only user actions go in, and the ending keeps to a deadline.
+
+The SDK drops spans that are not sampled and its `shutdown` waits for up to 30 s, with no way to say otherwise in
+public; both are handled by the `BatchProcessor` inside, which is what these subclasses call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+
+from exporters.rows.command_call import attributes_of
+from exporters.rows.counts import Counts, Lost
+from slashspan import semconv
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from opentelemetry.context import Context
+    from opentelemetry.sdk.trace import ReadableSpan, Span
+
+    from exporters.delivery.exporter import CommandCallsExporter
+
+_log = logging.getLogger("slashspan")
+
+
+class DeadlineBatchProcessor(BatchSpanProcessor):
+    """The SDK's BatchSpanProcessor with the bounds handed in, and an ending that keeps to a deadline."""
+
+    def __init__(self, exporter: SpanExporter, *, schedule_delay_ms: int, batch_rows: int, queue_rows: int) -> None:
+        self._exporter = exporter
+        super().__init__(
+            exporter,
+            max_queue_size=queue_rows,
+            schedule_delay_millis=schedule_delay_ms,
+            max_export_batch_size=batch_rows,
+        )
+
+    def force_flush(self, timeout_millis: int | None = None) -> bool:
+        """Send what is queued, now. Called on a running event loop it starts that and returns False at once."""
+        seconds = 30.0 if timeout_millis is None else timeout_millis / 1000
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self._flush(seconds)
+        threading.Thread(target=self._flush, args=(seconds,), name="slashspan-flush", daemon=True).start()
+        return False
+
+    def _flush(self, seconds: float) -> bool:
+        super().force_flush(int(seconds * 1000))
+        return self._exporter.force_flush(int(seconds * 1000))
+
+    def shutdown_within(self, seconds: float) -> None:
+        """Export what is queued, for `seconds` at most."""
+        self._batch_processor.shutdown(int(seconds * 1000))
+
+
+class CommandCallsProcessor(DeadlineBatchProcessor):
+    """Takes only user actions of the wanted `kinds`, sampled or not, so that no other span can evict them."""
+
+    def __init__(
+        self,
+        exporter: CommandCallsExporter,
+        *,
+        kinds: Collection[str],
+        schedule_delay_ms: int,
+        batch_rows: int,
+        queue_rows: int,
+    ) -> None:
+        super().__init__(exporter, schedule_delay_ms=schedule_delay_ms, batch_rows=batch_rows, queue_rows=queue_rows)
+        self._rows = exporter
+        self._spool = exporter.spool
+        self._kinds = frozenset(kinds)
+        self._lock = threading.Lock()
+        self._recorded = 0
+        self._ended = False
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        if self._spool is not None and attributes_of(span).get(semconv.KIND) in self._kinds:
+            self._spool.started(span)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if attributes_of(span).get(semconv.KIND) not in self._kinds:
+            return
+        spool = self._spool
+        if spool is None:
+            with self._lock:
+                self._recorded += 1
+            self._batch_processor.emit(span)
+            return
+        with spool.order:
+            self._recorded += 1
+            spool.ended(span)
+            self._batch_processor.emit(span)
+
+    def counts(self) -> Counts:
+        """Of everything that was recorded. What the queue evicted unspooled shows as `waiting` until the end."""
+        inside = self._rows.counts()
+        unsettled = self._recorded + inside.adopted - inside.stored - inside.lost
+        dropped = dict(inside.dropped)
+        if self._ended and (evicted := unsettled - inside.waiting) > 0:
+            dropped[Lost.QUEUE_FULL] = evicted
+            unsettled = inside.waiting
+        return Counts(self._recorded, inside.stored, unsettled, inside.retried, dropped, inside.adopted)
+
+    def _flush(self, seconds: float) -> bool:
+        with self._rows.not_waiting():
+            return super()._flush(seconds)
+
+    def shutdown(self) -> None:
+        self.shutdown_within(30.0)
+
+    def shutdown_within(self, seconds: float) -> None:
+        """Drain the queue, then the exporter, within `seconds`; tell what the queue had to evict."""
+        self._rows.do_not_wait()
+        super().shutdown_within(seconds)
+        self._ended = True
+        evicted = self.counts().dropped.get(Lost.QUEUE_FULL, 0)
+        if evicted:
+            _log.warning("%d rows were lost to a full queue; OTEL_BSP_MAX_QUEUE_SIZE is its size.", evicted)

@@ -1,0 +1,1 @@
+"""What is stored: the columns of `command_calls`, and how a finished span becomes a row."""

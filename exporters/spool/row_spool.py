@@ -1,0 +1,188 @@
+"""User actions in the spool: spans as records, records as rows, and which of them are on their way in memory.
+
+A payload is two msgpack values: the service `[name, version, environment]`, packed once, and
+`[trace id (16 bytes), start ns, end ns or nil, attributes, checkpoints]`; the key of the record is the span id. A ROW's
+second value is the row's columns by name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+import msgpack
+
+from exporters.common.gil import in_turns
+from exporters.rows.command_call import CommandCall, attributes_of, checkpoints_of, from_parts, jsonable, service_of
+from exporters.rows.counts import Lost
+from exporters.spool.records import MAX_PAYLOAD, Kind, NewerFormat
+from exporters.spool.segment import State
+from slashspan.semconv import ATTRIBUTES, CHECKPOINT_AT_MS, OUTCOME, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import Event, ReadableSpan
+    from opentelemetry.trace import SpanContext
+
+    from exporters.spool.journal import Journal, Receipt
+    from exporters.spool.records import Record
+
+PAYLOAD_FORMAT: Final = 1
+MAX_RECORD: Final = 256 * 1024
+"""Bytes; a span with more keeps what is ours, as its row would."""
+MAX_MARKS: Final = 128
+"""Checkpoints kept of a span that is too large; OpenTelemetry's own bound on events."""
+_OURS: Final = frozenset(attribute.key for attribute in ATTRIBUTES)
+_64_BITS: Final = 2**64 - 1
+
+_log = logging.getLogger("slashspan")
+
+
+class RowSpool:
+    """What the processor appends to, the exporter claims from, and the delivery replays and acknowledges."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self._start()
+        journal.after_fork = self._start
+
+    def _start(self) -> None:
+        # Strict: with `surrogatepass` it takes half as long again, for lone surrogates that no column takes anyway.
+        self._pack = msgpack.Packer().pack
+        self._told_newer = False
+        self.order = threading.Lock()
+        """Held while a span is appended and put into the queue, so that both have the same order."""
+        self._service: tuple[Resource | None, bytes] = (None, b"")
+        self._on_their_way: dict[int, Receipt] = {}
+        """By span id, in the order in which the batch processor got them."""
+
+    # On the hot path
+
+    def started(self, span: ReadableSpan) -> None:
+        """Note a user action that began."""
+        context = span.context
+        if context is not None:
+            with self.order:
+                payload = self._payload(span, context, None)
+            self.journal.append(Kind.START, PAYLOAD_FORMAT, context.span_id, payload, State.OPEN)
+
+    def ended(self, span: ReadableSpan) -> None:
+        """Note one that ended, as on its way in memory; with `order` held."""
+        context = span.context
+        if context is None:
+            return
+        key = context.span_id
+        payload = self._payload(span, context, span.end_time)
+        receipt = self.journal.append(Kind.SPAN, PAYLOAD_FORMAT, key, payload, State.TAKEN)
+        if receipt is not None:
+            self._on_their_way[key] = receipt
+
+    def _payload(self, span: ReadableSpan, context: SpanContext, end_ns: int | None) -> bytes:
+        events, resource = span._events, span.resource
+        if self._service[0] is not resource:
+            self._service = (resource, self._pack(service_of(resource)))
+        head = self._service[1]
+        attributes = attributes_of(span)
+        marks = _marks(events) if events else ()
+        times = (context.trace_id.to_bytes(16, "big"), span.start_time, end_ns)
+        try:
+            payload: bytes = head + self._pack((*times, attributes, marks))
+            if len(payload) <= MAX_RECORD:
+                return payload
+            attributes = {key: value for key, value in attributes.items() if key in _OURS}
+            attributes["slashspan.left_out_bytes"] = len(payload)
+        except (TypeError, ValueError, OverflowError):
+            pass  # something that msgpack or UTF-8 has no word for: say it in words that every column takes
+        safe: bytes = head + self._pack((*times, jsonable(attributes), jsonable(marks[:MAX_MARKS])))
+        return safe
+
+    # On the exporter's and the delivery's threads
+
+    def claim(self, spans: Sequence[ReadableSpan]) -> list[Receipt | None]:
+        """The receipts of spans that have come out of the batch processor's queue.
+
+        The queue is in order and evicts its oldest: what was put in before the first of these, and has not come out,
+        was evicted, and is replayed.
+        """
+        claimed: list[Receipt | None] = []
+        evicted: list[Receipt] = []
+        on_their_way = self._on_their_way
+        with self.order:
+            for span in spans:
+                key = span.context.span_id if span.context is not None else 0
+                if key not in on_their_way:
+                    claimed.append(None)
+                    continue
+                while (first := next(iter(on_their_way))) != key:
+                    evicted.append(on_their_way.pop(first))
+                claimed.append(on_their_way.pop(key))
+        if evicted:
+            self.journal.release(evicted)
+        return claimed
+
+    def append(self, row: CommandCall) -> Receipt | None:
+        """A row that did not come through a processor of ours, or that the disk refused before."""
+        payload = msgpack.packb(()) + msgpack.packb(dataclasses.asdict(row), unicode_errors="surrogatepass")
+        return self.journal.append(Kind.ROW, PAYLOAD_FORMAT, row.span_id & _64_BITS, payload, State.TAKEN)
+
+    def take(self, limit: int) -> list[tuple[CommandCall, Receipt]]:
+        """Up to `limit` rows to be replayed, the oldest first."""
+        rows = []
+        unpacker = _unpacker()  # making one costs as much as using it
+        for receipt, record in in_turns(self.journal.take(limit)):
+            try:
+                row = row_of(record, unpacker)
+            except NewerFormat as error:
+                self._leave_alone(error)  # unsettled: it stays on disk for a slashspan that can read it
+                continue
+            except Exception:  # noqa: BLE001 - one record that cannot be read must not stop the others
+                _log.exception("a record of the spool cannot be read; please report it")
+                self.journal.give_up(receipt, Lost.INTERNAL)
+                unpacker = _unpacker()  # the rest of what could not be read is still in the old one
+                continue
+            if row is not None:
+                rows.append((row, receipt))
+            else:
+                self.journal.give_up(receipt, Lost.INTERNAL)
+        return rows
+
+    def _leave_alone(self, error: NewerFormat) -> None:
+        if not self._told_newer:
+            self._told_newer = True
+            _log.warning("records in %s are left alone: %s", self.journal.folder, error)
+
+
+def _marks(events: Sequence[Event]) -> list[tuple[str, dict[str, Any]]]:
+    said = ((event.name, dict(event.attributes or {})) for event in events)
+    return [(name, attributes) for name, attributes in said if CHECKPOINT_AT_MS in attributes]
+
+
+def _unpacker() -> Any:
+    return msgpack.Unpacker(unicode_errors="surrogatepass", strict_map_key=False, max_buffer_size=MAX_PAYLOAD)
+
+
+def row_of(record: Record, unpacker: Any = None) -> CommandCall | None:
+    """The row of a record. Raises NewerFormat, and what msgpack and the row raise for bytes that are not ours."""
+    if record.format > PAYLOAD_FORMAT:
+        raise NewerFormat(f"payload format {record.format}; this slashspan reads up to {PAYLOAD_FORMAT}")
+    unpacker = unpacker or _unpacker()
+    unpacker.feed(record.payload)
+    service, value = unpacker.unpack(), unpacker.unpack()
+    if record.kind == Kind.ROW:
+        return CommandCall(**value)
+    trace_id, start_ns, end_ns, attributes, marks = value
+    if record.kind == Kind.START:
+        attributes[OUTCOME] = Outcome.INTERRUPTED
+    return from_parts(
+        attributes,
+        trace_id=int.from_bytes(trace_id, "big"),
+        span_id=record.key,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        service=tuple(service),
+        checkpoints=checkpoints_of(marks),
+    )

@@ -1,0 +1,119 @@
+"""Finished spans as bytes and back, for exporters of traces: what comes back is encoded by them as the original is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgpack
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
+
+from exporters.rows.command_call import jsonable
+from exporters.spool.records import MAX_PAYLOAD
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+PAYLOAD_FORMAT: Final = 1
+
+
+def packed(spans: Sequence[ReadableSpan]) -> bytes:
+    """A batch, in its order. Raises ValueError when it is larger than a record may be."""
+    resources: list[Resource] = []
+    said = []
+    for span in spans:
+        place = next((n for n, known in enumerate(resources) if known is span.resource), len(resources))
+        if place == len(resources):
+            resources.append(span.resource)
+        said.append(_said(span, place))
+    heads = [(dict(resource.attributes), resource.schema_url) for resource in resources]
+    try:
+        data: bytes = msgpack.packb((heads, said), unicode_errors="surrogatepass", default=_plain)
+    except (TypeError, ValueError, OverflowError):  # a value that msgpack has no word for
+        data = msgpack.packb(jsonable((heads, said), depth=16), unicode_errors="surrogatepass")
+    if len(data) > MAX_PAYLOAD:
+        raise ValueError(f"a batch of {len(data)} bytes is too large for the spool")
+    return data
+
+
+def unpacked(data: bytes) -> list[ReadableSpan]:
+    """The batch. Raises what msgpack raises for bytes that are none."""
+    heads, said = msgpack.unpackb(data, unicode_errors="surrogatepass", strict_map_key=False, use_list=False)
+    resources = [Resource(attributes, schema_url) for attributes, schema_url in heads]
+    return [_span(resources, *span) for span in said]
+
+
+def _said(span: ReadableSpan, resource: int) -> tuple[Any, ...]:
+    scope = span.instrumentation_scope
+    return (
+        resource,
+        span.name,
+        _context(span.context),
+        _context(span.parent),
+        span.kind.value,
+        span.start_time,
+        span.end_time,
+        (span.status.status_code.value, span.status.description),
+        dict(span.attributes or {}),
+        [(event.name, event.timestamp, dict(event.attributes or {})) for event in span.events],
+        [(_context(link.context), dict(link.attributes or {})) for link in span.links],
+        None if scope is None else (scope.name, scope.version, scope.schema_url, dict(scope.attributes or {})),
+    )
+
+
+def _span(
+    resources: Sequence[Resource],
+    resource: int,
+    name: str,
+    context: tuple[Any, ...] | None,
+    parent: tuple[Any, ...] | None,
+    kind: int,
+    start: int | None,
+    end: int | None,
+    status: tuple[int, str | None],
+    attributes: Mapping[str, Any],
+    events: Sequence[tuple[str, int, Mapping[str, Any]]],
+    links: Sequence[tuple[tuple[Any, ...], Mapping[str, Any]]],
+    scope: tuple[str, str | None, str | None, Mapping[str, Any]] | None,
+) -> ReadableSpan:
+    return ReadableSpan(
+        name=name,
+        context=_context_of(context),
+        parent=_context_of(parent),
+        resource=resources[resource],
+        attributes=attributes,
+        events=[Event(name, attributes=said, timestamp=at) for name, at, said in events],
+        links=[Link(linked, said) for of, said in links if (linked := _context_of(of)) is not None],
+        kind=SpanKind(kind),
+        status=Status(StatusCode(status[0]), status[1]),
+        start_time=start,
+        end_time=end,
+        instrumentation_scope=None if scope is None else InstrumentationScope(*scope),
+    )
+
+
+def _context(context: SpanContext | None) -> tuple[Any, ...] | None:
+    if context is None:
+        return None
+    ids = context.trace_id.to_bytes(16, "big"), context.span_id.to_bytes(8, "big")
+    return (*ids, context.is_remote, int(context.trace_flags), list(context.trace_state.items()))
+
+
+def _context_of(said: tuple[Any, ...] | None) -> SpanContext | None:
+    if said is None:
+        return None
+    trace_id, span_id, is_remote, flags, state = said
+    return SpanContext(
+        int.from_bytes(trace_id, "big"),
+        int.from_bytes(span_id, "big"),
+        is_remote,
+        TraceFlags(flags),
+        TraceState([tuple(item) for item in state]),
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Mappings and sequences of the SDK's own kinds."""
+    return dict(value) if hasattr(value, "keys") else list(value)

@@ -1,0 +1,1 @@
+"""The databases: one file each, behind one contract (`base.py`), with the schema they share."""

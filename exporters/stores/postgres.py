@@ -1,0 +1,267 @@
+"""The PostgreSQL store: one held connection in an event loop of its own, one round trip per batch.
+
+COPY is twice as fast as INSERT and knows no ON CONFLICT, so it comes first: almost always no row is there yet. When one
+is, after a crash or a cut line, nothing of the COPY stays and the batch is inserted, which passes over that row.
+
+`statement_cache_size=0` with a kept `prepare()` is an unnamed statement: asyncpg sends Parse again with each Bind, so
+one round trip, and it works behind a pooler in transaction mode. `unnest` binds columns, not rows, so a batch of any
+size is the same statement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import struct
+import threading
+from concurrent import futures
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+
+from exporters.rows.timestamps import as_datetime
+from exporters.stores import postgres_copy as binary_copy
+from exporters.stores import schema
+from exporters.stores.errors import RowsRejected, StoreError, StoreUnavailable
+from exporters.stores.schema.postgres_apply import prepare
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+
+    from exporters.rows.command_call import CommandCall
+    from exporters.stores.schema import Table
+
+CONNECT_SECONDS: Final = 10.0
+COPY_ROWS: Final = 32
+"""A batch of at least so many rows is copied. Fewer are as fast inserted, which needs no second try."""
+GRACE_SECONDS: Final = 1.0
+"""How much later than its own timeout a call is given up from outside."""
+KEEPALIVE_SECONDS: Final = 30
+_ROW_CLASSES: Final = ("22", "23", "54")
+"""SQLSTATE classes that blame a row: data exceptions, constraints, limits."""
+_TYPES: Final = {
+    "discord_uid": "bigint",
+    "called_at": "timestamptz",
+    "duration_ms": "float8",
+    "ack_ms": "float8",
+    "gateway_delay_ms": "float8",
+    "rate_limited_ms": "float8",
+    "interaction_id": "bigint",
+    "guild_id": "bigint",
+    "channel_id": "bigint",
+    "shard_id": "integer",
+    "span_id": "bigint",
+    "checkpoints": "jsonb",
+    "attributes": "jsonb",
+}
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """Resolves names in its own thread: at exit, Python refuses the executor that asyncio would use."""
+
+    async def getaddrinfo(self, host: Any, port: Any, **kwargs: Any) -> Any:
+        return socket.getaddrinfo(host, port, **kwargs)
+
+
+class PostgresStore:
+    """Writes into `table` of the database that `dsn` names. See `exporters.stores.base.Store`."""
+
+    def __init__(self, dsn: str, table: Table, *, address: str) -> None:
+        self._dsn = dsn
+        self._table = table
+        self._address = address
+        self._connection: Any = None
+        self._statement: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pid = 0
+        columns = ", ".join(schema.ROW_COLUMNS)
+        arrays = ", ".join(f"${n}::{_TYPES.get(c, 'text')}[]" for n, c in enumerate(schema.ROW_COLUMNS, 1))
+        self._insert = (
+            f"INSERT INTO {table.quoted} ({columns}) SELECT * FROM unnest({arrays}) "  # noqa: S608 - quoted
+            "ON CONFLICT (called_at, span_id) DO NOTHING"
+        )
+
+    @property
+    def address(self) -> str:
+        return self._address
+
+    def prepare(self, *, timeout: float) -> None:
+        self._call(self._connected, timeout)
+
+    def write(self, rows: Sequence[CommandCall], *, timeout: float) -> None:
+        if len(rows) < COPY_ROWS or not self._copied(rows, timeout):
+            self._call(lambda: self._write(rows, timeout), timeout)
+
+    def _copied(self, rows: Sequence[CommandCall], timeout: float) -> bool:
+        """False when a row is there already, or refused: then nothing is written, and the insert says what is wrong."""
+        loop = self._running_loop()
+        pieces: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
+
+        async def copy() -> bool:
+            return await self._copy(pieces, timeout)
+
+        def encode() -> None:
+            # In the caller's thread: while it makes a piece, the loop sends and the server reads the ones before.
+            end: Exception | None = None
+            try:
+                for piece in binary_copy.chunks(rows):
+                    loop.call_soon_threadsafe(pieces.put_nowait, piece)
+            except Exception as error:  # noqa: BLE001 - raised where the COPY is, which it must break off
+                end = error
+            loop.call_soon_threadsafe(pieces.put_nowait, end)
+
+        return bool(self._call(copy, timeout, meanwhile=encode))
+
+    def close(self, *, timeout: float) -> None:
+        if self._loop is None or self._pid != os.getpid():
+            return
+        with contextlib.suppress(StoreError):
+            self._call(lambda: self._disconnect(timeout), timeout)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop = None
+
+    # From the caller's thread into the loop's
+
+    def _call(
+        self,
+        make: Callable[[], Coroutine[Any, Any, Any]],
+        timeout: float,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> Any:
+        async def bounded() -> Any:
+            return await asyncio.wait_for(make(), timeout)
+
+        try:
+            future = asyncio.run_coroutine_threadsafe(bounded(), self._running_loop())
+        except RuntimeError as error:  # no thread can be started any more: the interpreter ends
+            raise StoreUnavailable(str(error)) from error
+        try:
+            meanwhile()
+            return future.result(timeout + GRACE_SECONDS)
+        except StoreError:
+            raise
+        except BaseException as error:
+            # Whatever it was, the statement may or may not have run; the connection is in an unknown state.
+            future.cancel()
+            self._terminate()
+            raise StoreUnavailable(self._words(error, timeout)) from error
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None or self._pid != os.getpid():
+            # After a fork neither the thread nor the connection is ours; the parent goes on using its own.
+            self._connection = self._statement = None
+            loop = _Loop()
+            threading.Thread(target=self._run, args=(loop,), name="slashspan-postgres", daemon=True).start()
+            self._loop, self._pid = loop, os.getpid()
+        return self._loop
+
+    @staticmethod
+    def _run(loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_forever()
+        loop.close()
+
+    def _terminate(self) -> None:
+        connection, self._connection, self._statement = self._connection, None, None
+        if connection is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(connection.terminate)
+
+    def _words(self, error: BaseException, timeout: float) -> str:
+        if isinstance(error, (TimeoutError, asyncio.TimeoutError, futures.TimeoutError)):
+            return f"no answer within {timeout:g} s"
+        state = getattr(error, "sqlstate", None)
+        text = str(error) or type(error).__name__
+        if password := _password(self._dsn):
+            text = text.replace(password, "…")
+        return f"{text} (SQLSTATE {state})" if state else text
+
+    # In the loop
+
+    async def _connected(self) -> Any:
+        if self._connection is not None and not self._connection.is_closed():
+            return self._statement
+        connection = await asyncpg.connect(self._dsn, timeout=CONNECT_SECONDS, statement_cache_size=0)
+        try:
+            _keep_alive(connection)
+            await prepare(connection, self._table)
+            statement = await connection.prepare(self._insert)
+        except BaseException:
+            connection.terminate()
+            raise
+        self._connection, self._statement = connection, statement
+        return statement
+
+    async def _write(self, rows: Sequence[CommandCall], timeout: float) -> None:
+        statement = await self._connected()
+        try:
+            await statement.fetch(*_columns(rows), timeout=timeout)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError, OverflowError) as error:
+            state = getattr(error, "sqlstate", None)
+            on_our_side = state is None and isinstance(error, (ValueError, OverflowError))
+            if on_our_side or (state is not None and state[:2] in _ROW_CLASSES):
+                raise RowsRejected(self._words(error, timeout)) from error
+            raise
+
+    async def _copy(self, pieces: asyncio.Queue[bytes | Exception | None], timeout: float) -> bool:
+        await self._connected()
+
+        async def source() -> AsyncIterator[bytes]:
+            while (piece := await pieces.get()) is not None:
+                if isinstance(piece, Exception):
+                    raise piece
+                yield piece
+
+        try:
+            await self._connection.copy_to_table(
+                self._table.name,
+                schema_name=self._table.schema,
+                columns=schema.ROW_COLUMNS,
+                source=source(),
+                format="binary",
+                timeout=timeout,
+            )
+        except (asyncpg.PostgresError, ValueError, struct.error) as error:
+            state = getattr(error, "sqlstate", None)
+            if state is not None and state[:2] not in _ROW_CLASSES:
+                raise
+            return False
+        return True
+
+    async def _disconnect(self, timeout: float) -> None:
+        connection, self._connection, self._statement = self._connection, None, None
+        if connection is not None:
+            await connection.close(timeout=timeout)
+
+
+def _columns(rows: Sequence[CommandCall]) -> list[list[Any]]:
+    return [
+        [as_datetime(row.called_at_us) for row in rows]
+        if column == "called_at"
+        else [getattr(row, column) for row in rows]
+        for column in schema.ROW_COLUMNS
+    ]
+
+
+def _password(dsn: str) -> str | None:
+    from urllib.parse import parse_qs, urlsplit
+
+    parts = urlsplit(dsn)
+    return parts.password or next(iter(parse_qs(parts.query).get("password", ())), None)
+
+
+def _keep_alive(connection: Any) -> None:
+    """Notice a dead peer on an idle connection; asyncpg sets none of these."""
+    sock = connection._transport.get_extra_info("socket")
+    if sock is None or sock.family == getattr(socket, "AF_UNIX", None):
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (
+        ("TCP_KEEPIDLE", KEEPALIVE_SECONDS),
+        ("TCP_KEEPINTVL", KEEPALIVE_SECONDS // 3),
+        ("TCP_USER_TIMEOUT", 2 * KEEPALIVE_SECONDS * 1000),
+    ):
+        option = getattr(socket, name, None)
+        if option is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)

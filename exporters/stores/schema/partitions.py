@@ -1,0 +1,92 @@
+"""PostgreSQL: monthly range partitions on `called_at`, made ahead; months are UTC.
+
+A new partition is a table of its own that is attached: unlike CREATE TABLE … PARTITION OF, that lets readers and
+writers of the other partitions go on. The default partition takes rows that no month is there for: none is refused.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+
+from exporters.stores.schema.postgres_plan import State, read_state
+
+if TYPE_CHECKING:
+    from exporters.stores.schema import Table
+
+MONTHS_AHEAD: Final = 3
+LOCK_SECONDS: Final = 2
+_LOCK: Final = 0x736C6175
+
+
+async def ensure_partitions(
+    connection: Any, table: Table, now: datetime, *, move: bool = False, state: State | None = None
+) -> list[str]:
+    """Make this month's partition and MONTHS_AHEAD more; the names of those made. Does nothing for an ordinary table.
+
+    A month that has rows in the default partition stays there, unless `move`: then they move, while writers wait.
+    Raises asyncpg's errors, LockNotAvailableError after LOCK_SECONDS.
+    """
+    state = state or await read_state(connection, table)
+    if state is None or not state.partitioned:
+        return []
+    stray = await stray_months(connection, state) if move else []
+    there = {leaf["name"] for leaf in state.partitions}
+    made = []
+    for month in sorted({*months_to_make(table, state, now), *stray}):
+        name = table.part(f"{month:%Y_%m}")
+        if name not in there:
+            try:
+                await _make(connection, table, state, month, move=month in stray)
+            except asyncpg.CheckViolationError:
+                continue  # the default partition has rows of that month
+            except (asyncpg.DuplicateTableError, asyncpg.InvalidObjectDefinitionError):
+                continue  # another process made it, or somebody made wider ones
+            made.append(name)
+    return made
+
+
+def months_to_make(table: Table, state: State | None, now: datetime) -> list[datetime]:
+    """Of this month and MONTHS_AHEAD more, those that have no partition yet."""
+    there = {leaf["name"] for leaf in state.partitions} if state else set()
+    months = [_month(now, ahead) for ahead in range(MONTHS_AHEAD + 1)]
+    return [month for month in months if table.part(f"{month:%Y_%m}") not in there]
+
+
+async def stray_months(connection: Any, state: State) -> list[datetime]:
+    """The months of rows in the default partition."""
+    for leaf in state.partitions:
+        if leaf["bound"] == "DEFAULT":
+            rows = await connection.fetch(
+                "SELECT DISTINCT date_trunc('month', called_at AT TIME ZONE 'UTC') AS month "  # noqa: S608 - quoted
+                f"FROM {leaf['quoted']} ORDER BY 1"
+            )
+            return [row["month"].replace(tzinfo=timezone.utc) for row in rows]
+    return []
+
+
+def _month(now: datetime, ahead: int) -> datetime:
+    """The first moment of the month that is so many after `now`'s."""
+    years, month = divmod(now.astimezone(timezone.utc).month - 1 + ahead, 12)
+    return datetime(now.astimezone(timezone.utc).year + years, month + 1, 1, tzinfo=timezone.utc)
+
+
+async def _make(connection: Any, table: Table, state: State, month: datetime, *, move: bool) -> None:
+    new = table.beside(f"{month:%Y_%m}")
+    since, until = month.isoformat(), _month(month, 1).isoformat()
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        await connection.execute(f"CREATE TABLE {new} (LIKE {table.quoted} INCLUDING ALL EXCLUDING IDENTITY)")
+        if move:
+            default = next(leaf["quoted"] for leaf in state.partitions if leaf["bound"] == "DEFAULT")
+            await connection.execute(f"LOCK TABLE {default} IN ACCESS EXCLUSIVE MODE")
+            await connection.execute(
+                f"WITH moved AS (DELETE FROM {default} WHERE called_at >= '{since}' AND called_at < '{until}' "  # noqa: S608
+                f"RETURNING *) INSERT INTO {new} SELECT * FROM moved"
+            )
+        await connection.execute(
+            f"ALTER TABLE {table.quoted} ATTACH PARTITION {new} FOR VALUES FROM ('{since}') TO ('{until}')"
+        )

@@ -1,0 +1,303 @@
+"""PostgreSQL: from what the catalog says of the table to what is still to be done. No I/O but one query.
+
+Nothing here rewrites the table or blocks writers for longer than a moment, but for the two cases that the plan says so:
+a naive `called_at` of a zone other than UTC (or a PostgreSQL before 12), and indexes of others on a naive `called_at`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final
+
+from exporters.stores import schema
+from exporters.stores.errors import SchemaMismatch
+from exporters.stores.schema.plan import MIGRATE, Plan, Step, missing_columns, refuse, refuse_newer, refuse_older
+
+if TYPE_CHECKING:
+    from exporters.stores.schema import Index, Migration, Table
+
+DIALECT: Final = "postgresql"
+NAIVE: Final = "timestamp without time zone"
+AWARE: Final = "timestamp with time zone"
+UTC: Final = "UTC"
+_NO_REWRITE_SINCE: Final = 120000
+_STATE: Final = resources.files("exporters.stores.schema").joinpath(DIALECT).joinpath("state.sql").read_text("utf-8")
+_SHORT: Final = {AWARE: "timestamptz"}
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The catalog's word on the table."""
+
+    kind: str
+    """`pg_class.relkind`: r an ordinary table, p a partitioned one."""
+    rows: int
+    """The planner's estimate."""
+    server: int
+    zone: str
+    columns: dict[str, dict[str, Any]]
+    indexes: dict[str, dict[str, Any]]
+    partitions: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def partitioned(self) -> bool:
+        return self.kind == "p"
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a person may choose."""
+
+    partitioned: bool = False
+    zone: str = UTC
+    """Of a naive `called_at`."""
+
+
+async def read_state(connection: Any, table: Table) -> State | None:
+    """None: there is no such table. One round trip."""
+    row = await connection.fetchrow(_STATE, table.quoted)
+    if row is None:
+        return None
+    found = {key: json.loads(row[key] or "{}") for key in ("columns", "indexes")}
+    partitions = json.loads(row["partitions"] or "[]")
+    return State(row["kind"], row["rows"], row["server"], row["zone"], **found, partitions=partitions)
+
+
+def record_table(table: Table) -> str:
+    """Quoted, beside the table."""
+    return schema.RECORD_TABLE if table.schema is None else f'"{table.schema}".{schema.RECORD_TABLE}'
+
+
+async def read_versions(connection: Any, table: Table) -> set[int]:
+    """The migrations that are recorded for this table."""
+    record = record_table(table)
+    if await connection.fetchval("SELECT to_regclass($1) IS NULL", record):
+        return set()
+    rows = await connection.fetch(
+        f"SELECT version FROM {record} WHERE table_name = $1",  # noqa: S608 - quoted
+        table.name,
+    )
+    return {row["version"] for row in rows}
+
+
+def is_ready(state: State, table: Table) -> bool:
+    """Whether a store can write: every column with its type, and the unique key."""
+    steps = schema.migrations(DIALECT, table)
+    return not missing_columns(steps, state.columns) and not _wrong(state, steps) and _identity(state) is not None
+
+
+def creation(table: Table, *, partitioned: bool) -> Step:
+    """The newest schema at once, with the record of each migration."""
+    steps = schema.migrations(DIALECT, table, partitioned=partitioned)
+    forget = f"DELETE FROM {record_table(table)} WHERE table_name = '{table.name}'"  # noqa: S608 - checked
+    # A record without its table is of one that was dropped.
+    sql = [_record_sql(table), forget, *(step.sql.strip() for step in steps)]
+    if partitioned:
+        sql.append(f"CREATE TABLE {table.beside('default')} PARTITION OF {table.quoted} DEFAULT")
+    sql += [_recorded(table, step.version) for step in steps]
+    return Step(f"create {table}{', in monthly partitions' if partitioned else ''}", tuple(sql))
+
+
+def quick_steps(state: State, table: Table, recorded: set[int]) -> list[Step]:
+    """What a store does by itself: the columns of later migrations. Raises SchemaMismatch for all else."""
+    steps = schema.migrations(DIALECT, table)
+    _check(state, table, steps, recorded)
+    lacking = missing_columns(steps, state.columns)
+    refuse_older(table, lacking, steps[0].version)
+    if wrong := _wrong(state, steps):
+        raise SchemaMismatch(f"table {table} is an older one: {'; '.join(wrong)}. To upgrade it in place {MIGRATE}")
+    if _identity(state) is None:
+        raise SchemaMismatch(f"table {table} has no unique index on (called_at, span_id): {MIGRATE}")
+    return [_columns_step(state, table, step) for step in steps if step.version in lacking]
+
+
+def full_plan(state: State | None, table: Table, recorded: set[int], wishes: Wishes) -> Plan:
+    """All that is missing. Raises SchemaMismatch for a table that is something else."""
+    if state is None:
+        return Plan((creation(table, partitioned=wishes.partitioned),))
+    steps = schema.migrations(DIALECT, table)
+    if wishes.partitioned and not state.partitioned:
+        raise SchemaMismatch(
+            f"table {table} exists and is not partitioned, and PostgreSQL cannot change that in place. Name a new one "
+            "with SLASHSPAN_TABLE, or rename the old one first"
+        )
+    _check(state, table, steps, recorded)
+    lacking = missing_columns(steps, state.columns)
+    if steps[0].version in lacking:
+        recorded = set()  # of a table that was dropped
+    plan = _conversions(state, table, wishes)
+    plan += [_columns_step(state, table, step) for step in steps if step.version in lacking]
+    if "inserted_at" in state.columns and state.columns["inserted_at"]["default"] is None:
+        plan.append(Step("inserted_at fills itself in new rows", (_fills(table, "inserted_at"),)))
+    for step in steps:
+        for index in step.indexes:
+            wanted = step.version not in recorded or index.suffix == schema.IDENTITY
+            if wanted and not _has(state, table, index):
+                plan += _index_steps(state, table, index)
+    by_itself = {step.version for step in steps if step.version in lacking and not step.indexes}
+    if rest := [step.version for step in steps if step.version not in recorded | by_itself]:
+        sql = [_record_sql(table), *(_recorded(table, version) for version in rest)]
+        plan.append(Step("note what is done", tuple(sql)))
+    return Plan(tuple(plan), tuple(_notes(state, table, wishes)) if plan else ())
+
+
+def _check(state: State, table: Table, steps: list[Migration], recorded: set[int]) -> None:
+    if state.kind not in ("r", "p"):
+        raise SchemaMismatch(
+            f"{table} is no table (pg_class.relkind {state.kind!r}). Name another with SLASHSPAN_TABLE"
+        )
+    reasons = []
+    if absent := [name for name in schema.LEGACY_COLUMNS if name not in state.columns]:
+        reasons.append(f"of ours it lacks {', '.join(absent)}")
+    for column in _ours(steps):
+        found = state.columns.get(column.name)
+        if found and not _convertible(column.name, column.type, found["type"]):
+            reasons.append(f"{column.name} is {found['type']} and must be {column.type}")
+    ours = {column.name: column for column in _ours(steps)}
+    for name, found in state.columns.items():
+        if found["required"] and not found["fills"] and (name == "id" or name not in ours):
+            reasons.append(f"{name} is NOT NULL and does not fill itself")
+    if reasons:
+        raise refuse(table, state.columns, reasons)
+    refuse_newer(table, missing_columns(steps, state.columns), recorded, steps[-1].version)
+
+
+def _ours(steps: list[Migration]) -> list[schema.Column]:
+    return [column for step in steps for column in step.columns]
+
+
+def _convertible(name: str, want: str, found: str) -> bool:
+    if name == "id":
+        return found in ("integer", "bigint")
+    if want == "text":
+        return found == "text" or found.startswith("character varying")
+    if want == "timestamptz":
+        return found.startswith("timestamp")
+    return found == want
+
+
+def _wrong(state: State, steps: list[Migration]) -> list[str]:
+    """Columns whose type has to change first."""
+    return [
+        f"{column.name} is {state.columns[column.name]['type']}"
+        for column in _ours(steps)
+        if column.name != "id"
+        and column.name in state.columns
+        and _SHORT.get(state.columns[column.name]["type"], state.columns[column.name]["type"]) != column.type
+    ]
+
+
+def _conversions(state: State, table: Table, wishes: Wishes) -> list[Step]:
+    steps = []
+    for column in _ours(schema.migrations(DIALECT, table)):
+        found = state.columns.get(column.name)
+        if found is None or column.name == "id" or _SHORT.get(found["type"], found["type"]) == column.type:
+            continue
+        alter = f'ALTER TABLE {table.quoted} ALTER COLUMN "{column.name}" TYPE {column.type}'
+        if not found["type"].endswith("without time zone"):
+            steps.append(Step(f"{column.name} becomes {column.type}", (alter,)))
+            continue
+        sql = ["SET LOCAL TimeZone = 'UTC'"]  # what makes PostgreSQL keep the rows as they are
+        sql.append(alter if wishes.zone == UTC else f"{alter} USING \"{column.name}\" AT TIME ZONE '{wishes.zone}'")
+        if found["default"] is not None:
+            sql.append(_fills(table, column.name))  # `now() AT TIME ZONE 'utc'` would now be read as local time
+        rewrites = ", which rewrites the table" if _rewrites(state, wishes) else ""
+        steps.append(Step(f"{column.name} becomes timestamptz, read as {wishes.zone}{rewrites}", tuple(sql)))
+    return steps
+
+
+def _rewrites(state: State, wishes: Wishes) -> bool:
+    return wishes.zone != UTC or state.server < _NO_REWRITE_SINCE
+
+
+def _columns_step(state: State, table: Table, step: Migration) -> Step:
+    """Nullable and without defaults, so that old rows stay as they are: nothing but the catalog changes."""
+    lacking = [column for column in step.columns if column.name not in state.columns]
+    sql = [
+        f"ALTER TABLE {table.quoted} " + ", ".join(f'ADD COLUMN "{column.name}" {column.type}' for column in lacking)
+    ]
+    sql += [_fills(table, column.name) for column in lacking if column.default]
+    if not step.indexes:
+        sql += [_record_sql(table), _recorded(table, step.version)]
+    else:  # the first one: what may be recorded is of a table that was dropped; its indexes come later
+        sql += [_record_sql(table), f"DELETE FROM {record_table(table)} WHERE table_name = '{table.name}'"]  # noqa: S608
+    names = ", ".join(column.name for column in lacking)
+    return Step(f"add {names}", tuple(sql))
+
+
+def _fills(table: Table, column: str) -> str:
+    return f'ALTER TABLE {table.quoted} ALTER COLUMN "{column}" SET DEFAULT now()'
+
+
+def _has(state: State, table: Table, index: Index) -> bool:
+    if index.suffix == schema.IDENTITY:
+        return _identity(state) is not None
+    return bool(state.indexes.get(table.part(index.suffix), {}).get("valid"))
+
+
+def _identity(state: State) -> str | None:
+    for name, index in state.indexes.items():
+        if index["valid"] and index["key"] and sorted(index["columns"]) == ["called_at", "span_id"]:
+            return name
+    return None
+
+
+def _index_steps(state: State, table: Table, index: Index) -> list[Step]:
+    name = table.part(index.suffix)
+    if not state.partitioned:
+        leftover = [_drop_leftover(table.beside(index.suffix))] if name in state.indexes else []
+        return [*leftover, Step(f"index {name}", (index.sql(name, table.quoted, concurrently=True),), alone=True)]
+    # Partitions first: the index of the whole table then takes theirs over, at once.
+    steps = []
+    for leaf in state.partitions:
+        own = f"{leaf['name']}_{index.suffix}"
+        known = leaf["indexes"] or {}
+        if known.get(own):
+            continue
+        if own in known:
+            steps.append(_drop_leftover(f'{leaf["quoted"].rpartition(".")[0]}."{own}"'))
+        sql = index.sql(own, leaf["quoted"], concurrently=True)
+        steps.append(Step(f"index {own}", (sql,), alone=True))
+    return [*steps, Step(f"index {name}", (index.sql(name, table.quoted),))]
+
+
+def _drop_leftover(quoted: str) -> Step:
+    return Step(f"drop {quoted}, left over half built", (f"DROP INDEX CONCURRENTLY {quoted}",), alone=True)
+
+
+def _record_sql(table: Table) -> str:
+    return (
+        f"CREATE TABLE IF NOT EXISTS {record_table(table)} (table_name text NOT NULL, version integer NOT NULL, "
+        "applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (table_name, version))"
+    )
+
+
+def _recorded(table: Table, version: int) -> str:
+    return (
+        f"INSERT INTO {record_table(table)} (table_name, version) VALUES ('{table.name}', {version}) "  # noqa: S608
+        "ON CONFLICT DO NOTHING"
+    )
+
+
+def _notes(state: State, table: Table, wishes: Wishes) -> list[str]:
+    notes = []
+    if state.columns["id"]["type"] == "integer":
+        notes.append("id stays an integer, which ends at 2,147,483,647; making it a bigint would rewrite the table")
+    called_at = state.columns["called_at"]
+    if called_at["type"].endswith("without time zone"):
+        notes.append(f"called_at has no time zone and is read as {wishes.zone}; --naive-called-at-zone names another")
+        if called_at["default"] and state.zone not in (wishes.zone, "Etc/UTC", "GMT"):
+            notes.append(
+                f"the server's time zone is {state.zone}: DEFAULT {called_at['default']} may have written that one"
+            )
+        if _rewrites(state, wishes):
+            notes.append(f"that rewrites about {state.rows:,} rows, while readers and writers wait")
+        if others := [name for name, index in state.indexes.items() if "called_at" in index["columns"]]:
+            notes.append(f"PostgreSQL builds {', '.join(others)} anew with it, while readers and writers wait")
+        notes.append(
+            "after it a driver returns aware times; a writer that sends naive ones should send UTC as aware times, "
+            "or run with TZ=UTC"
+        )
+    return notes

@@ -1,0 +1,163 @@
+"""The embedded store: one SQLite file, readable while the bot writes.
+
+WAL lets readers and the one writer go on side by side. `synchronous=NORMAL` survives a crash of the process; a power
+cut may take the last batches with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, Final
+
+from exporters.common.gil import in_turns
+from exporters.rows.timestamps import as_text
+from exporters.stores import schema
+from exporters.stores.errors import RowsRejected, StoreUnavailable
+from exporters.stores.schema.sqlite_upgrade import prepare, transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from exporters.rows.command_call import CommandCall
+    from exporters.stores.schema import Table
+
+_ROW_IS_TO_BLAME: Final = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    OverflowError,
+    UnicodeEncodeError,
+)
+
+
+_stores: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
+_held: list[SqliteStore] = []
+"""Stores whose locks are held while the process forks."""
+
+
+class SqliteStore:
+    """Writes into `path`, whose folder is made where it is missing. See `exporters.stores.base.Store`."""
+
+    def __init__(self, path: Path, table: Table) -> None:
+        self._path = path
+        self._table = table
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        _stores.add(self)
+        marks = ", ".join("?" * len(schema.ROW_COLUMNS))
+        self._insert = (
+            f"INSERT INTO {table.quoted} ({', '.join(schema.ROW_COLUMNS)}) VALUES ({marks}) "  # noqa: S608 - quoted
+            "ON CONFLICT (called_at, span_id) DO NOTHING"
+        )
+
+    @property
+    def address(self) -> str:
+        return f"sqlite:///{self._path}"
+
+    def prepare(self, *, timeout: float) -> None:
+        with self._lock, self._told_apart():
+            self._open(timeout)
+
+    def write(self, rows: Sequence[CommandCall], *, timeout: float) -> None:
+        with self._lock, self._told_apart():
+            connection = self._open(timeout)
+            try:
+                values = [_values(row) for row in in_turns(rows)]
+            except OverflowError as error:
+                raise RowsRejected(f"a time is out of range: {error}") from error
+            with transaction(connection):
+                try:
+                    connection.executemany(self._insert, values)
+                except _ROW_IS_TO_BLAME as error:
+                    raise RowsRejected(str(error)) from error
+
+    def close(self, *, timeout: float) -> None:
+        if self._lock.acquire(timeout=timeout):  # a write that is still under way keeps its connection
+            try:
+                self._forget()
+            finally:
+                self._lock.release()
+
+    def _forget(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+    @contextlib.contextmanager
+    def _told_apart(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            self._forget()  # the next try looks at the file and the table afresh
+            raise StoreUnavailable(f"{self._path}: {error}") from error
+
+    def _open(self, timeout: float) -> sqlite3.Connection:
+        milliseconds = max(1, int(timeout * 1000))
+        if self._connection is not None:
+            self._connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
+            return self._connection
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._path, timeout=timeout, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            prepare(connection, self._table)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return connection
+
+
+def _before_fork() -> None:
+    # SQLite keeps its locks in memory that a child would inherit and believe in; both would write over each other
+    # (https://www.sqlite.org/howtocorrupt.html, 2.6). So nothing is open while a process forks.
+    for store in list(_stores):
+        store._lock.acquire()
+        store._forget()
+        _held.append(store)
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop()._lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
+
+
+def _values(row: CommandCall) -> tuple[Any, ...]:
+    return (
+        row.discord_uid,
+        row.player_name,
+        row.command,
+        as_text(row.called_at_us),
+        row.kind,
+        row.outcome,
+        row.error_type,
+        row.duration_ms,
+        row.ack_ms,
+        row.gateway_delay_ms,
+        row.rate_limited_ms,
+        row.interaction_id,
+        row.guild_id,
+        row.channel_id,
+        row.shard_id,
+        row.locale,
+        row.guild_locale,
+        row.service_name,
+        row.service_version,
+        row.environment,
+        row.trace_id,
+        row.span_id,
+        row.checkpoints,
+        row.attributes,
+    )

@@ -1,0 +1,189 @@
+"""One user action from receive to end, and the recorder that turns it into a span.
+
+Invariants
+- An action has one span, a root, ended exactly once: by its hook, or by `Recorder.close` when its task never ran on.
+- `started` is fixed at the receive; everything else is measured on the steady clock from there, so a clock that jumps
+  moves nothing.
+- An exception's message may quote what the user typed, so only its type and the code's stack are recorded.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanKind
+from opentelemetry.trace.status import Status, StatusCode
+
+from slashspan import semconv
+from slashspan.semconv import Kind, Outcome
+from telemetry.instrument import outcomes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from opentelemetry.trace import Span, Tracer
+
+    from telemetry.instrument.gateway import Frame
+    from telemetry.instrument.metrics import Instruments
+    from telemetry.instrument.privacy import Attributes, Step
+
+_ROOT: Final = Context()
+"""No parent: an action is caused by a user, not by whatever happens to be current."""
+_FAILED: Final = frozenset({Outcome.ERROR, Outcome.EXPIRED, Outcome.INTERRUPTED})
+
+current_action: ContextVar[Action | None] = ContextVar("slashspan_action", default=None)
+"""The action whose code is running; may have ended when a task of its outlives it."""
+
+
+class Action:
+    """What is known so far about one user action."""
+
+    __slots__ = (
+        "ack_kind",
+        "ack_ns",
+        "command",
+        "ended",
+        "error",
+        "expired",
+        "frame",
+        "key",
+        "kind",
+        "last_checkpoint_ns",
+        "rate_limited_ns",
+        "rejected",
+        "span",
+        "unmatched",
+        "work",
+    )
+
+    def __init__(self, kind: str, command: str, key: int, frame: Frame, span: Span) -> None:
+        self.kind = kind
+        self.command = command
+        self.key = key
+        """Id of the interaction, or of the message of a prefix command."""
+        self.frame = frame
+        self.span = span
+        self.error: BaseException | None = None
+        """The real exception, the first one that was seen."""
+        self.rejected = False
+        """A check said no without an exception."""
+        self.expired = False
+        self.ack_ns: int | None = None
+        """First acknowledgement, nanoseconds since the receive."""
+        self.ack_kind: str | None = None
+        self.rate_limited_ns = 0
+        self.last_checkpoint_ns = 0
+        self.work = 0
+        """Coroutines that discord.py has made for it and that have not ended."""
+        self.unmatched = False
+        """Nobody has been found yet who answers this component or modal."""
+        self.ended = False
+
+    @property
+    def started_ns(self) -> int:
+        """`time.time_ns()` at the receive."""
+        return self.frame.wall_ns
+
+    @property
+    def path(self) -> str:
+        """For a log: `interaction.admin.ban`, `message.ladder`."""
+        source = "message" if self.kind == Kind.PREFIX else "interaction"
+        return ".".join((source, *self.command.split()))
+
+    def elapsed_ns(self) -> int:
+        """Since the receive, on the steady clock."""
+        return time.perf_counter_ns() - self.frame.steady_ns
+
+    def failed(self, error: BaseException) -> None:
+        """Note the exception that ended it; the first one counts, handlers may raise others."""
+        if self.error is None:
+            self.error = outcomes.unwrap(error)
+
+    def outcome(self) -> str:
+        """How it ended, from what was noted."""
+        if self.expired:
+            return Outcome.EXPIRED
+        if self.error is not None:
+            return outcomes.outcome_of(self.error)
+        if self.rejected:
+            return Outcome.REJECTED
+        return Outcome.UNHANDLED if self.unmatched and self.ack_ns is None else Outcome.OK
+
+
+class Recorder:
+    """Begins and ends actions for one instrumentation."""
+
+    def __init__(self, tracer: Tracer, instruments: Instruments, privacy: Iterable[Step], *, stacks: bool) -> None:
+        self.tracer = tracer
+        self.instruments = instruments
+        self._privacy = tuple(privacy)
+        self._stacks = stacks
+        self._open: dict[int, Action] = {}
+
+    def begin(self, kind: str, command: str, key: int, attributes: Attributes, frame: Frame) -> Action:
+        """Start the span of an action received with `frame`; `attributes` is taken over."""
+        attributes[semconv.KIND] = kind
+        attributes[semconv.COMMAND_NAME] = command
+        for step in self._privacy:
+            step(attributes)
+        span = self.tracer.start_span(
+            f"{kind} {command}" if command else kind,
+            context=_ROOT,
+            kind=SpanKind.SERVER,
+            attributes=attributes,
+            start_time=frame.wall_ns,
+        )
+        action = Action(kind, command, key, frame, span)
+        self._open[key] = action
+        self.instruments.began(kind)
+        return action
+
+    def find(self, key: int) -> Action | None:
+        """The open action of this interaction or message id."""
+        return self._open.get(key)
+
+    def rename(self, action: Action, command: str) -> None:
+        """The command turned out to be another one: a subcommand, found while parsing."""
+        if command != action.command:
+            action.command = command
+            action.span.update_name(f"{action.kind} {command}")
+            action.span.set_attribute(semconv.COMMAND_NAME, command)
+
+    def end(self, action: Action, outcome: str | None = None, *, elapsed_ns: int | None = None) -> None:
+        """End the span, once; later calls do nothing. `outcome` and the time default to what the action knows."""
+        if action.ended:
+            return
+        action.ended = True
+        self._open.pop(action.key, None)
+        elapsed = action.elapsed_ns() if elapsed_ns is None else elapsed_ns
+        outcome = outcome or action.outcome()
+        error = action.error
+        error_type = None if error is None else outcomes.type_name(error)
+        span = action.span
+        # One by one: for so few the SDK's `set_attributes` costs more, it cleans a mapping of its own.
+        span.set_attribute(semconv.OUTCOME, outcome)
+        if error_type is not None:
+            span.set_attribute(semconv.ERROR_TYPE, error_type)
+        if action.ack_ns is not None:
+            span.set_attribute(semconv.ACK_MS, action.ack_ns / 1e6)
+        if action.ack_kind is not None:
+            span.set_attribute(semconv.ACK_KIND, action.ack_kind)
+        if action.rate_limited_ns:
+            span.set_attribute(semconv.RATE_LIMITED_MS, action.rate_limited_ns / 1e6)
+        if outcome in _FAILED:
+            span.set_status(Status(StatusCode.ERROR, error_type))
+            if error is not None and self._stacks:
+                stack = "".join(traceback.format_tb(error.__traceback__))
+                span.add_event("exception", {"exception.type": error_type or "", "exception.stacktrace": stack})
+        span.end(end_time=action.frame.wall_ns + elapsed)
+        self.instruments.ended(action, outcome, error_type, elapsed / 1e9)
+
+    def close(self) -> None:
+        """End what is still open: its task will not run on."""
+        for action in list(self._open.values()):
+            waits = action.unmatched and action.work == 0
+            self.end(action, action.outcome() if waits else Outcome.INTERRUPTED)

@@ -1,0 +1,77 @@
+"""What a span says about an interaction or a message: ids, name, place, language. Never what was typed or chosen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from slashspan import semconv
+from telemetry.instrument.gateway import Frame, created_ms
+
+if TYPE_CHECKING:
+    import discord
+    from discord.ext import commands
+
+    from telemetry.instrument.privacy import Attributes
+
+
+def of_interaction(interaction: discord.Interaction[Any], frame: Frame) -> Attributes:
+    """Attributes known at the receive of an interaction."""
+    user = interaction.user
+    attributes: Attributes = {
+        semconv.INTERACTION_ID: str(interaction.id),
+        semconv.USER_ID: str(user.id),
+        semconv.USER_NAME: user.name,
+        semconv.LOCALE: interaction.locale.value,
+        semconv.GATEWAY_DELAY_MS: frame.wall_ns / 1e6 - created_ms(interaction.id),
+    }
+    guild_id = interaction.guild_id
+    if guild_id is not None:
+        attributes[semconv.GUILD_ID] = str(guild_id)
+    if (channel_id := interaction.channel_id) is not None:
+        attributes[semconv.CHANNEL_ID] = str(channel_id)
+    if (guild_locale := interaction.guild_locale) is not None:
+        attributes[semconv.GUILD_LOCALE] = guild_locale.value
+    if frame.shard_id is not None:
+        attributes[semconv.SHARD_ID] = frame.shard_id
+    if context := _context(interaction):
+        attributes[semconv.CONTEXT] = context
+    if installation := _installation(interaction):
+        attributes[semconv.INSTALLATION] = installation
+    return attributes
+
+
+def of_message(ctx: commands.Context[Any], frame: Frame) -> Attributes:
+    """Attributes known at the receive of a prefix command's message."""
+    message = ctx.message
+    attributes: Attributes = {
+        semconv.INTERACTION_ID: str(message.id),
+        semconv.USER_ID: str(message.author.id),
+        semconv.USER_NAME: message.author.name,
+        semconv.CHANNEL_ID: str(message.channel.id),
+        semconv.GATEWAY_DELAY_MS: frame.wall_ns / 1e6 - created_ms(message.id),
+    }
+    guild = message.guild
+    if guild is not None:
+        attributes[semconv.GUILD_ID] = str(guild.id)
+        attributes[semconv.GUILD_LOCALE] = guild.preferred_locale.value
+    if frame.shard_id is not None:
+        attributes[semconv.SHARD_ID] = frame.shard_id
+    return attributes
+
+
+def _context(interaction: discord.Interaction[Any]) -> str | None:
+    context = interaction.context
+    if context.guild:
+        return "guild"
+    if context.dm_channel:
+        return "bot_dm"
+    return "private_channel" if context.private_channel else None
+
+
+def _installation(interaction: discord.Interaction[Any]) -> str:
+    owners = []
+    if interaction.is_guild_integration():
+        owners.append("guild")
+    if interaction.is_user_integration():
+        owners.append("user")
+    return ",".join(owners)

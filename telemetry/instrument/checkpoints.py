@@ -1,0 +1,72 @@
+"""`telemetry.checkpoint`: named moments inside a user action, with a warning for the slow ones."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from slashspan import semconv
+from telemetry.instrument.action import Action, current_action
+from telemetry.instrument.flows import Flow, current_flow
+from telemetry.instrument.guard import guarded
+
+_log = logging.getLogger("slashspan.checkpoint")
+_SIGN: Final = "⚠️ "
+
+_slow_ms = 100.0
+
+
+def set_slow_ms(milliseconds: float) -> None:
+    """From which step on a checkpoint is slow (`SLASHSPAN_SLOW_CHECKPOINT_MS`)."""
+    global _slow_ms
+    _slow_ms = milliseconds
+
+
+def checkpoint(name: str) -> None:
+    """Note that the running command has got as far as `name`: a span event, and an entry in the row's `checkpoints`.
+
+    A step (since the checkpoint before, or the receive) longer than `SLASHSPAN_SLOW_CHECKPOINT_MS` is logged as a
+    warning. Inside a `flow` it belongs to that. Outside of both, and after their end, it does nothing. Never raises.
+    """
+    running = current_flow.get() or current_action.get()
+    if running is not None and not running.ended:
+        _mark(running, name)
+
+
+@guarded
+def _mark(running: Action | Flow, name: str) -> None:
+    at = running.elapsed_ns()
+    step_ms = (at - running.last_checkpoint_ns) / 1e6
+    running.last_checkpoint_ns = at
+    running.span.add_event(
+        name,
+        {semconv.CHECKPOINT_AT_MS: at / 1e6, semconv.CHECKPOINT_STEP_MS: step_ms},
+        timestamp=running.started_ns + at,
+    )
+    if step_ms > _slow_ms:
+        path = f"{running.path}.{name}"
+        _log.warning("%sSlow checkpoint: %s took %.2fms", _SIGN if _sign_fits() else "", path, step_ms)
+
+
+def _sign_fits() -> bool:
+    """Whether every handler that will write the warning can encode the sign; a Windows console often cannot."""
+    logger: logging.Logger | None = _log
+    found = False
+    while logger is not None:
+        for handler in logger.handlers:
+            found = True
+            if not _encodes(handler):
+                return False
+        logger = logger.parent if logger.propagate else None
+    return found or logging.lastResort is None or _encodes(logging.lastResort)
+
+
+def _encodes(handler: logging.Handler) -> bool:
+    encoding = getattr(getattr(handler, "stream", None), "encoding", None)
+    if not isinstance(encoding, str):
+        return True
+    try:
+        _SIGN.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

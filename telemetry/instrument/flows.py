@@ -1,0 +1,76 @@
+"""`telemetry.flow`: named work that is no user action, with checkpoints of its own. A span, never a row."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from opentelemetry.trace import SpanKind, use_span
+from opentelemetry.trace.status import Status, StatusCode
+
+from telemetry.instrument import outcomes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from opentelemetry.trace import Span, Tracer
+
+
+class Flow:
+    """What checkpoints need to know of a flow under way."""
+
+    __slots__ = ("_steady_ns", "ended", "last_checkpoint_ns", "path", "span", "started_ns")
+
+    def __init__(self, name: str, span: Span) -> None:
+        self.path = f"flow.{name}"
+        self.span = span
+        self.started_ns = time.time_ns()
+        self._steady_ns = time.perf_counter_ns()
+        self.last_checkpoint_ns = 0
+        self.ended = False
+
+    def elapsed_ns(self) -> int:
+        """Since its start, on the steady clock."""
+        return time.perf_counter_ns() - self._steady_ns
+
+
+current_flow: ContextVar[Flow | None] = ContextVar("slashspan_flow", default=None)
+_tracer: Tracer | None = None
+
+
+def use_tracer(tracer: Tracer | None) -> None:
+    """Where flows make their spans; None: flows do nothing."""
+    global _tracer
+    _tracer = tracer
+
+
+@contextlib.contextmanager
+def flow(name: str) -> Iterator[None]:
+    """Within it `checkpoint` notes steps of `name`: for start-up, imports, nightly work.
+
+    ```python
+    with telemetry.flow("season_reset"):
+        archive()
+        telemetry.checkpoint("archived")
+    ```
+    Makes an INTERNAL span, a child of the current one. Does nothing while nothing is instrumented. Exceptions pass.
+    """
+    if _tracer is None:
+        yield
+        return
+    span = _tracer.start_span(f"flow {name}", kind=SpanKind.INTERNAL)
+    running = Flow(name, span)
+    token = current_flow.set(running)
+    try:
+        with use_span(span, record_exception=False, set_status_on_exception=False):
+            yield
+    except BaseException as error:
+        span.set_attribute("error.type", outcomes.type_name(error))
+        span.set_status(Status(StatusCode.ERROR, outcomes.type_name(error)))
+        raise
+    finally:
+        running.ended = True
+        current_flow.reset(token)
+        span.end(end_time=running.started_ns + running.elapsed_ns())

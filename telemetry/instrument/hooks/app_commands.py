@@ -1,0 +1,116 @@
+"""Slash commands, context menus, hybrids used as slash, autocomplete: everything that `CommandTree._call` runs.
+
+`_call` handles most errors itself, so they are noted where they pass: `Command._invoke_error_handlers` for slash
+commands, `ContextMenu._invoke`, `Command._invoke_autocomplete`, and `ext.commands.Command.dispatch_error` (in
+`prefix.py`) for hybrids. `Command._callback` is left alone: `_do_call` tells a wrong signature by the innermost frame.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+import discord
+from discord import app_commands
+
+from slashspan.semconv import Kind
+from telemetry.instrument import attributes as fields
+from telemetry.instrument.action import current_action
+from telemetry.instrument.gateway import frame_of
+from telemetry.instrument.guard import guarded
+from telemetry.instrument.hooks.scope import enter, leave
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from telemetry.instrument.action import Action, Recorder
+    from telemetry.instrument.patching import Patches
+
+    Wrapped = Callable[..., Awaitable[Any]]
+
+_MENU_KINDS: Final = {2: Kind.USER_MENU, 3: Kind.MESSAGE_MENU}
+
+
+class AppCommandHooks:
+    """The wrappers, bound to one recorder."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def install(self, patches: Patches) -> None:
+        patches.wrap(app_commands.CommandTree, "_call", self._call)
+        patches.wrap(app_commands.Command, "_invoke_error_handlers", self._invoke_error_handlers)
+        patches.wrap(app_commands.Command, "_invoke_autocomplete", self._note_error)
+        patches.wrap(app_commands.ContextMenu, "_invoke", self._note_error)
+
+    async def _call(self, wrapped: Wrapped, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        action = self._begin(args[0])
+        if action is None:
+            return await wrapped(*args, **kwargs)
+        tokens = enter(action)
+        try:
+            result = await wrapped(*args, **kwargs)
+        except app_commands.AppCommandError as error:
+            # The tree's handlers run after `_call`, in the same task, and may give the answer: end after them, and
+            # leave the context to them.
+            self._end_with_task(action, error)
+            raise
+        except BaseException as error:
+            action.failed(error)
+            self._end(action, args[0])
+            leave(tokens)
+            raise
+        self._end(action, args[0])
+        leave(tokens)
+        return result
+
+    @guarded
+    def _begin(self, interaction: discord.Interaction[Any]) -> Action | None:
+        frame = frame_of(interaction.id)
+        data: Any = interaction.data
+        kind = (
+            Kind.AUTOCOMPLETE
+            if interaction.type is discord.InteractionType.autocomplete
+            else _MENU_KINDS.get(data.get("type", 1), Kind.SLASH)
+        )
+        command = interaction.command
+        name = command.qualified_name if command is not None else ""
+        return self._recorder.begin(kind, name, interaction.id, fields.of_interaction(interaction, frame), frame)
+
+    @guarded
+    def _end(self, action: Action, interaction: discord.Interaction[Any]) -> None:
+        if action.error is None and interaction.command_failed:
+            action.rejected = True  # `interaction_check` said no: nothing is raised
+        self._recorder.end(action)
+
+    @guarded
+    def _end_with_task(self, action: Action, error: BaseException) -> None:
+        action.failed(error)
+        task = asyncio.current_task()
+        if task is None:
+            self._recorder.end(action)
+        else:
+            task.add_done_callback(lambda _: self._end_late(action))
+
+    @guarded
+    def _end_late(self, action: Action) -> None:
+        self._recorder.end(action)
+
+    async def _invoke_error_handlers(
+        self, wrapped: Wrapped, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        self._note(args[0], args[1])
+        return await wrapped(*args, **kwargs)
+
+    async def _note_error(self, wrapped: Wrapped, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        try:
+            return await wrapped(*args, **kwargs)
+        except BaseException as error:
+            self._note(args[0], error)
+            raise
+
+    @guarded
+    def _note(self, interaction: discord.Interaction[Any], error: BaseException) -> None:
+        action = self._recorder.find(interaction.id) or current_action.get()
+        if action is not None:
+            action.failed(error)

@@ -1,0 +1,198 @@
+"""Buttons, selects, views, dynamic items, modals.
+
+discord.py makes the coroutine that will answer while it dispatches (`_scheduled_task`, `schedule_dynamic_item_call`),
+so a wrapper's synchronous part sees whether anybody answers at all. What happens inside is told by the user's own
+methods (`on_error`, `interaction_check`, `callback`, …), wrapped on the class that defines them, since discord.py
+swallows or only logs what they raise.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import discord
+from discord.ui.item import Item
+from discord.ui.view import ViewStore
+
+from slashspan.semconv import Kind
+from telemetry.instrument import attributes as fields
+from telemetry.instrument.gateway import frame_of
+from telemetry.instrument.guard import guarded
+from telemetry.instrument.hooks.scope import enter, leave
+from telemetry.instrument.patching import defining_class
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from telemetry.instrument.action import Action, Recorder
+    from telemetry.instrument.hooks.unanswered import Unanswered
+    from telemetry.instrument.patching import Patches
+
+    Wrapped = Callable[..., Any]
+    Args = tuple[Any, ...]
+    Kwargs = dict[str, Any]
+
+
+class ComponentHooks:
+    """The wrappers, bound to one recorder."""
+
+    def __init__(self, recorder: Recorder, unanswered: Unanswered) -> None:
+        self._recorder = recorder
+        self._unanswered = unanswered
+        self._known: set[type] = set()
+
+    def install(self, patches: Patches) -> None:
+        self._patches = patches
+        patches.wrap(ViewStore, "dispatch_view", self._dispatch_view)
+        patches.wrap(ViewStore, "dispatch_modal", self._dispatch_modal)
+        patches.wrap(ViewStore, "schedule_dynamic_item_call", self._dynamic_task)
+        patches.wrap(defining_class(discord.ui.View, "_scheduled_task"), "_scheduled_task", self._view_task)
+        patches.wrap(discord.ui.Modal, "_scheduled_task", self._modal_task)
+
+    # What discord.py calls, in this order: dispatch (synchronous), then the task that answers.
+
+    def _dispatch_view(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
+        result = wrapped(*args, **kwargs)
+        self._unanswered.look(Kind.COMPONENT, args[2])
+        return result
+
+    def _dispatch_modal(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
+        result = wrapped(*args, **kwargs)
+        self._unanswered.look(Kind.MODAL, args[1])
+        return result
+
+    def _view_task(self, wrapped: Wrapped, view: Any, args: Args, kwargs: Kwargs) -> Awaitable[Any]:
+        item, interaction = args[0], args[1]
+        action = self._begin(Kind.COMPONENT, _item_name(item, view), interaction)
+        if action is None:
+            return wrapped(*args, **kwargs)  # type: ignore[no-any-return]
+        self._watch_view(view)
+        self._watch_checks(item)
+        return self._work(action, wrapped, args, kwargs)
+
+    def _modal_task(self, wrapped: Wrapped, modal: Any, args: Args, kwargs: Kwargs) -> Awaitable[Any]:
+        action = self._begin(Kind.MODAL, type(modal).__name__, args[0])
+        if action is None:
+            return wrapped(*args, **kwargs)  # type: ignore[no-any-return]
+        self._watch_view(modal)
+        return self._work(action, wrapped, args, kwargs)
+
+    def _dynamic_task(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Awaitable[Any]:
+        factory, interaction = args[1], args[2]
+        action = self._begin(Kind.COMPONENT, factory.__name__, interaction)
+        if action is None:
+            return wrapped(*args, **kwargs)  # type: ignore[no-any-return]
+        self._watch_dynamic(factory)
+        if action.work == 1:
+            action.unmatched = True  # until its own code is reached: discord.py may find no such item in the message
+        return self._work(action, wrapped, args, kwargs)
+
+    async def _work(self, action: Action, wrapped: Wrapped, args: Args, kwargs: Kwargs) -> Any:
+        tokens = enter(action)
+        try:
+            return await wrapped(*args, **kwargs)
+        except BaseException as error:
+            action.failed(error)
+            raise
+        finally:
+            leave(tokens)
+            self._done(action)
+
+    @guarded
+    def _begin(self, kind: str, name: str, interaction: discord.Interaction[Any]) -> Action | None:
+        action = self._recorder.find(interaction.id)
+        if action is None:
+            frame = frame_of(interaction.id)
+            attributes = fields.of_interaction(interaction, frame)
+            action = self._recorder.begin(kind, name, interaction.id, attributes, frame)
+        else:
+            action.unmatched = False  # a view's item beside a dynamic item: somebody answers for certain
+        action.work += 1
+        return action
+
+    @guarded
+    def _done(self, action: Action) -> None:
+        action.work -= 1
+        if action.work == 0:
+            self._recorder.end(action)
+
+    # The user's own methods. Each class is looked at once.
+
+    @guarded
+    def _watch_view(self, view: Any) -> None:
+        if type(view) not in self._known:
+            self._known.add(type(view))
+            self._wrap_once(type(view), "on_error", self._on_error)
+            self._wrap_once(type(view), "interaction_check", self._interaction_check)
+
+    @guarded
+    def _watch_checks(self, item: Any) -> None:
+        while isinstance(item, Item):
+            if type(item) not in self._known:
+                self._known.add(type(item))
+                self._wrap_once(type(item), "interaction_check", self._interaction_check)
+            item = getattr(item, "_parent", None)  # 2.6: rows, sections and containers check too
+
+    @guarded
+    def _watch_dynamic(self, factory: type) -> None:
+        if factory not in self._known:
+            self._known.add(factory)
+            self._wrap_once(factory, "from_custom_id", self._dynamic_step)
+            self._wrap_once(factory, "interaction_check", self._dynamic_check)
+            self._wrap_once(factory, "callback", self._dynamic_step)
+
+    def _wrap_once(self, cls: type, name: str, wrapper: Callable[..., Any]) -> None:
+        owner = defining_class(cls, name)
+        if not self._patches.has(owner, name):
+            self._patches.wrap(owner, name, wrapper)
+
+    async def _on_error(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
+        self._note(args[0], args[1])
+        return await wrapped(*args, **kwargs)
+
+    async def _interaction_check(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
+        allowed = await wrapped(*args, **kwargs)
+        if not allowed:
+            self._reject(args[0])
+        return allowed
+
+    async def _dynamic_step(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
+        self._reached(args[0])
+        try:
+            return await wrapped(*args, **kwargs)
+        except BaseException as error:
+            self._note(args[0], error)
+            raise
+
+    async def _dynamic_check(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
+        try:
+            allowed = await wrapped(*args, **kwargs)
+        except BaseException as error:
+            self._note(args[0], error)
+            raise
+        if not allowed:
+            self._reject(args[0])
+        return allowed
+
+    @guarded
+    def _note(self, interaction: discord.Interaction[Any], error: BaseException) -> None:
+        if (action := self._recorder.find(interaction.id)) is not None:
+            action.failed(error)
+
+    @guarded
+    def _reject(self, interaction: discord.Interaction[Any]) -> None:
+        if (action := self._recorder.find(interaction.id)) is not None:
+            action.rejected = True
+
+    @guarded
+    def _reached(self, interaction: discord.Interaction[Any]) -> None:
+        if (action := self._recorder.find(interaction.id)) is not None:
+            action.unmatched = False
+
+
+def _item_name(item: Any, view: Any) -> str:
+    """The item's class if the bot wrote one, else the view's: `Button` alone would say nothing."""
+    for thing in (item, view):
+        if not type(thing).__module__.startswith("discord."):
+            return type(thing).__name__
+    return type(item).__name__

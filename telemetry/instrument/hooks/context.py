@@ -1,0 +1,50 @@
+"""Code that runs after an action has ended must not get its dead span as a parent.
+
+A view's timeout task and code that resumes from `wait_for` keep the context of the command that started them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import discord
+from opentelemetry import context as context_api
+from opentelemetry.context import Context
+
+from telemetry.instrument.action import current_action
+from telemetry.instrument.patching import defining_class
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from telemetry.instrument.patching import Patches
+
+
+def install(patches: Patches) -> None:
+    """Cut the context where it outlives the action."""
+    view = defining_class(discord.ui.View, "_dispatch_timeout")
+    patches.wrap(view, "_dispatch_timeout", _dispatch_timeout)
+    patches.wrap(discord.Client, "wait_for", _wait_for)
+
+
+def _dispatch_timeout(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    # `on_timeout` gets a task made inside, which copies the context as it is here.
+    context = context_api.attach(Context())
+    action = current_action.set(None)
+    try:
+        return wrapped(*args, **kwargs)
+    finally:
+        current_action.reset(action)
+        context_api.detach(context)
+
+
+async def _wait_for(
+    wrapped: Callable[..., Awaitable[Any]], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    try:
+        return await wrapped(*args, **kwargs)
+    finally:
+        action = current_action.get()
+        if action is not None and action.ended:
+            current_action.set(None)
+            context_api.attach(Context())  # for the rest of the waiter's task

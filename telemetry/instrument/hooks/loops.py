@@ -1,0 +1,117 @@
+"""`ext.tasks` loops: a fresh root span for each iteration, instead of the context of `.start()` for ever.
+
+`Loop` keeps its coroutine in the instance and looks it up for each iteration; a data descriptor on the class comes
+before the instance, so that loops are reached that run already, and nothing of ours stays in any of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import weakref
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from discord.ext import tasks
+from opentelemetry import context as context_api
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanKind, set_span_in_context
+from opentelemetry.trace.status import Status, StatusCode
+
+from telemetry.instrument import outcomes
+from telemetry.instrument.action import current_action
+from telemetry.instrument.guard import guarded
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from contextvars import Token
+
+    from opentelemetry.trace import Span, Tracer
+
+    from telemetry.instrument.action import Action
+    from telemetry.instrument.patching import Patches
+
+    Coro = Callable[..., Awaitable[Any]]
+
+_ATTRIBUTE: Final = "coro"
+_UNTRACED: Final = "_slashspan_untraced"
+
+
+class LoopHooks:
+    """Traces what every loop runs, from its next iteration on."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+
+    def install(self, patches: Patches) -> None:
+        patches.add(tasks.Loop, _ATTRIBUTE, _TracedCoro(self.traced))
+
+    def traced(self, loop: weakref.ref[tasks.Loop[Any]], coro: Coro) -> Coro:
+        """`coro` with a span around it when it is the loop that runs it."""
+        name = f"loop {coro.__qualname__}"
+
+        @functools.wraps(coro)
+        async def iteration(*args: Any, **kwargs: Any) -> Any:
+            running = loop()
+            if running is None or running.get_task() is not asyncio.current_task():
+                return await coro(*args, **kwargs)  # called by hand, as a part of whatever calls it
+            begun = self._begin(name)
+            try:
+                return await coro(*args, **kwargs)
+            except Exception as error:
+                self._failed(begun, error)
+                raise
+            finally:
+                self._end(begun)
+
+        setattr(iteration, _UNTRACED, coro)
+        return iteration
+
+    @guarded
+    def _begin(self, name: str) -> _Begun:
+        span = self._tracer.start_span(name, context=Context(), kind=SpanKind.INTERNAL)
+        return _Begun(span, context_api.attach(set_span_in_context(span, Context())), current_action.set(None))
+
+    @guarded
+    def _failed(self, begun: _Begun | None, error: Exception) -> None:
+        if begun is not None:
+            begun.span.set_attribute("error.type", outcomes.type_name(error))
+            begun.span.set_status(Status(StatusCode.ERROR, outcomes.type_name(error)))
+
+    @guarded
+    def _end(self, begun: _Begun | None) -> None:
+        if begun is not None:
+            current_action.reset(begun.action)
+            context_api.detach(begun.context)
+            begun.span.end()
+
+
+class _Begun(NamedTuple):
+    """An iteration's span, and what was current before."""
+
+    span: Span
+    context: Token[Context]
+    action: Token[Action | None]
+
+
+class _TracedCoro:
+    """`Loop.coro`, as long as we are there: reads give the traced one, the instance keeps its own."""
+
+    def __init__(self, trace: Callable[[weakref.ref[tasks.Loop[Any]], Coro], Coro]) -> None:
+        self._trace = trace
+        self._traced: weakref.WeakKeyDictionary[tasks.Loop[Any], Coro] = weakref.WeakKeyDictionary()
+
+    def __get__(self, loop: tasks.Loop[Any] | None, _: type) -> Any:
+        if loop is None:
+            return self
+        try:
+            own = vars(loop)[_ATTRIBUTE]
+        except KeyError:
+            raise AttributeError(_ATTRIBUTE) from None
+        traced = self._traced.get(loop)
+        if traced is None or getattr(traced, _UNTRACED) is not own:
+            traced = self._traced[loop] = self._trace(weakref.ref(loop), own)
+        return traced
+
+    def __set__(self, loop: tasks.Loop[Any], coro: Coro) -> None:
+        # A loop of a cog is a copy of the class's, made from what reading that one gave.
+        vars(loop)[_ATTRIBUTE] = getattr(coro, _UNTRACED, coro)

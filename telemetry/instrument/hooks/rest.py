@@ -1,0 +1,204 @@
+"""Discord's REST API: the first acknowledgement, the time lost to rate limits, and a CLIENT span for each request.
+
+discord.py sleeps before a request (the bucket, the global limit), between tries (429) and after it (an empty bucket);
+a span around the HTTP call alone would miss all of that. Paths are templates: real ones hold interaction tokens.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+import discord
+from discord.http import HTTPClient, Ratelimit
+from discord.webhook.async_ import AsyncDeferredLock, AsyncWebhookAdapter
+from opentelemetry.instrumentation.utils import suppress_http_instrumentation
+from opentelemetry.trace import SpanKind
+from opentelemetry.trace.status import Status, StatusCode
+
+from telemetry.instrument import outcomes
+from telemetry.instrument.action import current_action
+from telemetry.instrument.guard import guarded
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from opentelemetry.trace import Span
+
+    from telemetry.instrument.action import Recorder
+    from telemetry.instrument.patching import Patches
+
+    Wrapped = Callable[..., Awaitable[Any]]
+    Args = tuple[Any, ...]
+    Kwargs = dict[str, Any]
+
+CALLBACK_PATH: Final = "/interactions/{webhook_id}/{webhook_token}/callback"
+UNKNOWN_INTERACTION: Final = 10062
+TOO_MANY: Final = 429
+NOISE_NS: Final = 200_000
+"""A wait shorter than this is the interpreter, not a rate limit."""
+ACK_KINDS: Final = {
+    1: "pong",
+    4: "message",
+    5: "defer",
+    6: "defer_update",
+    7: "update",
+    8: "autocomplete",
+    9: "modal",
+    10: "premium",
+    12: "activity",
+}
+"""Callback types (https://discord.com/developers/docs/interactions/receiving-and-responding)."""
+
+
+class RestCall:
+    """One call of discord.py's request functions: up to five tries and the waits around them."""
+
+    __slots__ = ("answered_ns", "limited_ns", "limited_since", "started_ns", "status", "tries", "wire_ns")
+
+    def __init__(self) -> None:
+        self.started_ns = time.perf_counter_ns()
+        self.tries = 0
+        self.status: int | None = None
+        self.wire_ns = 0
+        self.answered_ns = 0
+        self.limited_ns = 0
+        self.limited_since: int | None = self.started_ns
+        """Set while a rate limit may be what holds it: from the start to the first try, from a 429 to the next."""
+
+    def limited(self, since_ns: int) -> None:
+        waited = time.perf_counter_ns() - since_ns
+        if waited >= NOISE_NS:
+            self.limited_ns += waited
+
+
+_call: ContextVar[RestCall | None] = ContextVar("slashspan_rest_call", default=None)
+
+
+class RestHooks:
+    """The wrappers, bound to one recorder. `spans`: make CLIENT spans, or only keep the times."""
+
+    def __init__(self, recorder: Recorder, *, spans: bool) -> None:
+        self._recorder = recorder
+        self._spans = spans
+
+    def install(self, patches: Patches) -> None:
+        patches.wrap(HTTPClient, "request", self._request)
+        patches.wrap(AsyncWebhookAdapter, "request", self._request)
+        patches.wrap(aiohttp.ClientSession, "_request", self._try)
+        patches.wrap(Ratelimit, "__aexit__", self._after)
+        patches.wrap(AsyncDeferredLock, "__aexit__", self._after)
+
+    async def _request(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
+        route: discord.http.Route = args[0] if args else kwargs["route"]
+        call = RestCall()
+        token = _call.set(call)
+        span = self._start(route) if self._spans else None
+        error: BaseException | None = None
+        try:
+            # The aiohttp instrumentation would write the real URL, token included, into its spans.
+            with suppress_http_instrumentation():
+                return await wrapped(*args, **kwargs)
+        except BaseException as caught:
+            error = caught
+            raise
+        finally:
+            _call.reset(token)
+            self._finish(call, route, span, error, kwargs)
+
+    async def _try(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
+        call = _call.get()
+        if call is None:
+            return await wrapped(*args, **kwargs)
+        if call.limited_since is not None:
+            call.limited(call.limited_since)
+            call.limited_since = None
+        call.tries += 1
+        started = time.perf_counter_ns()
+        try:
+            response = await wrapped(*args, **kwargs)
+            call.status = response.status
+            if response.status == TOO_MANY:
+                call.limited_since = time.perf_counter_ns()
+            return response
+        finally:
+            call.answered_ns = time.perf_counter_ns()
+            call.wire_ns += call.answered_ns - started
+
+    async def _after(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
+        call = _call.get()
+        if call is None:
+            return await wrapped(*args, **kwargs)
+        since = time.perf_counter_ns()
+        try:
+            return await wrapped(*args, **kwargs)
+        finally:
+            call.limited(since)
+
+    @guarded
+    def _start(self, route: discord.http.Route) -> Span:
+        return self._recorder.tracer.start_span(
+            f"{route.method} {route.path}",
+            kind=SpanKind.CLIENT,
+            attributes={"http.request.method": route.method, "url.template": route.path},
+        )
+
+    @guarded
+    def _finish(
+        self,
+        call: RestCall,
+        route: discord.http.Route,
+        span: Span | None,
+        error: BaseException | None,
+        kwargs: Kwargs,
+    ) -> None:
+        if route.path == CALLBACK_PATH:
+            self._acknowledge(call, route, error, kwargs)
+        action = current_action.get()
+        if action is not None and not action.ended:
+            action.rate_limited_ns += call.limited_ns
+        if call.limited_ns:
+            self._recorder.instruments.rate_limited(route.method, route.path, call.limited_ns / 1e9)
+        if span is None:
+            return
+        total = time.perf_counter_ns() - call.started_ns
+        span.set_attributes(
+            {
+                "http.request.resend_count": max(0, call.tries - 1),
+                "discord.rest.wire_ms": call.wire_ns / 1e6,
+                "discord.rest.waited_ms": max(0, total - call.wire_ns) / 1e6,
+                "discord.rest.rate_limited_ms": call.limited_ns / 1e6,
+            }
+        )
+        if call.status is not None:
+            span.set_attribute("http.response.status_code", call.status)
+        if error is not None:
+            span.set_attribute("error.type", outcomes.type_name(error))
+            span.set_status(Status(StatusCode.ERROR, outcomes.type_name(error)))
+        span.end()
+
+    def _acknowledge(
+        self, call: RestCall, route: discord.http.Route, error: BaseException | None, kwargs: Kwargs
+    ) -> None:
+        action = self._recorder.find(int(route.webhook_id or 0))
+        if action is None or action.ack_ns is not None:
+            return
+        if error is None:
+            action.ack_ns = call.answered_ns - action.frame.steady_ns
+            action.ack_kind = ACK_KINDS.get(_callback_type(kwargs), "other")
+        elif isinstance(error, discord.NotFound) and error.code == UNKNOWN_INTERACTION:
+            action.expired = True
+            action.failed(error)
+
+
+def _callback_type(kwargs: Kwargs) -> int:
+    """The callback's type; with files it stands in the multipart form's JSON."""
+    payload = kwargs.get("payload")
+    if payload is None:
+        parts = kwargs.get("multipart") or ()
+        text = next((part["value"] for part in parts if part.get("name") == "payload_json"), "{}")
+        payload = json.loads(text)
+    return int(payload.get("type", 0))

@@ -1,0 +1,35 @@
+"""Making an action current for the code that runs in it, and no longer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from opentelemetry import context as context_api
+from opentelemetry.trace import set_span_in_context
+
+from telemetry.instrument.action import current_action
+
+if TYPE_CHECKING:
+    from contextvars import Token
+
+    from opentelemetry.context import Context
+
+    from telemetry.instrument.action import Action
+
+
+class Tokens(NamedTuple):
+    """What `leave` needs to put back what was current before."""
+
+    context: Token[Context]
+    action: Token[Action | None]
+
+
+def enter(action: Action) -> Tokens:
+    """Make the action's span the parent of spans made from here on, in this task and those that it starts."""
+    return Tokens(context_api.attach(set_span_in_context(action.span)), current_action.set(action))
+
+
+def leave(tokens: Tokens) -> None:
+    """Undo `enter`, in the same task."""
+    current_action.reset(tokens.action)
+    context_api.detach(tokens.context)

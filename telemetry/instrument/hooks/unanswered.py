@@ -1,0 +1,95 @@
+"""Components and modals that no view answers: an `on_interaction` handler may, or nobody.
+
+Nobody is known only when Discord gives up after 3 s; until then such an action stays open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+import discord
+
+from telemetry.instrument import attributes as fields
+from telemetry.instrument.gateway import frame_of
+from telemetry.instrument.guard import guarded
+from telemetry.instrument.hooks.scope import enter, leave
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from telemetry.instrument.action import Action, Recorder
+    from telemetry.instrument.patching import Patches
+
+ANSWER_WITHIN: Final = 3.0
+"""Seconds that Discord waits for the first answer."""
+
+
+class Unanswered:
+    """Opens an action that no view took, and closes it when it is clear what became of it."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def install(self, patches: Patches) -> None:
+        patches.wrap(discord.Client, "_run_event", self._run_event)
+
+    @guarded
+    def look(self, kind: str, interaction: discord.Interaction[Any]) -> None:
+        """Called after discord.py has dispatched: if nobody took it, open an action for it."""
+        if self._recorder.find(interaction.id) is not None:
+            return
+        frame = frame_of(interaction.id)
+        action = self._recorder.begin(kind, "", interaction.id, fields.of_interaction(interaction, frame), frame)
+        action.unmatched = True
+        asyncio.get_running_loop().call_later(
+            max(0.0, ANSWER_WITHIN - action.elapsed_ns() / 1e9), self._deadline, action
+        )
+
+    def _run_event(
+        self, wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Awaitable[Any]:
+        if args[1] == "on_interaction":
+            action = self._taken(args[2])
+            if action is not None:
+                return self._handler(action, wrapped, args, kwargs)
+        return wrapped(*args, **kwargs)  # type: ignore[no-any-return]
+
+    @guarded
+    def _taken(self, interaction: discord.Interaction[Any]) -> Action | None:
+        action = self._recorder.find(interaction.id)
+        if action is None or not action.unmatched or action.command:
+            return None
+        action.work += 1
+        return action
+
+    async def _handler(
+        self, action: Action, wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        handler, *rest = args
+
+        async def watched(*handler_args: Any, **handler_kwargs: Any) -> Any:
+            try:
+                return await handler(*handler_args, **handler_kwargs)
+            except BaseException as error:  # `_run_event` hands it to the client's own `on_error`
+                action.failed(error)
+                raise
+
+        tokens = enter(action)
+        try:
+            return await wrapped(watched, *rest, **kwargs)
+        finally:
+            leave(tokens)
+            self._done(action)
+
+    @guarded
+    def _done(self, action: Action) -> None:
+        action.work -= 1
+        answered = action.ack_ns is not None or action.error is not None
+        if action.work == 0 and (answered or action.elapsed_ns() > ANSWER_WITHIN * 1e9):
+            self._recorder.end(action)
+
+    @guarded
+    def _deadline(self, action: Action) -> None:
+        if action.work == 0:
+            self._recorder.end(action)

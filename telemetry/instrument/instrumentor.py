@@ -1,0 +1,93 @@
+"""`DiscordInstrumentor`: discord.py → spans and metrics, as any OpenTelemetry instrumentation."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING, Any
+
+import discord
+from opentelemetry import metrics, trace
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
+
+from slashspan import semconv
+from slashspan.settings import Settings
+from telemetry.instrument import checkpoints, flows, guard, privacy
+from telemetry.instrument import gateway as frames
+from telemetry.instrument.action import Recorder
+from telemetry.instrument.hooks import context
+from telemetry.instrument.hooks.app_commands import AppCommandHooks
+from telemetry.instrument.hooks.components import ComponentHooks
+from telemetry.instrument.hooks.loops import LoopHooks
+from telemetry.instrument.hooks.prefix import PrefixHooks
+from telemetry.instrument.hooks.rest import RestHooks
+from telemetry.instrument.hooks.unanswered import Unanswered
+from telemetry.instrument.metrics import Instruments, Shards
+from telemetry.instrument.package import _instruments
+from telemetry.instrument.patching import Patches
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+_log = logging.getLogger("slashspan")
+
+
+class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no types
+    """Instruments discord.py, also under a bot that is connected already.
+
+    `instrument(tracer_provider=…, meter_provider=…, settings=…, detail=True)`: the providers default to the global
+    ones, the settings to `Settings.from_environ(os.environ)`. With `detail` off, as when only rows are written, REST
+    requests get no spans and exceptions no stack; their times and types are kept.
+    `uninstrument()` puts back every attribute that was patched.
+    """
+
+    _patches: Patches | None = None
+    _recorder: Recorder | None = None
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        return _instruments
+
+    def _instrument(self, **kwargs: Any) -> None:
+        settings: Settings = kwargs.get("settings") or Settings.from_environ(os.environ)
+        tracer = trace.get_tracer(semconv.SCOPE_NAME, semconv.SCOPE_VERSION, kwargs.get("tracer_provider"))
+        meter = metrics.get_meter(semconv.SCOPE_NAME, semconv.SCOPE_VERSION, kwargs.get("meter_provider"))
+        detail: bool = kwargs.get("detail", True)
+        shards = Shards()
+        instruments = Instruments(meter, shards)
+        recorder = Recorder(tracer, instruments, privacy.steps(settings), stacks=detail)
+        unanswered = Unanswered(recorder)
+        guard.raise_internal_errors(settings.raise_internal_errors)
+        checkpoints.set_slow_ms(settings.slow_checkpoint_ms)
+        flows.use_tracer(tracer)
+        patches = Patches()
+        try:
+            frames.install(patches, shards)
+            context.install(patches)
+            for hooks in (
+                AppCommandHooks(recorder),
+                PrefixHooks(recorder),
+                ComponentHooks(recorder, unanswered),
+                unanswered,
+                RestHooks(recorder, spans=detail),
+                LoopHooks(tracer),
+            ):
+                hooks.install(patches)
+        except AttributeError as error:
+            # A discord.py that is built otherwise inside than those we know: the bot runs, nothing is recorded.
+            patches.restore()
+            if settings.raise_internal_errors:
+                raise
+            _log.error(
+                "slashspan does not know this discord.py (%s: %s); nothing is recorded", discord.__version__, error
+            )
+            return
+        self._patches, self._recorder = patches, recorder
+
+    def _uninstrument(self, **kwargs: Any) -> None:
+        if self._patches is not None:
+            self._patches.restore()
+        if self._recorder is not None:
+            self._recorder.close()
+        flows.use_tracer(None)
+        self._patches = self._recorder = None

@@ -1,0 +1,1 @@
+"""Settings → provider, processors, exporters: what `configure` builds, and how it ends."""

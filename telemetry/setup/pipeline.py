@@ -1,0 +1,261 @@
+"""The composition root: settings → provider, processors, exporters, instrumentation; and how they end.
+
+Where the bot has set up an SDK TracerProvider, processors are added to it and nothing is replaced. Else one of ours is
+made; it becomes the global one only when an exporter that shows traces is on, so that a bot which sets up its own
+provider later is not refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import logging
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import DEFAULT_ON
+
+from exporters.delivery import self_metrics
+from exporters.delivery.exporter import CommandCallsExporter
+from exporters.delivery.processor import CommandCallsProcessor, DeadlineBatchProcessor
+from exporters.delivery.retrying_exporter import ResendingExporter
+from exporters.delivery.self_metrics import SelfMetrics
+from exporters.rows.command_call import service_of
+from exporters.spool.destinations import Destination
+from exporters.spool.journal import Journal
+from exporters.spool.row_spool import RowSpool
+from exporters.stores.dsn import open_store
+from exporters.stores.errors import SchemaMismatch, StoreUnavailable
+from slashspan.errors import ConfigurationError
+from slashspan.settings import COMMAND_CALLS, Settings, unknown_variables
+from telemetry.instrument.instrumentor import DiscordInstrumentor
+from telemetry.setup import signals
+from telemetry.setup.sampling import UserActionsRecorded
+from telemetry.setup.trace_exporters import build, otlp_endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+    from exporters.rows.counts import Counts
+    from exporters.stores.base import Store
+
+SHUTDOWN_SECONDS: Final = 8.0
+"""Longest flush at the end; containers grant 10 s between SIGTERM and SIGKILL."""
+START_CHECK_SECONDS: Final = 5.0
+"""Longest look at the store when the bot starts; after it the bot starts all the same."""
+
+_log = logging.getLogger("slashspan")
+_lock = threading.Lock()
+_running: Telemetry | None = None
+
+
+class Telemetry:
+    """What `configure` has set up. Ends by itself with the process; `shutdown` ends it sooner."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        rows: CommandCallsProcessor | None = None,
+        traces: Sequence[DeadlineBatchProcessor] = (),
+        provider: TracerProvider | None = None,
+    ) -> None:
+        self.settings = settings
+        self._rows = rows
+        self._traces = tuple(traces)
+        self._provider = provider
+        """Ours to shut down; None where the bot brought its own."""
+        self._ended = threading.Lock()
+
+    @property
+    def counts(self) -> Counts | None:
+        """How many rows were recorded, stored, dropped (by reason) and are waiting; None without `command_calls`."""
+        return None if self._rows is None else self._rows.counts()
+
+    def force_flush(self, timeout: float = SHUTDOWN_SECONDS) -> bool:
+        """Send what is waiting, within about `timeout` seconds; True when nothing waits any more.
+
+        On a running event loop it starts that, does not wait and returns False.
+        """
+        deadline = time.monotonic() + timeout
+        done = self._rows is None or self._rows.force_flush(int(timeout * 1000))
+        for processor in self._traces:
+            done = processor.force_flush(max(0, int((deadline - time.monotonic()) * 1000))) and done
+        return done
+
+    def shutdown(self, timeout: float = SHUTDOWN_SECONDS) -> None:
+        """Stop recording, send what is waiting within `timeout` seconds, and tell of what could not be. Once.
+
+        Blocks for as long: in a coroutine write `await asyncio.to_thread(handle.shutdown)`.
+        """
+        global _running
+        if not self._ended.acquire(blocking=False):
+            return
+        atexit.unregister(self.shutdown)
+        deadline = time.monotonic() + timeout
+        if not self.settings.exporters:
+            return
+        instrumentor = DiscordInstrumentor()
+        if instrumentor.is_instrumented_by_opentelemetry:
+            instrumentor.uninstrument()
+        for processor in filter(None, (self._rows, *self._traces)):
+            processor.shutdown_within(max(0.0, deadline - time.monotonic()))
+        if self._provider is not None:
+            self._provider.shutdown()
+        with _lock:
+            if _running is self:
+                _running = None
+
+
+def configure(
+    *,
+    service_name: str | None = None,
+    service_version: str | None = None,
+    environment: str | None = None,
+    handle_sigterm: bool = False,
+    environ: Mapping[str, str] | None = None,
+) -> Telemetry:
+    """Record every user action of discord.py bots in this process, as the settings in `environ` say.
+
+    `service_name`, `service_version` and `environment` go into the rows and the resource of a provider of ours; they
+    win over `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`. `handle_sigterm` lets a SIGTERM end the bot as Ctrl-C
+    does. `environ` defaults to `os.environ`.
+
+    Call it before the bot runs, from the main thread. What was recorded is sent when the process ends, within
+    SHUTDOWN_SECONDS. Called again it returns what runs already.
+
+    Raises ConfigurationError at once for a wrong setting, or a table that is not ours. A store that cannot be reached
+    is one warning: the bot starts, and its rows are written when the store is back.
+    """
+    global _running
+    with _lock:
+        if _running is not None:
+            _log.info("slashspan is configured already; this call changes nothing")
+            return _running
+        environ = os.environ if environ is None else environ
+        settings = Settings.from_environ(environ)
+        if unknown := unknown_variables(environ):
+            _log.warning("no setting of slashspan: %s; docs/reference.md lists them all", ", ".join(unknown))
+        if not settings.exporters:
+            return Telemetry(settings)
+        telemetry = _build(settings, _resource(service_name, service_version, environment), environ)
+        _running = telemetry
+    atexit.register(telemetry.shutdown)
+    if handle_sigterm:
+        signals.on_sigterm()
+    return telemetry
+
+
+def _resource(service_name: str | None, service_version: str | None, environment: str | None) -> Resource:
+    given = {
+        "service.name": service_name,
+        "service.version": service_version,
+        "deployment.environment.name": environment,
+    }
+    return Resource.create({key: value for key, value in given.items() if value is not None})
+
+
+def _build(settings: Settings, resource: Resource, environ: Mapping[str, str]) -> Telemetry:
+    trace_exporters = {name: build(name) for name in settings.exporters if name != COMMAND_CALLS}
+    existing = trace.get_tracer_provider()
+    if isinstance(existing, TracerProvider):
+        resource = existing.resource
+    rows = _rows_processor(settings, resource, environ) if COMMAND_CALLS in settings.exporters else None
+    traces = [
+        DeadlineBatchProcessor(_resending(name, exporter, settings, resource, environ), **_bounds(settings))
+        for name, exporter in trace_exporters.items()
+    ]
+    if isinstance(existing, TracerProvider):
+        provider, own = existing, None
+    else:
+        sampler = DEFAULT_ON if settings.trace_ratio == 1 else UserActionsRecorded(settings.trace_ratio)
+        provider = own = TracerProvider(resource=resource, sampler=sampler, shutdown_on_exit=False)
+        if traces:
+            trace.set_tracer_provider(provider)
+    for processor in (rows, *traces):
+        if processor is not None:
+            provider.add_span_processor(processor)
+    DiscordInstrumentor().instrument(tracer_provider=provider, settings=settings, detail=bool(traces))
+    return Telemetry(settings, rows, traces, own)
+
+
+def _rows_processor(settings: Settings, resource: Resource, environ: Mapping[str, str]) -> CommandCallsProcessor:
+    store = open_store(settings.dsn, table=settings.table)
+    _check(store)
+    exporter = CommandCallsExporter(store, **_rows_bounds(settings, resource))
+    processor = CommandCallsProcessor(exporter, kinds=settings.kinds, **_bounds(settings))
+    if self_metrics.wanted(environ):
+        SelfMetrics(COMMAND_CALLS, processor.counts, None if exporter.spool is None else exporter.spool.journal)
+    return processor
+
+
+def _rows_bounds(settings: Settings, resource: Resource) -> dict[str, Any]:
+    return {
+        "kinds": settings.kinds,
+        "batch_rows": settings.batch_rows,
+        "max_waiting_rows": settings.queue_rows,
+        "spool": open_spool(settings, service_of(resource)[0]),
+    }
+
+
+def _resending(
+    name: str, exporter: SpanExporter, settings: Settings, resource: Resource, environ: Mapping[str, str]
+) -> SpanExporter:
+    """Around what sends spans to another machine; a console always takes them."""
+    if settings.spool is None or name == "console":
+        return exporter
+    destination = Destination(service_of(resource)[0] or "", f"{name} {otlp_endpoint(environ)}".strip(), "")
+    folder = destination.folder(settings.spool)
+    journal = Journal(folder, max_bytes=settings.spool_max_bytes, sync=settings.spool_sync)
+    resending = ResendingExporter(exporter, journal, name=name)
+    if self_metrics.wanted(environ):
+        SelfMetrics(f"{name}_resending", resending.counts, journal)
+    return resending
+
+
+def open_spool(settings: Settings, service: str | None) -> RowSpool | None:
+    """The spool of this service and store; None when it is off. Nothing is written before the first row."""
+    if settings.spool is None:
+        return None
+    destination = Destination.of(service, settings.dsn, settings.table)
+    folder = destination.folder(settings.spool)
+    return RowSpool(Journal(folder, max_bytes=settings.spool_max_bytes, sync=settings.spool_sync))
+
+
+def _bounds(settings: Settings) -> dict[str, int]:
+    return {
+        "schedule_delay_ms": settings.schedule_delay_ms,
+        "batch_rows": settings.batch_rows,
+        "queue_rows": settings.queue_rows,
+    }
+
+
+def _check(store: Store) -> None:
+    """Create or check the table before the bot starts: a table that is not ours must not show as missing data."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        # One that cannot be reached is told by the exporter's thread, which goes on trying.
+        with contextlib.suppress(StoreUnavailable):
+            try:
+                store.prepare(timeout=START_CHECK_SECONDS)
+            except SchemaMismatch as error:
+                raise ConfigurationError(f"SLASHSPAN_DSN: {store.address}: {error}") from error
+    # Inside a running loop nothing may block: there the exporter's thread looks at the table too.
+
+
+class CommandCallsSpanExporter(CommandCallsExporter):
+    """`command_calls` of the entry point: built with no arguments, from the environment, for any BatchSpanProcessor."""
+
+    def __init__(self) -> None:
+        settings = Settings.from_environ(os.environ)
+        store = open_store(settings.dsn, table=settings.table)
+        _check(store)
+        super().__init__(store, **_rows_bounds(settings, Resource.create()))

@@ -1,0 +1,225 @@
+"""Old rows and a user's rows go; all others stay, also those that are written meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import threading
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+
+from exporters.admin import prune as pruning
+from exporters.admin.durations import parse_duration
+from exporters.admin.migrate import run_migration
+from exporters.admin.prune import count_old, forget_user, prune
+from exporters.stores.dsn import open_store
+from exporters.stores.errors import SchemaMismatch, StoreUnavailable
+from slashspan.errors import ConfigurationError
+from tests.support.legacy_tables import OLD_ROWS, POSTGRESQL, SQLITE
+from tests.support.postgres import in_own_loop
+from tests.support.rows import FULL
+from tests.support.tables import catalog, execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporters.rows.command_call import CommandCall
+    from tests.support.postgres import Postgres
+
+T = "command_calls"
+UTC = timezone.utc
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "partitioned"])
+def dsn(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'calls.db'}"
+    server: Postgres = request.getfixturevalue("server")
+    found = server.dsn(request.getfixturevalue("database"))
+    run_migration(found, T, partitioned=request.param == "partitioned")
+    return found
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pruning, "BATCH", 7)
+
+
+def call(number: int, age: timedelta, user: int = 1) -> CommandCall:
+    at = int((NOW - age).timestamp()) * 1_000_000 + number
+    return dataclasses.replace(FULL, called_at_us=at, span_id=number, discord_uid=user)
+
+
+def written(dsn: str, rows: list[CommandCall]) -> None:
+    store = open_store(dsn)
+    try:
+        store.write(rows, timeout=20)
+    finally:
+        store.close(timeout=5)
+
+
+def left(dsn: str) -> list[int]:
+    return sorted(row["span_id"] for row in execute(dsn, "SELECT span_id FROM command_calls"))
+
+
+def test_what_is_older_goes_in_pieces_and_the_rest_stays(dsn: str) -> None:
+    written(dsn, [call(n, timedelta(days=n * 10)) for n in range(20)])
+    before = NOW - timedelta(days=90)  # 9 is called 9 µs later than that
+    assert count_old(dsn, T, before).rows == 10
+    assert left(dsn) == list(range(20))
+    pieces: list[int] = []
+    assert prune(dsn, T, before, done=pieces.append) == 10
+    assert sum(pieces) == 10
+    assert max(pieces) <= 7
+    assert left(dsn) == list(range(10))
+    assert prune(dsn, T, before) == 0
+
+
+def test_many_rows_of_one_moment(dsn: str) -> None:
+    old = dataclasses.replace(call(0, timedelta(days=100)))
+    written(dsn, [dataclasses.replace(old, span_id=n) for n in range(30)])
+    assert prune(dsn, T, NOW) == 30
+
+
+def test_whole_months_go_as_partitions(server: Postgres) -> None:
+    dsn = server.dsn(server.create_database())
+    run_migration(dsn, T, partitioned=True)
+    stray = datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
+    rows = [
+        dataclasses.replace(FULL, called_at_us=int(at.timestamp()) * 1_000_000, span_id=n)
+        for n, at in enumerate([stray, stray + timedelta(minutes=1), stray + timedelta(days=40), NOW])
+    ]
+    written(dsn, rows)
+    run_migration(dsn, T)  # moves them into January, February, March
+    before = datetime(2026, 3, 1, tzinfo=UTC)
+    old = count_old(dsn, T, before)
+    assert old.rows == 2
+    assert [name.rpartition(".")[2] for name in old.partitions] == ["command_calls_2026_01", "command_calls_2026_02"]
+    assert prune(dsn, T, before) == 2
+    assert left(dsn) == [2, 3]
+    there = {row["relname"] for row in catalog(dsn)["partitions"]}
+    assert "command_calls_2026_03" in there
+    assert not there & {"command_calls_2026_01", "command_calls_2026_02"}
+
+
+def test_a_partition_in_use_is_waited_for_and_then_told(server: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    dsn = server.dsn(server.create_database())
+    run_migration(dsn, T, partitioned=True)
+    written(dsn, [call(1, timedelta(days=40))])
+    run_migration(dsn, T)
+    monkeypatch.setattr(pruning, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(pruning, "BUSY_SECONDS", 0.0)
+
+    async def run() -> None:
+        connection = await asyncpg.connect(dsn)
+        await connection.execute("BEGIN")
+        await connection.execute("SELECT * FROM command_calls")
+        with pytest.raises(StoreUnavailable, match="long transaction"):
+            await asyncio.to_thread(prune, dsn, T, datetime.now(UTC))
+        await connection.close()
+
+    in_own_loop(run())
+    assert left(dsn) == [1]
+
+
+def test_a_user_is_forgotten_with_the_pseudonym_and_nobody_else(dsn: str) -> None:
+    users = [80351110224678912, -5, 7, 0]
+    written(dsn, [call(n, timedelta(days=n), users[n % 4]) for n in range(60)])
+    assert forget_user(dsn, T, [users[0], users[1]]) == 30
+    assert left(dsn) == [n for n in range(60) if n % 4 > 1]
+    assert forget_user(dsn, T, [users[0], users[1], 12345]) == 0
+    assert forget_user(dsn, T, []) == 0
+
+
+def test_a_bot_writes_on_meanwhile(dsn: str) -> None:
+    written(dsn, [call(n, timedelta(days=100 + n), user=1 + n % 2) for n in range(200)])
+    stop = threading.Event()
+    wrote: list[int] = []
+
+    def bot() -> None:
+        store = open_store(dsn)
+        number = 1000
+        while not stop.is_set() or not wrote:
+            store.write([call(number, timedelta(0), user=9)], timeout=20)
+            wrote.append(number)
+            number += 1
+        store.close(timeout=5)
+
+    thread = threading.Thread(target=bot)
+    thread.start()
+    try:
+        assert forget_user(dsn, T, [1]) == 100
+        assert prune(dsn, T, NOW - timedelta(days=1)) == 100
+    finally:
+        stop.set()
+        thread.join()
+    assert left(dsn) == wrote
+
+
+def test_cut_off_in_the_middle_it_goes_on(dsn: str) -> None:
+    written(dsn, [call(n, timedelta(days=100)) for n in range(30)])
+
+    class Cut(BaseException):
+        pass
+
+    def cut(_: int) -> None:
+        raise Cut
+
+    with pytest.raises(Cut):
+        prune(dsn, T, NOW, done=cut)
+    assert len(left(dsn)) == 23
+    with pytest.raises(Cut):
+        forget_user(dsn, T, [1], done=cut)
+    assert len(left(dsn)) == 16
+    assert prune(dsn, T, NOW) == 16
+
+
+def test_both_forms_of_time_in_a_legacy_sqlite_table(tmp_path: Path) -> None:
+    dsn = f"sqlite:///{tmp_path / 'old.db'}"
+    execute(dsn, SQLITE["timestamp"])
+    at = datetime(2026, 3, 5, 12, tzinfo=UTC)
+    times = ["2026-03-04 23:59:59", "2026-03-05 11:59:59", "2026-03-05 12:00:00", "2026-03-05 12:00:01"]
+    for time in times:
+        execute(
+            dsn, f"INSERT INTO command_calls (discord_uid, player_name, command, called_at) VALUES (1,'','','{time}')"
+        )
+    run_migration(dsn, T)
+    ours = [int(at.timestamp() * 1_000_000) + microseconds for microseconds in (-1, 0)]
+    written(dsn, [dataclasses.replace(FULL, called_at_us=us, span_id=us) for us in ours])
+    assert count_old(dsn, T, at).rows == 3
+    assert prune(dsn, T, at) == 3
+    rest = [row["called_at"] for row in execute(dsn, "SELECT called_at FROM command_calls ORDER BY id")]
+    assert rest == [*times[2:], "2026-03-05T12:00:00.000000Z"]
+
+
+def test_a_table_that_is_none_is_told(server: Postgres, tmp_path: Path) -> None:
+    lite, postgresql = f"sqlite:///{tmp_path / 'x.db'}", server.dsn(server.create_database())
+    with pytest.raises(StoreUnavailable, match="does not exist"):
+        prune(lite, T, NOW)
+    execute(lite, "CREATE TABLE other (x)")
+    for dsn in (lite, postgresql):
+        for attempt in (lambda d: prune(d, T, NOW), lambda d: count_old(d, T, NOW), lambda d: forget_user(d, T, [1])):
+            with pytest.raises(SchemaMismatch, match="no table command_calls of ours"):
+                attempt(dsn)
+    execute(postgresql, POSTGRESQL["bigserial, naive"], OLD_ROWS)
+    with pytest.raises(SchemaMismatch, match="migrate"):
+        prune(postgresql, T, NOW)
+    assert forget_user(postgresql, T, [1]) == 2
+    with pytest.raises(StoreUnavailable) as caught:
+        prune("postgresql://bot:geheim@127.0.0.1:1/bot", T, NOW)
+    assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "days"), [("90d", 90), ("12w", 84), ("1y", 365), (" 2 W ", 14)])
+def test_durations(text: str, days: int) -> None:
+    assert parse_duration(text) == timedelta(days=days)
+
+
+@pytest.mark.parametrize("text", ["", "90", "d", "0d", "-3d", "1.5y", "90 days", "999999y", "3m"])
+def test_what_is_no_duration_is_told(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="90d, 12w or 1y"):
+        parse_duration(text)

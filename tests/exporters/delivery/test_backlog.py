@@ -1,0 +1,295 @@
+"""Through the whole of the exporter: an outage or a death loses and doubles nothing; what now happens goes first."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exporters.delivery import backlog
+from exporters.delivery import worker as delivery
+from exporters.delivery.exporter import CommandCallsExporter
+from exporters.delivery.processor import CommandCallsProcessor
+from exporters.rows.counts import Lost
+from exporters.spool.dead_letters import DeadLetters
+from exporters.spool.journal import Journal
+from exporters.spool.row_spool import RowSpool
+from exporters.stores.errors import StoreUnavailable
+from slashspan.semconv import Kind
+from tests.exporters.delivery.test_exporter import _wait, down, spans, until
+from tests.support.journals import die
+from tests.support.scripted_store import ScriptedStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from opentelemetry.sdk.trace import ReadableSpan
+
+
+@pytest.fixture(autouse=True)
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "FIRST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(delivery, "LONGEST_RETRY_SECONDS", 0.05)
+
+
+class Bot:
+    """A processor, exporter and spool as the pipeline makes them."""
+
+    def __init__(self, folder: Path, store: ScriptedStore, max_bytes: int = 2**22, **bounds: int) -> None:
+        self.spool = RowSpool(Journal(folder, max_bytes=max_bytes))
+        self.store = store
+        self.exporter = CommandCallsExporter(
+            store, kinds=Kind.ALL, batch_rows=50, max_waiting_rows=100, spool=self.spool
+        )
+        bounds = {"schedule_delay_ms": 10, "batch_rows": 50, "queue_rows": 100, **bounds}
+        self.processor = CommandCallsProcessor(self.exporter, kinds=Kind.ALL, **bounds)
+
+    def record(self, made: list[ReadableSpan]) -> list[ReadableSpan]:
+        for span in made:
+            self.processor.on_end(span)
+        return made
+
+    def die(self) -> None:
+        """As after a SIGKILL: nothing is stored or acknowledged any more, and its lock is free."""
+        self.store.fail = _dead
+        die(self.spool.journal)
+
+
+def _dead() -> None:
+    raise StoreUnavailable("a dead process writes nothing")
+
+
+@pytest.fixture
+def bots(tmp_path: Path) -> Iterator[Callable[..., Bot]]:
+    made: list[Bot] = []
+
+    def make(store: ScriptedStore, **bounds: int) -> Bot:
+        made.append(Bot(tmp_path, store, **bounds))
+        return made[-1]
+
+    yield make
+    for bot in made:
+        bot.processor.shutdown_within(5.0)
+
+
+def ids(of: list[Any]) -> list[int]:
+    return sorted(span.context.span_id for span in of)
+
+
+def stored(*stores: ScriptedStore) -> list[int]:
+    return sorted(row.span_id % 2**64 for store in stores for row in store.rows)
+
+
+def test_an_outage_far_beyond_memory_loses_and_doubles_nothing(bots: Callable[..., Bot]) -> None:
+    bot = bots(ScriptedStore(down))
+    made = bot.record(spans(1500))
+    until(lambda: bot.spool.journal.pending > 1000)
+    assert bot.processor.counts().waiting == 1500
+    bot.store.fail = lambda: None
+    assert bot.processor.force_flush(20_000)
+    assert stored(bot.store) == ids(made)
+    counts = bot.processor.counts()
+    assert (counts.recorded, counts.stored, counts.waiting, counts.lost) == (1500, 1500, 0, 0)
+
+
+def test_a_stop_during_an_outage_keeps_all_for_the_next_start(
+    bots: Callable[..., Bot], caplog: pytest.LogCaptureFixture
+) -> None:
+    bot = bots(ScriptedStore(down))
+    made = bot.record(spans(300))
+    with caplog.at_level(logging.WARNING, "slashspan"):
+        bot.processor.shutdown_within(0.3)
+    counts = bot.processor.counts()
+    assert (counts.stored, counts.waiting, counts.lost) == (0, 300, 0)
+    assert "300 rows wait in" in caplog.text
+    after = bots(ScriptedStore())
+    until(lambda: len(after.store.rows) == 300)
+    assert stored(after.store) == ids(made)
+    assert after.processor.counts().adopted == 300
+
+
+def test_a_stop_does_not_take_its_time_for_a_store_that_is_away(bots: Callable[..., Bot]) -> None:
+    bot = bots(ScriptedStore(down))
+    bot.record(spans(30))
+    until(lambda: bot.processor.counts().retried > 0)
+    tries = bot.store.tries
+    bot.processor.shutdown_within(3600.0)
+    assert bot.store.tries <= tries + delivery.LAST_TRIES + 1, "one may have been under way"
+    assert bot.processor.counts().waiting == 30
+
+
+def test_a_death_at_any_moment_loses_nothing(bots: Callable[..., Bot]) -> None:
+    first = bots(ScriptedStore())
+    early = first.record(spans(200))
+    until(lambda: len(first.store.rows) >= 100)
+    late = first.record(spans(70))
+    first.die()
+    before = len(first.store.rows)
+    after = bots(ScriptedStore())
+    until(lambda: {*stored(first.store), *stored(after.store)} == {*ids(early), *ids(late)})
+    counts = after.processor.counts()
+    assert counts.adopted >= 270 - before
+
+
+def test_live_rows_do_not_wait_behind_a_backlog(bots: Callable[..., Bot], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backlog, "REPLAY_ROWS", 100)
+    bot = bots(ScriptedStore(down))
+    old = {span.context.span_id for span in bot.record(spans(1500)) if span.context is not None}
+    until(lambda: bot.spool.journal.pending > 1300)
+    turn = threading.Semaphore(0)
+
+    def slowly() -> None:
+        assert turn.acquire(timeout=20)
+
+    bot.store.fail = slowly
+    new = {span.context.span_id for span in bot.record(spans(40)) if span.context is not None}
+    while not new <= set(stored(bot.store)):
+        batches = len(bot.store.batches)
+        turn.release()
+        until(lambda: len(bot.store.batches) > batches)  # noqa: B023
+    assert len(old - set(stored(bot.store))) > 400, "what now happens has waited for the backlog"
+    bot.store.fail = lambda: None
+    for _ in range(9):
+        turn.release()
+    assert bot.processor.force_flush(20_000)
+    assert set(stored(bot.store)) == old | new
+
+
+def test_a_replayed_batch_that_is_too_much_for_the_line_gets_smaller(bots: Callable[..., Bot]) -> None:
+    bot = bots(ScriptedStore(down))
+    made = bot.record(spans(1000))
+    until(lambda: bot.spool.journal.pending > 800)
+    tried: list[int] = []
+    write = bot.store.write
+
+    def narrow(rows: Any, *, timeout: float) -> None:
+        tried.append(len(rows))
+        if len(rows) > 120:
+            raise StoreUnavailable("no answer within 10 s")
+        write(rows, timeout=timeout)
+
+    bot.store.write = narrow  # type: ignore[method-assign]
+    bot.store.fail = lambda: None
+    assert bot.processor.force_flush(20_000)
+    assert max(tried) > 120
+    assert stored(bot.store) == ids(made)
+
+
+@pytest.mark.parametrize(("seconds", "largest"), [(0.0, 50), (3600.0, 400)])
+def test_replayed_batches_are_as_large_as_the_store_takes_in_time(
+    seconds: float, largest: int, bots: Callable[..., Bot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog, "REPLAY_ROWS", 400)
+    monkeypatch.setattr(backlog, "REPLAY_SECONDS", seconds)
+    bot = bots(ScriptedStore(down))
+    made = bot.record(spans(2000))
+    until(lambda: bot.spool.journal.pending > 1800)
+    bot.store.fail = lambda: None
+    assert bot.processor.force_flush(20_000)
+    assert stored(bot.store) == ids(made)
+    # The first ones show how fast the store is.
+    assert max(len(batch) for batch in bot.store.batches[3:]) == largest
+
+
+def test_reading_a_backlog_stops_for_what_now_happens(
+    bots: Callable[..., Bot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog, "PIECE_ROWS", 100)
+    monkeypatch.setattr(backlog, "REPLAY_SECONDS", 3600.0)
+    bot = bots(ScriptedStore(down))
+    old = bot.record(spans(1000))
+    until(lambda: bot.spool.journal.pending > 800)
+    new = spans(10)
+    take, bot.store.fail = bot.spool.take, lambda: None
+
+    def slowly(limit: int) -> Any:
+        monkeypatch.setattr(bot.spool, "take", take)
+        piece = take(limit)
+        there = bot.exporter.counts().recorded
+        bot.record(new)
+        until(lambda: bot.exporter.counts().recorded > there)
+        return piece
+
+    bot.spool.take = slowly  # type: ignore[method-assign]
+    assert bot.processor.force_flush(20_000)
+    wanted = {*ids(new)}
+    first = next(n for n, batch in enumerate(bot.store.batches) if wanted & {row.span_id % 2**64 for row in batch})
+    assert max(len(batch) for batch in bot.store.batches[:first]) == 100
+    assert stored(bot.store) == sorted(ids(old) + ids(new))
+
+
+def test_a_queue_that_evicts_evicts_into_the_spool(bots: Callable[..., Bot]) -> None:
+    held = threading.Event()
+    bot = bots(ScriptedStore(lambda: _wait(held)), queue_rows=10, batch_rows=10)
+    made = bot.record(spans(400))
+    held.set()
+    assert bot.processor.force_flush(20_000)
+    until(lambda: len(bot.store.rows) == 400)
+    assert stored(bot.store) == ids(made)
+    assert bot.processor.counts().lost == 0
+
+
+def test_only_the_row_to_blame_is_set_aside_and_can_be_looked_at(bots: Callable[..., Bot], tmp_path: Path) -> None:
+    bot = bots(ScriptedStore())
+    good, bad = spans(20), spans(1, "poison")
+    bot.record([*good[:9], *bad, *good[9:]])
+    assert bot.processor.force_flush(20_000)
+    assert stored(bot.store) == ids(good)
+    [letter] = DeadLetters(tmp_path).read()
+    assert letter["row"]["player_name"] == "poison"
+    assert letter["reason"] == "poison"
+    assert bot.processor.counts().dropped == {Lost.REJECTED: 1}
+    bot.die()
+    after = bots(ScriptedStore())
+    assert after.processor.force_flush(20_000)
+    assert after.store.rows == [], "it does not come back"
+
+
+def test_without_a_disk_rows_go_the_way_through_memory(bots: Callable[..., Bot], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    bot = Bot(tmp_path / "file" / "spool", ScriptedStore())
+    made = bot.record(spans(80))
+    bot.processor.shutdown_within(10.0)
+    assert stored(bot.store) == ids(made)
+    counts = bot.processor.counts()
+    assert (counts.recorded, counts.stored, counts.waiting, counts.lost) == (80, 80, 0, 0)
+
+
+def test_a_full_spool_counts_exactly_what_it_drops(bots: Callable[..., Bot]) -> None:
+    bot = bots(ScriptedStore(down), max_bytes=2**16)
+    bot.record(spans(1000))
+    until(lambda: bot.processor.counts().dropped.get(Lost.SPOOL_FULL, 0) > 300)
+    bot.store.fail = lambda: None
+    assert bot.processor.force_flush(20_000)
+    counts = bot.processor.counts()
+    assert counts.waiting == 0
+    assert counts.stored == len(set(stored(bot.store)))
+    assert counts.recorded == 1000 == counts.stored + counts.lost
+
+
+def test_what_waits_says_why(bots: Callable[..., Bot], tmp_path: Path) -> None:
+    bot = bots(ScriptedStore(down))
+    bot.record(spans(3))
+    until(lambda: any(tmp_path.glob("w-*/trouble.json")))
+    assert "away" in next(tmp_path.glob("w-*/trouble.json")).read_text("utf-8")
+    bot.store.fail = lambda: None
+    assert bot.processor.force_flush(20_000)
+    until(lambda: not any(tmp_path.glob("w-*/trouble.json")))
+
+
+def test_an_entry_point_exporter_spools_too(tmp_path: Path) -> None:
+    """Behind a batch processor that is not ours the rows come without receipts."""
+    spool = RowSpool(Journal(tmp_path, max_bytes=2**22))
+    exporter = CommandCallsExporter(ScriptedStore(down), kinds=Kind.ALL, spool=spool)
+    made = spans(30)
+    exporter.export(made)
+    exporter.shutdown(200)
+    assert exporter.counts().waiting == 30
+    store = ScriptedStore()
+    after = CommandCallsExporter(store, kinds=Kind.ALL, spool=RowSpool(Journal(tmp_path, max_bytes=2**22)))
+    until(lambda: len(store.rows) == 30)
+    after.shutdown()
+    assert stored(store) == ids(made)

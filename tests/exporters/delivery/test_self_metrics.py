@@ -1,0 +1,63 @@
+"""What the exporter says of itself is what happened, and only when the SDK's flag asks for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from exporters.delivery import worker as delivery
+from exporters.delivery.self_metrics import SelfMetrics, wanted
+from tests.exporters.delivery.test_backlog import Bot
+from tests.exporters.delivery.test_exporter import down, spans, until
+from tests.support.scripted_store import ScriptedStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def read(reader: InMemoryMetricReader) -> dict[tuple[str, str | None], float]:
+    """By name and error.type."""
+    data: Any = reader.get_metrics_data()
+    return {
+        (metric.name, point.attributes.get("error.type")): point.value
+        for resource in data.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        for point in metric.data.data_points
+    }
+
+
+def test_the_flag_is_the_sdks_own() -> None:
+    assert wanted({"OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": "true"})
+    assert not wanted({})
+
+
+def test_an_outage_shows_while_it_lasts_and_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "FIRST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(delivery, "LONGEST_RETRY_SECONDS", 0.05)
+    reader = InMemoryMetricReader()
+    bot = Bot(tmp_path, ScriptedStore(down))
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    SelfMetrics("command_calls", bot.processor.counts, bot.spool.journal, provider)
+    bot.record(spans(400))
+    until(lambda: bot.spool.journal.pending > 200 and bot.processor.counts().retried > 0)
+    during = read(reader)
+    assert during["otel.sdk.exporter.span.exported", None] == 0
+    assert during["otel.sdk.exporter.span.inflight", None] == 400
+    assert during["slashspan.spool.records", None] > 200
+    assert during["slashspan.spool.size", None] > 100_000
+    assert during["slashspan.spool.oldest.age", None] > 0
+    assert during["slashspan.exporter.retries", None] > 0
+    bot.store.fail = lambda: None
+    bot.record(spans(1, "poison"))
+    assert bot.processor.force_flush(20_000)
+    after = read(reader)
+    assert after["otel.sdk.exporter.span.exported", None] == 400
+    assert after["otel.sdk.exporter.span.exported", "rejected"] == 1
+    assert after["otel.sdk.exporter.span.inflight", None] == 0
+    assert after["slashspan.spool.records", None] == 0
+    bot.processor.shutdown_within(5.0)
+    provider.shutdown()

@@ -1,0 +1,422 @@
+"""An old bot's table becomes ours in place: nothing is rewritten or lost, and it may be cut off anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest
+
+import insights
+from exporters.admin.migrate import plan_migration, run_migration
+from exporters.stores import schema
+from exporters.stores.dsn import open_store
+from exporters.stores.errors import SchemaMismatch, StoreUnavailable
+from slashspan.errors import ConfigurationError
+from tests.support.legacy_tables import OLD_INSERT, OLD_ROWS, OLD_SELECT, POSTGRESQL, SQLITE
+from tests.support.postgres import in_own_loop
+from tests.support.rows import FULL
+from tests.support.tables import catalog, execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.postgres import Postgres
+
+UTC = timezone.utc
+BOTH = [("postgresql", name) for name in POSTGRESQL] + [("sqlite", name) for name in SQLITE]
+T = "command_calls"
+
+
+class Cut(BaseException):
+    """The process ends here."""
+
+
+@pytest.fixture(params=BOTH, ids=lambda both: "-".join(both))
+def legacy(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
+    """The store and the statement that an old bot makes its table with."""
+    dialect, name = request.param
+    if dialect == "sqlite":
+        return f"sqlite:///{tmp_path / 'old.db'}", SQLITE[name]
+    server: Postgres = request.getfixturevalue("server")
+    return server.dsn(request.getfixturevalue("database")), POSTGRESQL[name]
+
+
+@pytest.fixture
+def postgresql(server: Postgres, database: str) -> str:
+    return server.dsn(database)
+
+
+def written(dsn: str) -> None:
+    store = open_store(dsn)
+    try:
+        for _ in range(2):  # a retry is harmless
+            store.write([FULL], timeout=20)
+    finally:
+        store.close(timeout=5)
+
+
+def moment(value: Any) -> datetime:
+    found = datetime.fromisoformat(value.replace("Z", "+00:00")) if isinstance(value, str) else value
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def filenode(dsn: str) -> Any:
+    if dsn.startswith("sqlite"):
+        return execute(dsn, "SELECT rootpage FROM sqlite_master WHERE name = 'command_calls'")
+    return execute(dsn, "SELECT pg_relation_filenode('command_calls')")
+
+
+def test_old_rows_readers_and_writers_go_on_and_ours_join_them(legacy: tuple[str, str]) -> None:
+    dsn, made = legacy
+    execute(dsn, made, OLD_ROWS)
+    before, place = execute(dsn, OLD_SELECT), filenode(dsn)
+    run_migration(dsn, T)
+    assert filenode(dsn) == place
+    after = execute(dsn, OLD_SELECT)
+    for old, new in zip(before, after, strict=True):
+        assert {**old, "called_at": moment(old["called_at"])} == {**new, "called_at": moment(new["called_at"])}
+    assert execute(dsn, "SELECT count(inserted_at) AS n FROM command_calls")[0]["n"] == 0
+    began = datetime.now(UTC) - timedelta(seconds=2)
+    execute(dsn, OLD_INSERT)
+    written(dsn)
+    rows = execute(dsn, OLD_SELECT)
+    assert [row["player_name"] for row in rows] == ["ann", "bob", "ann", "cid", "nelly"]
+    assert began < moment(rows[3]["called_at"]) < datetime.now(UTC) + timedelta(seconds=2)
+    assert [row["id"] for row in rows] == [1, 2, 3, 4, rows[4]["id"]]
+    assert execute(dsn, "SELECT count(inserted_at) AS n FROM command_calls")[0]["n"] == 2
+    with insights.open_reader(dsn) as reader:
+        assert insights.summary(reader).calls == 5
+
+
+def test_a_default_now_goes_on_meaning_now_in_another_session_zone(postgresql: str) -> None:
+    execute(postgresql, POSTGRESQL["identity, naive in UTC"])
+    run_migration(postgresql, T)
+    execute(postgresql, "SET TimeZone = 'Asia/Tokyo'", OLD_INSERT)
+    (row,) = execute(postgresql, OLD_SELECT)
+    assert abs(row["called_at"] - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_the_upgraded_table_has_all_that_a_new_one_has(
+    legacy: tuple[str, str], tmp_path: Path, server: Postgres
+) -> None:
+    dsn, made = legacy
+    new = f"sqlite:///{tmp_path / 'new.db'}" if dsn.startswith("sqlite") else server.dsn(server.create_database())
+    run_migration(new, T)
+    execute(dsn, made)
+    run_migration(dsn, T)
+    upgraded, fresh = catalog(dsn), catalog(new)
+    assert upgraded["recorded"] == fresh["recorded"]
+    if dsn.startswith("sqlite"):
+        assert {row["name"] for row in upgraded["columns"]} >= {row["name"] for row in fresh["columns"]}
+        indexes = [row for row in fresh["made"] if row["type"] == "index" and row["sql"]]
+        found = {row["name"]: "".join(row["sql"].split()).replace('"', "") for row in upgraded["made"] if row["sql"]}
+        for row in indexes:
+            assert found[row["name"]] == "".join(row["sql"].split()).replace('"', "")
+        return
+    types = {row["attname"]: row["type"] for row in upgraded["columns"]}
+    presets = {row["attname"]: row["preset"] for row in upgraded["columns"]}
+    for row in fresh["columns"]:
+        if row["attname"] != "id":
+            assert types[row["attname"]] == row["type"]
+        if row["attname"] == "inserted_at":
+            assert presets["inserted_at"] == row["preset"]
+    assert all(row in upgraded["indexes"] for row in fresh["indexes"] if not row["relname"].endswith("_pkey"))
+    assert all(row["indisvalid"] for row in upgraded["indexes"])
+
+
+def test_cut_off_after_every_step_it_goes_on(legacy: tuple[str, str]) -> None:
+    dsn, made = legacy
+    execute(dsn, made, OLD_ROWS)
+    planned = plan_migration(dsn, T).steps
+    for number, expected in enumerate(planned):
+        assert plan_migration(dsn, T).steps == planned[number:], expected
+
+        def cut(_: object) -> None:
+            raise Cut
+
+        with pytest.raises(Cut):
+            run_migration(dsn, T, done=cut)
+        execute(dsn, OLD_INSERT)  # an old bot goes on in every state between
+    assert plan_migration(dsn, T).steps == ()
+    run_migration(dsn, T)
+    written(dsn)
+    assert len(execute(dsn, OLD_SELECT)) == 3 + len(planned) + 1
+
+
+def test_a_plan_changes_nothing_and_its_sql_can_be_run_by_hand(legacy: tuple[str, str]) -> None:
+    dsn, made = legacy
+    execute(dsn, made, OLD_ROWS)
+    before = execute(dsn, OLD_SELECT)
+    plan = plan_migration(dsn, T)
+    assert execute(dsn, OLD_SELECT) == before
+    assert plan_migration(dsn, T) == plan
+    text = "\n".join(plan.lines())
+    assert "ADD COLUMN" in text
+    assert "identity" in text
+    for step in plan.steps:
+        execute(dsn, *step.sql) if step.alone else execute(dsn, "BEGIN", *step.sql, "COMMIT")
+    assert plan_migration(dsn, T).steps == ()
+    written(dsn)
+
+
+def test_until_then_a_store_refuses_and_names_the_command(legacy: tuple[str, str]) -> None:
+    dsn, made = legacy
+    execute(dsn, made, OLD_ROWS)
+    store = open_store(dsn)
+    try:
+        with pytest.raises(SchemaMismatch, match="slashspan migrate"):
+            store.prepare(timeout=20)
+    finally:
+        store.close(timeout=5)
+    assert len(execute(dsn, "SELECT * FROM command_calls")[0]) <= 6
+
+
+def test_a_zone_of_naive_times_is_told_and_rewrites(postgresql: str) -> None:
+    execute(postgresql, POSTGRESQL["bigserial, naive"], OLD_ROWS)
+    place = filenode(postgresql)
+    notes = " ".join(plan_migration(postgresql, T, zone="Europe/Berlin").notes)
+    assert "rewrites about" in notes
+    run_migration(postgresql, T, zone="Europe/Berlin")
+    assert filenode(postgresql) != place
+    assert [row["called_at"].astimezone(UTC).hour for row in execute(postgresql, OLD_SELECT)] == [9, 22, 22]
+    with pytest.raises(ConfigurationError, match="Europe/Berlin"):
+        plan_migration(postgresql, T, zone="Middle/Earth")
+
+
+def test_naive_times_are_utc_also_on_a_server_of_another_zone_and_nothing_is_rewritten(
+    postgresql: str, server: Postgres
+) -> None:
+    server.execute(f"ALTER DATABASE {postgresql.rpartition('/')[2]} SET TimeZone = 'Asia/Tokyo'")
+    execute(postgresql, POSTGRESQL["bigserial, naive"], OLD_ROWS)
+    place = filenode(postgresql)
+    run_migration(postgresql, T)
+    assert filenode(postgresql) == place
+    assert execute(postgresql, OLD_SELECT)[0]["called_at"] == datetime(2026, 1, 1, 10, tzinfo=UTC)
+
+
+def test_the_plan_warns_of_what_a_person_should_know(postgresql: str, server: Postgres) -> None:
+    execute(postgresql, POSTGRESQL["an index on naive times"])
+    name = postgresql.rpartition("/")[2]
+    server.execute(f"ALTER DATABASE {name} SET TimeZone = 'Asia/Tokyo'")
+    notes = " ".join(plan_migration(postgresql, T).notes)
+    assert "2,147,483,647" in notes
+    assert "Asia/Tokyo" in notes
+    assert "command_calls_called_at_key anew" in notes
+    assert "rewrites" not in notes.replace("would rewrite", "")
+
+
+def test_sqlite_times_are_utc(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="read as UTC"):
+        plan_migration(f"sqlite:///{tmp_path / 'x.db'}", T, zone="Europe/Berlin")
+
+
+NAMES = "player_name text, command text"
+FOREIGN = {
+    "postgresql": {
+        "(title text, body text)": "lacks id",
+        f"(id serial, discord_uid text, {NAMES}, called_at timestamptz)": "discord_uid is text",
+        f"(id serial, discord_uid bigint, {NAMES}, called_at date)": "called_at is date",
+        f"(id serial, discord_uid bigint, {NAMES}, called_at timestamptz, kind integer)": "kind is integer",
+        f"(id integer PRIMARY KEY, discord_uid bigint, {NAMES}, called_at timestamptz)": "id is NOT NULL",
+        f"(id serial, discord_uid bigint, {NAMES}, called_at timestamptz, x int NOT NULL)": "x is NOT NULL",
+    },
+    "sqlite": {
+        "(title TEXT)": "lacks id",
+        f"(id INTEGER PRIMARY KEY, discord_uid TEXT, {NAMES}, called_at TEXT)": "discord_uid is TEXT",
+        f"(id INTEGER PRIMARY KEY, discord_uid INTEGER, {NAMES}, called_at REAL)": "called_at is REAL",
+        f"(id BIGINT NOT NULL PRIMARY KEY, discord_uid INTEGER, {NAMES}, called_at TEXT)": "id is NOT NULL",
+        f"(id INTEGER PRIMARY KEY, discord_uid INTEGER, {NAMES}, called_at TEXT, x TEXT NOT NULL)": "x is NOT NULL",
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "columns", "words"), [(d, c, w) for d, cases in FOREIGN.items() for c, w in cases.items()]
+)
+def test_what_is_something_else_is_refused_with_the_difference(
+    dialect: str, columns: str, words: str, tmp_path: Path, server: Postgres
+) -> None:
+    dsn = f"sqlite:///{tmp_path / 'x.db'}" if dialect == "sqlite" else server.dsn(server.create_database())
+    execute(dsn, f"CREATE TABLE command_calls {columns}")
+    for attempt in (plan_migration, run_migration):
+        with pytest.raises(SchemaMismatch, match=words):
+            attempt(dsn, T)
+    store = open_store(dsn)
+    with pytest.raises(SchemaMismatch, match=words):
+        store.prepare(timeout=20)
+    store.close(timeout=5)
+
+
+def test_numbers_for_times_and_views_are_refused(tmp_path: Path, postgresql: str) -> None:
+    dsn = f"sqlite:///{tmp_path / 'x.db'}"
+    execute(dsn, SQLITE["timestamp"], "INSERT INTO command_calls VALUES (1, 1, 'a', 'b', 1767261600)")
+    with pytest.raises(SchemaMismatch, match="holds integer values"):
+        plan_migration(dsn, T)
+    execute(postgresql, "CREATE VIEW command_calls AS SELECT 1 AS id")
+    with pytest.raises(SchemaMismatch, match="no table"):
+        plan_migration(postgresql, T)
+    execute(dsn, "DROP TABLE command_calls", "CREATE VIEW command_calls AS SELECT 1 AS id")
+    with pytest.raises(SchemaMismatch, match="no table"):
+        plan_migration(dsn, T)
+
+
+def test_a_view_on_the_old_column_is_named(postgresql: str) -> None:
+    execute(postgresql, POSTGRESQL["bigserial, naive"], "CREATE VIEW per_day AS SELECT called_at FROM command_calls")
+    with pytest.raises(StoreUnavailable, match="per_day"):
+        run_migration(postgresql, T)
+
+
+async def _waiting(dsn: str, words: str) -> int:
+    """The process id of a backend that waits for a lock in such a statement."""
+    watcher = await asyncpg.connect(dsn)
+    try:
+        while True:
+            pid = await watcher.fetchval(
+                "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1 "
+                "AND datname = current_database()",
+                f"%{words}%",
+            )
+            if pid is not None:
+                return int(pid)
+            await asyncio.sleep(0.01)
+    finally:
+        await watcher.close()
+
+
+def test_an_index_left_half_built_is_dropped_and_built_anew(postgresql: str) -> None:
+    execute(postgresql, POSTGRESQL["serial, aware"], OLD_ROWS)
+    failed: list[BaseException] = []
+
+    def first() -> None:
+        try:
+            run_migration(postgresql, T)
+        except StoreUnavailable as error:
+            failed.append(error)
+
+    async def cut_in_the_middle() -> None:
+        connection = await asyncpg.connect(postgresql)
+        # Holds no lock on the table, but a snapshot, for which CREATE INDEX CONCURRENTLY waits at its end.
+        await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        await connection.execute("SELECT 1")
+        thread = threading.Thread(target=first)
+        thread.start()
+        pid = await _waiting(postgresql, "INDEX CONCURRENTLY")
+        await connection.execute(f"SELECT pg_terminate_backend({pid})")
+        await connection.execute("ROLLBACK")
+        await asyncio.to_thread(thread.join)
+        await connection.close()
+
+    in_own_loop(cut_in_the_middle())
+    assert failed
+    invalid = "SELECT count(*) AS n FROM pg_index WHERE NOT indisvalid"
+    assert execute(postgresql, invalid)[0]["n"] == 1
+    assert plan_migration(postgresql, T).steps[0].title.startswith("drop")
+    run_migration(postgresql, T)
+    assert execute(postgresql, invalid)[0]["n"] == 0
+    written(postgresql)
+
+
+def test_a_long_transaction_is_not_queued_behind_for_ever(postgresql: str) -> None:
+    execute(postgresql, POSTGRESQL["serial, aware"], OLD_ROWS)
+
+    async def held() -> None:
+        connection = await asyncpg.connect(postgresql)
+        await connection.execute("BEGIN")
+        await connection.execute("SELECT * FROM command_calls")
+        try:
+            with pytest.raises(StoreUnavailable, match="long transaction"):
+                await asyncio.to_thread(run_migration, postgresql, T, seconds=0.01)
+            await asyncio.to_thread(execute, postgresql, OLD_INSERT)
+            running = asyncio.create_task(asyncio.to_thread(run_migration, postgresql, T, seconds=60))
+            await _waiting(postgresql, "ALTER TABLE")
+        finally:
+            await connection.execute("ROLLBACK")
+            await connection.close()
+        await running
+
+    in_own_loop(held())
+    assert plan_migration(postgresql, T).steps == ()
+
+
+def test_two_at_once_and_a_store_that_starts_meanwhile(legacy: tuple[str, str]) -> None:
+    dsn, made = legacy
+    execute(dsn, made, OLD_ROWS)
+    failed: list[BaseException] = []
+
+    def one() -> None:
+        try:
+            run_migration(dsn, T, seconds=60)
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=one) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    written(dsn)
+
+
+def test_old_bots_write_on_while_it_runs(legacy: tuple[str, str]) -> None:
+    dsn, made = legacy
+    execute(dsn, made, OLD_ROWS)
+    stop = threading.Event()
+    counts: list[int] = []
+
+    def old_bot() -> None:
+        count = 0
+        # A busy bot's rate: who waits for SQLite's lock gets no turn, and starves beside a writer without pause.
+        while not stop.wait(0.01):
+            execute(dsn, OLD_INSERT)
+            count += 1
+        counts.append(count)
+
+    thread = threading.Thread(target=old_bot)
+    thread.start()
+    try:
+        run_migration(dsn, T, seconds=60)
+    finally:
+        stop.set()
+        thread.join()
+    assert counts
+    assert len(execute(dsn, OLD_SELECT)) == 3 + counts[0]
+
+
+def test_a_table_of_that_name_in_a_schema_of_its_own(postgresql: str) -> None:
+    made = POSTGRESQL["serial, aware"].replace("command_calls", "bot.calls")
+    execute(postgresql, "CREATE SCHEMA bot", made)
+    run_migration(postgresql, "bot.calls")
+    assert plan_migration(postgresql, "bot.calls").steps == ()
+    assert execute(postgresql, "SELECT version FROM bot.slashspan_migrations")[0]["version"] == 1
+    store = open_store(postgresql, table="bot.calls")
+    store.write([FULL], timeout=20)
+    store.close(timeout=5)
+
+
+@pytest.mark.parametrize("partitioned", [False, True])
+def test_the_longest_name_keeps_its_parts_apart(partitioned: bool, postgresql: str) -> None:
+    name = "t" * 40
+    run_migration(postgresql, name, partitioned=partitioned)
+    store = open_store(postgresql, table=name)
+    store.write([FULL], timeout=20)
+    store.close(timeout=5)
+    assert plan_migration(postgresql, name).steps == ()
+    with pytest.raises(ConfigurationError, match="at most 40"):
+        run_migration(postgresql, name + "t")
+
+
+def test_every_column_of_the_files_is_known_by_its_type() -> None:
+    table = schema.Table("t")
+    for dialect in ("postgresql", "sqlite"):
+        steps = schema.migrations(dialect, table)
+        assert [column.name for step in steps for column in step.columns] == list(schema.COLUMNS)
+        assert [step.version for step in steps] == list(range(1, len(steps) + 1))
+        for step in steps:
+            assert step.sql.count("CREATE INDEX") + step.sql.count("CREATE UNIQUE INDEX") == len(step.indexes)
+        for step in steps[1:]:
+            assert bool(step.columns) != bool(step.indexes), "columns are quick, indexes are not"

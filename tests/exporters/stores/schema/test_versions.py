@@ -1,0 +1,205 @@
+"""A table of any older slashspan comes to the newest schema, and one of a newer slashspan is used where that is safe.
+
+Two later migrations are made up here: one that adds columns and one that adds indexes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exporters.admin.migrate import plan_migration, run_migration
+from exporters.stores import schema
+from exporters.stores.dsn import open_store
+from exporters.stores.errors import SchemaMismatch
+from tests.support.rows import FULL, rows
+from tests.support.tables import catalog, execute
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.postgres import Postgres
+
+T = "command_calls"
+_real = schema.migrations
+REAL = len(_real("sqlite", schema.Table(T)))
+NEWEST = REAL + 2
+KINDS = ["sqlite", "postgresql", "partitioned"]
+
+
+def made_up(dialect: str, table: schema.Table, version: int) -> list[schema.Migration]:
+    """The migrations of that version, as its package would have held them."""
+    whole = "bigint" if dialect == "postgresql" else "INTEGER"
+    column = schema.Column("season", whole, "")
+    index = schema.Index("season", False, "(season, called_at)")
+    add = f"ALTER TABLE {table.quoted} ADD COLUMN season {whole};\n"
+    later = [
+        schema.Migration(REAL + 1, "season", add, (column,), ()),
+        schema.Migration(REAL + 2, "by_season", index.sql(table.part("season"), table.quoted) + ";\n", (), (index,)),
+    ]
+    return [step for step in later if step.version <= version]
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Make the package one of that version."""
+
+    def become(version: int) -> None:
+        def migrations(dialect: str, table: schema.Table, *, partitioned: bool = False) -> list[schema.Migration]:
+            real = [s for s in _real(dialect, table, partitioned=partitioned) if s.version <= version]
+            return real + made_up(dialect, table, version)
+
+        monkeypatch.setattr(schema, "migrations", migrations)
+
+    return become
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    assert isinstance(request.param, str)
+    return request.param
+
+
+@pytest.fixture
+def dsns(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[list[str]]:
+    """Two empty stores of that kind."""
+    if kind == "sqlite":
+        yield [f"sqlite:///{tmp_path / name}" for name in ("a.db", "b.db")]
+        return
+    server: Postgres = request.getfixturevalue("server")
+    names = [server.create_database() for _ in range(2)]
+    yield [server.dsn(name) for name in names]
+    for name in names:
+        server.drop_database(name)
+
+
+def made(dsn: str, kind: str) -> None:
+    run_migration(dsn, T, partitioned=kind == "partitioned")
+
+
+def written(dsn: str, start: int, count: int) -> None:
+    store = open_store(dsn)
+    try:
+        store.write(rows(start + count)[start:], timeout=20)
+    finally:
+        store.close(timeout=5)
+
+
+def same_shape(one: str, other: str) -> None:
+    left, right = catalog(one), catalog(other)
+    for part in left:
+        if part == "made":  # the text that made it differs after ADD COLUMN
+            names = [[(row["type"], row["name"]) for row in found[part]] for found in (left, right)]
+            assert names[0] == names[1]
+        else:
+            assert left[part] == right[part], part
+
+
+@pytest.mark.parametrize("version", range(1, NEWEST + 1))
+def test_every_older_version_comes_to_the_newest(version: int, kind: str, dsns: list[str], at: Any) -> None:
+    old, new = dsns
+    at(version)
+    made(old, kind)
+    written(old, 0, 10)
+    at(NEWEST)
+    made(new, kind)
+    run_migration(old, T)
+    same_shape(old, new)
+    assert plan_migration(old, T).steps == ()
+    assert [row["version"] for row in catalog(old)["recorded"]] == list(range(1, NEWEST + 1))
+    written(old, 5, 10)
+    assert execute(old, "SELECT count(*) AS n FROM command_calls")[0]["n"] == 15
+
+
+def test_a_store_adds_what_is_quick_and_leaves_the_rest(kind: str, dsns: list[str], at: Any) -> None:
+    at(REAL)
+    made(dsns[0], kind)
+    at(NEWEST)
+    written(dsns[0], 0, 10)
+    found = catalog(dsns[0])
+    assert [row["version"] for row in found["recorded"]] == list(range(1, NEWEST))
+    assert "season" in {row.get("attname", row.get("name")) for row in found["columns"]}
+    titles = [step.title for step in plan_migration(dsns[0], T).steps]
+    assert any("command_calls_season" in title for title in titles)
+    run_migration(dsns[0], T)
+    at(NEWEST)
+    made(dsns[1], kind)
+    same_shape(*dsns)
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "partitioned"])
+def test_migrate_of_an_older_version_is_cut_after_every_step(kind: str, dsns: list[str], at: Any) -> None:
+    class Cut(BaseException):
+        pass
+
+    def cut(_: object) -> None:
+        raise Cut
+
+    at(1)
+    made(dsns[0], kind)
+    at(NEWEST)
+    while plan_migration(dsns[0], T).steps:
+        with pytest.raises(Cut):
+            run_migration(dsns[0], T, done=cut)
+        written(dsns[0], 0, 10)
+    made(dsns[1], kind)
+    same_shape(*dsns)
+
+
+def test_a_newer_schema_is_used_as_it_is(kind: str, dsns: list[str], at: Any) -> None:
+    at(NEWEST)
+    made(dsns[0], kind)
+    before = catalog(dsns[0])
+    at(REAL)
+    written(dsns[0], 0, 10)
+    run_migration(dsns[0], T)
+    assert catalog(dsns[0]) == before
+
+
+def test_a_newer_schema_that_lost_a_column_of_ours_is_refused(kind: str, dsns: list[str], at: Any) -> None:
+    at(NEWEST)
+    made(dsns[0], kind)
+    execute(dsns[0], "ALTER TABLE command_calls DROP COLUMN locale")
+    at(REAL)
+    store = open_store(dsns[0])
+    with pytest.raises(SchemaMismatch, match=r"newer slashspan \(schema .*locale"):
+        store.write([FULL], timeout=20)
+    store.close(timeout=5)
+    for attempt in (plan_migration, run_migration):
+        with pytest.raises(SchemaMismatch, match="newer slashspan"):
+            attempt(dsns[0], T)
+
+
+def test_an_index_that_the_owner_dropped_stays_dropped_but_for_the_key(kind: str, dsns: list[str]) -> None:
+    made(dsns[0], kind)
+    execute(dsns[0], "DROP INDEX command_calls_command")
+    assert plan_migration(dsns[0], T).steps == ()
+    execute(dsns[0], "DROP INDEX command_calls_identity")
+    store = open_store(dsns[0])
+    with pytest.raises(SchemaMismatch, match=r"no unique index.*slashspan migrate"):
+        store.prepare(timeout=20)
+    run_migration(dsns[0], T)
+    store.write([dataclasses.replace(FULL, span_id=1)] * 2, timeout=20)
+    store.close(timeout=5)
+
+
+def test_the_longest_name_keeps_its_partitions_indexes_apart(server: Postgres, at: Any) -> None:
+    dsn, name = server.dsn(server.create_database()), "t" * 40
+    at(REAL)
+    run_migration(dsn, name, partitioned=True)
+    at(NEWEST)
+    run_migration(dsn, name)
+    assert plan_migration(dsn, name).steps == ()
+    found = catalog(dsn, name)
+    assert {row["indexes"] for row in found["partitions"]} == {len(found["indexes"])}
+
+
+def test_the_record_of_a_dropped_table_is_not_believed(kind: str, dsns: list[str]) -> None:
+    made(dsns[0], kind)
+    execute(dsns[0], "DROP TABLE command_calls")
+    made(dsns[0], kind)
+    made(dsns[1], kind)
+    same_shape(*dsns)

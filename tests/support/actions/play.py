@@ -1,0 +1,106 @@
+"""Playing all cases once, recorded three ways: spans in memory, rows in SQLite, rows in PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from exporters.delivery.exporter import CommandCallsExporter
+from exporters.delivery.processor import CommandCallsProcessor
+from exporters.stores.dsn import open_store
+from slashspan import semconv
+from slashspan.semconv import Kind
+from slashspan.settings import Settings
+from telemetry import DiscordInstrumentor
+from tests.support.actions.bot import make_bot
+from tests.support.actions.cases import GUILD, Case
+from tests.support.bots import running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from discord_standin import Action, StandIn
+    from opentelemetry.sdk.trace import ReadableSpan
+    from typing_extensions import Self
+
+SETTLE_SECONDS = 30.0
+
+
+@dataclass
+class Recording:
+    """What was sent, and the spans that were made of it."""
+
+    actions: dict[str, Action] = field(default_factory=dict)
+    """By the case's name."""
+    spans: list[ReadableSpan] = field(default_factory=list)
+
+    def root(self, action: Action) -> ReadableSpan:
+        """The one span of that action."""
+        found = [s for s in self.spans if (s.attributes or {}).get(semconv.INTERACTION_ID) == str(action.id)]
+        assert len(found) == 1, f"{action.kind} {action.command!r} has {len(found)} spans"
+        return found[0]
+
+
+class Recorded:
+    """Instrumentation for a test: `memory` holds every span, each DSN its rows."""
+
+    def __init__(self, *dsns: str, environ: dict[str, str] | None = None) -> None:
+        self.memory = InMemorySpanExporter()
+        self.provider = TracerProvider(shutdown_on_exit=False)
+        self.provider.add_span_processor(SimpleSpanProcessor(self.memory))
+        self._rows = []
+        for dsn in dsns:
+            exporter = CommandCallsExporter(open_store(dsn), kinds=Kind.ALL, max_waiting_rows=100_000)
+            rows = CommandCallsProcessor(
+                exporter, kinds=Kind.ALL, schedule_delay_ms=50, batch_rows=512, queue_rows=100_000
+            )
+            self.provider.add_span_processor(rows)
+            self._rows.append(rows)
+        self._settings = Settings.from_environ({"SLASHSPAN_RAISE_INTERNAL_ERRORS": "true", **(environ or {})})
+
+    def __enter__(self) -> Self:
+        DiscordInstrumentor().instrument(tracer_provider=self.provider, settings=self._settings)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        DiscordInstrumentor().uninstrument()
+        for rows in self._rows:
+            rows.shutdown_within(20.0)
+
+    @property
+    def spans(self) -> list[ReadableSpan]:
+        return list(self.memory.get_finished_spans())
+
+    @property
+    def roots(self) -> list[ReadableSpan]:
+        """Those of user actions."""
+        return [span for span in self.spans if semconv.KIND in (span.attributes or {})]
+
+
+async def until(condition: Callable[[], Any], seconds: float = SETTLE_SECONDS) -> None:
+    """Give the loop its turns until the condition holds. Fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true"
+        await asyncio.sleep(0.002)
+
+
+async def play(cases: Sequence[Case], *dsns: str) -> Recording:
+    """All at once, so that they overlap; ends when each has its span."""
+    recording = Recording()
+
+    async def one(standin: StandIn, case: Case) -> None:
+        recording.actions[case.name] = await case.do(standin, case.user)
+
+    with Recorded(*dsns) as recorded:
+        async with running(make_bot(), guilds=[GUILD]) as standin:
+            await asyncio.gather(*(one(standin, case) for case in cases))
+            await until(lambda: len(recorded.roots) >= len(standin.ledger.actions))
+        recording.spans = recorded.spans
+    return recording

@@ -1,0 +1,48 @@
+"""Journals for tests, and how one dies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporters.spool.journal import Journal
+from exporters.spool.records import Kind
+from exporters.spool.segment import State
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporters.spool.journal import Receipt
+
+PLENTY = 2**24
+
+
+def journal(folder: Path, max_bytes: int = PLENTY) -> Journal:
+    return Journal(folder, max_bytes=max_bytes)
+
+
+def die(dying: Journal) -> None:
+    """What the kernel does when a process is killed: its descriptors are closed, nothing is written."""
+    dying.after_fork_in_child()
+
+
+def put(into: Journal, *keys: int, size: int = 0) -> list[Receipt]:
+    """Finished actions that are not on their way, with the key as payload."""
+    receipts = [into.append(Kind.SPAN, 1, key, payload(key, size), State.PENDING) for key in keys]
+    assert None not in receipts
+    return [receipt for receipt in receipts if receipt is not None]
+
+
+def payload(key: int, size: int = 0) -> bytes:
+    return b"%d" % key + b"." * size
+
+
+def keys(of: Journal, limit: int = 1_000_000) -> list[int]:
+    """Take all that is to be replayed; checks that each payload is the one that was written."""
+    taken = of.take(limit)
+    for _, record in taken:
+        assert int(record.payload.split(b".", 1)[0]) == record.key
+    return [record.key for _, record in taken]
+
+
+def segment_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("w-*/*.seg"))

@@ -1,0 +1,239 @@
+"""Each thing that can be wrong is found, with its mend, and is not found where all is well; nothing is changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from exporters.admin import migrate as maintenance
+from exporters.admin.doctor import age, postgres
+from exporters.spool.dead_letters import DeadLetters
+from exporters.spool.destinations import Destination
+from exporters.stores.dsn import open_store
+from telemetry.cli import cli
+from tests.faults.test_poolers import BINARY, open_folder, pgbouncer
+from tests.support.journals import die
+from tests.support.legacy_tables import SQLITE
+from tests.support.postgres import free_port
+from tests.support.proxy import Proxy
+from tests.support.rows import rows
+from tests.telemetry.cli.test_spool import left_behind
+
+if TYPE_CHECKING:
+    from tests.support.postgres import Postgres
+
+
+def doctor(dsn: str, folder: Path, **environ: str) -> tuple[int, list[dict[str, Any]]]:
+    settings = {"SLASHSPAN_DSN": dsn, "SLASHSPAN_SPOOL": str(folder / "spool"), **environ}
+    done = CliRunner().invoke(cli, ["doctor", "--json"], env=settings)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.output
+    return done.exit_code, json.loads(done.output)
+
+
+def found(findings: list[dict[str, Any]], level: str) -> str:
+    return "\n".join(
+        f"{f['subject']}: {f['text']} → {f['mend']}" for f in findings if f["level"] == level and f["subject"] != "disk"
+    )
+
+
+def ready(dsn: str) -> str:
+    store = open_store(dsn)
+    store.write(rows(10), timeout=20)
+    store.close(timeout=5)
+    return dsn
+
+
+def test_all_is_well(dsn: str, tmp_path: Path) -> None:
+    status, findings = doctor(ready(dsn), tmp_path)
+    assert status == 0
+    assert found(findings, "error") == found(findings, "warning") == ""
+    assert "the last row is" in found(findings, "note")
+    assert "schema: up to date" in found(findings, "ok")
+    assert not (tmp_path / "spool").exists(), "looking makes nothing"
+
+
+def test_a_store_that_is_not_made_yet_is_no_error(tmp_path: Path) -> None:
+    status, findings = doctor(f"sqlite:///{tmp_path / 'new.db'}", tmp_path)
+    assert status == 0
+    assert "is not there yet" in found(findings, "note")
+    assert not (tmp_path / "new.db").exists()
+
+
+def test_people_read_it_too(dsn: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(cli, ["doctor"], env={"SLASHSPAN_DSN": ready(dsn), "SLASHSPAN_SPOOL": str(tmp_path)})
+    assert done.exit_code == 0
+    assert "ok  schema: up to date" in done.output
+
+
+def test_secrets_are_masked_and_typing_errors_named(tmp_path: Path) -> None:
+    dsn = f"postgresql://u:geheim@127.0.0.1:{free_port()}/d"
+    status, findings = doctor(dsn, tmp_path, SLASHSPAN_USER_ID_KEY="schlüssel", SLASHSPAN_USERIDS="drop")
+    assert status == 1
+    assert "geheim" not in json.dumps(findings)
+    assert "schlüssel" not in json.dumps(findings, ensure_ascii=False)
+    assert "SLASHSPAN_USERIDS" in found(findings, "warning")
+    assert "start the server" in found(findings, "error")
+
+
+def test_a_wrong_setting_is_another_status(tmp_path: Path) -> None:
+    done = CliRunner().invoke(cli, ["doctor"], env={"SLASHSPAN_USER_IDS": "maybe"})
+    assert done.exit_code == 2
+    assert "SLASHSPAN_USER_IDS" in done.output
+
+
+@pytest.mark.parametrize(
+    ("change", "mend"),
+    [
+        ("nowhere.invalid", "does not resolve"),
+        ("no_such_database", "create the database"),
+        ("wrong password", "correct user and password"),
+    ],
+)
+def test_a_server_that_does_not_let_us_in(
+    change: str, mend: str, server: Postgres, database: str, tmp_path: Path
+) -> None:
+    if change == "wrong password":
+        server.execute(f"CREATE ROLE keeper_{database} LOGIN PASSWORD 'right'")
+        server.require_password(f"keeper_{database}")
+        dsn = f"postgresql://keeper_{database}:wrong@127.0.0.1:{server.port}/{database}"
+    elif change == "no_such_database":
+        dsn = server.dsn(change)
+    else:
+        dsn = f"postgresql://u@{change}/d"
+    status, findings = doctor(dsn, tmp_path)
+    assert status == 1
+    assert mend in found(findings, "error")
+
+
+def test_a_black_hole_does_not_hold_it_for_ever(
+    server: Postgres, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "SECONDS", 1.0)
+    monkeypatch.setattr(maintenance, "CONNECT_SECONDS", 0.5)
+    with Proxy(server.port) as proxy:
+        proxy.black_hole()
+        status, findings = doctor(server.dsn(database, port=proxy.port), tmp_path)
+    assert status == 1
+    assert "firewall" in found(findings, "error")
+
+
+def test_rights_that_are_missing_are_said_as_sql_that_mends(server: Postgres, database: str, tmp_path: Path) -> None:
+    ready(server.dsn(database))
+    role = f"guest_{database}"
+    server.execute(f"CREATE ROLE {role} LOGIN", database)
+    dsn = f"postgresql://{role}@127.0.0.1:{server.port}/{database}"
+    status, findings = doctor(dsn, tmp_path)
+    assert status == 1
+    grants = [f["mend"] for f in findings if f["subject"] == "rights"]
+    assert len(grants) == 2
+    for grant in grants:
+        server.execute(grant, database)
+    status, findings = doctor(dsn, tmp_path)
+    assert (status, found(findings, "error")) == (0, "")
+
+
+def test_a_read_only_server_and_a_clock_that_is_wrong(
+    server: Postgres, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready(server.dsn(database))
+    server.execute(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
+    real = time.time
+    monkeypatch.setattr("time.time", lambda: real() + 90)
+    status, findings = doctor(server.dsn(database), tmp_path)
+    assert status == 1
+    assert "read-only" in found(findings, "error")
+    assert "-90.0 s" in found(findings, "warning")
+
+
+@pytest.mark.skipif(BINARY is None, reason="PgBouncer is not installed: apt-get install pgbouncer")
+def test_a_pooler_is_seen(server: Postgres, database: str, tmp_path: Path) -> None:
+    ready(server.dsn(database))
+    with open_folder() as folder, pgbouncer(server, folder) as port:
+        _, findings = doctor(server.dsn(database, port=port), tmp_path)
+    assert "looks like a pooler" in found(findings, "note")
+    _, findings = doctor(server.dsn(database), tmp_path)
+    assert "looks like a pooler" not in json.dumps(findings)
+
+
+def test_a_table_that_is_old_or_something_else(tmp_path: Path) -> None:
+    dsn = f"sqlite:///{tmp_path / 'old.db'}"
+    with sqlite3.connect(tmp_path / "old.db") as connection:
+        connection.execute(SQLITE["timestamp"])
+    connection.close()
+    status, findings = doctor(dsn, tmp_path)
+    assert status == 0
+    assert "slashspan migrate" in found(findings, "warning")
+    other = f"sqlite:///{tmp_path / 'other.db'}"
+    with sqlite3.connect(tmp_path / "other.db") as connection:
+        connection.execute("CREATE TABLE command_calls (x)")
+    connection.close()
+    status, findings = doctor(other, tmp_path)
+    assert status == 1
+    assert "SLASHSPAN_TABLE" in found(findings, "error")
+
+
+def test_a_file_that_is_damaged(tmp_path: Path) -> None:
+    dsn = ready(f"sqlite:///{tmp_path / 'calls.db'}")
+    content = bytearray((tmp_path / "calls.db").read_bytes())
+    content[4096 * 2 : 4096 * 3] = os.urandom(4096)
+    (tmp_path / "calls.db").write_bytes(bytes(content))
+    status, findings = doctor(dsn, tmp_path)
+    assert status == 1
+    assert "a new one is made" in found(findings, "error")
+
+
+def test_folders_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Root may write everywhere, so the system's answer is given in its place.
+    monkeypatch.setattr(os, "access", lambda place, mode: "locked" not in str(place))
+    (tmp_path / "locked").mkdir()
+    status, findings = doctor(f"sqlite:///{tmp_path}/locked/calls.db", tmp_path / "locked")
+    assert status == 1
+    assert found(findings, "error").count("cannot be written") == 2
+    status, findings = doctor(f"sqlite:///{tmp_path}/calls.db", tmp_path)
+    assert status == 0
+
+
+def test_what_waits_in_the_spool_is_said_with_its_reason_and_mend(dsn: str, tmp_path: Path) -> None:
+    bot = left_behind(tmp_path / "spool", ready(dsn), rows(5))
+    bot.journal.note_trouble("no answer within 10 s")
+    DeadLetters(bot.journal.folder).add(rows(1)[0], "poison")
+    die(bot.journal)
+    die(left_behind(tmp_path / "spool", f"sqlite:///{tmp_path}/elsewhere.db", rows(5)).journal)
+    folder = Destination("bot", "otlp http://127.0.0.1:4317", "").folder(tmp_path / "spool")
+    status, findings = doctor(dsn, tmp_path)
+    warnings = found(findings, "warning")
+    assert status == 0
+    assert "5 wait" in warnings
+    assert "no answer within 10 s" in warnings
+    assert "or: slashspan spool drain" in warnings
+    assert "spool drain --from" in warnings
+    assert "1 rows that the store refused" in warnings
+    assert folder.name not in warnings
+    assert "off" in found(doctor(dsn, tmp_path, SLASHSPAN_SPOOL="off")[1], "note")
+
+
+def test_a_collector_that_is_not_there(dsn: str, tmp_path: Path, server: Postgres) -> None:
+    both = {"OTEL_TRACES_EXPORTER": "command_calls,otlp"}
+    gone = both | {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
+    status, findings = doctor(ready(dsn), tmp_path, **gone)
+    assert status == 1
+    assert "start the collector" in found(findings, "error")
+    there = both | {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{server.port}"}
+    assert doctor(dsn, tmp_path, **there)[0] == 0
+
+
+def test_everything_off_is_said(dsn: str, tmp_path: Path) -> None:
+    status, findings = doctor(ready(dsn), tmp_path, OTEL_TRACES_EXPORTER="none")
+    assert status == 0
+    assert "everything is off" in found(findings, "warning")
+
+
+def test_ages_are_for_people() -> None:
+    assert [age(seconds) for seconds in (5, 300, 7300, 1e6)] == ["5 s", "5 min", "2 h", "12 days"]

@@ -1,0 +1,250 @@
+"""`configure`: adds to what the bot has, fails at once for a wrong setting, and outlives its store."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import discord
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+import telemetry
+from slashspan.errors import ConfigurationError
+from telemetry.setup.pipeline import CommandCallsSpanExporter
+from tests.support import ROOT
+from tests.support.actions.bot import make_bot
+from tests.support.actions.cases import GUILD
+from tests.support.actions.play import until
+from tests.support.bots import running
+from tests.support.processes import PLAIN, bot_process
+from tests.support.proxy import Proxy
+from tests.telemetry.cli.test_run import RUN, rows, told
+
+if TYPE_CHECKING:
+    from tests.support.postgres import Postgres
+
+RAISING = {"SLASHSPAN_RAISE_INTERNAL_ERRORS": "true", "OTEL_BSP_SCHEDULE_DELAY": "20"}
+
+
+@pytest.fixture(autouse=True)
+def _own_globals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenTelemetry's global provider is set once per process; each test here gets its own process's view."""
+    from opentelemetry.util._once import Once
+
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER_SET_ONCE", Once())
+
+
+async def say_ok(times: int = 1) -> None:
+    async with running(make_bot(), guilds=[GUILD]) as standin:
+        for _ in range(times):
+            await (await standin.slash("ok", guild=GUILD)).answered()
+
+
+async def test_one_line_is_enough(dsn: str) -> None:
+    with closing_telemetry(SLASHSPAN_DSN=dsn) as handle:
+        await say_ok(3)
+    assert handle.counts is not None
+    assert (handle.counts.recorded, handle.counts.stored, handle.counts.lost) == (3, 3, 0)
+    assert told(dsn) == [("slash", "ok", "ok")] * 3
+    assert {row["service_name"] for row in rows(dsn)} == {"ladder-bot"}
+
+
+class closing_telemetry:
+    def __init__(self, **environ: str) -> None:
+        self._handle = telemetry.configure(service_name="ladder-bot", environ={**RAISING, **environ})
+
+    def __enter__(self) -> telemetry.Telemetry:
+        return self._handle
+
+    def __exit__(self, *_: object) -> None:
+        self._handle.shutdown()
+
+
+async def test_a_provider_of_the_bots_is_added_to_and_not_replaced(tmp_path: Path) -> None:
+    memory = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(memory))
+    trace.set_tracer_provider(provider)
+    dsn = f"sqlite:///{tmp_path / 'own.db'}"
+    with closing_telemetry(SLASHSPAN_DSN=dsn):
+        assert trace.get_tracer_provider() is provider
+        await say_ok()
+    assert told(dsn) == [("slash", "ok", "ok")]
+    assert [span.name for span in memory.get_finished_spans()] == ["slash ok"]
+    provider.get_tracer("bot").start_span("still works").end()
+    assert memory.get_finished_spans()[-1].name == "still works"
+
+
+async def test_a_provider_that_the_bot_sets_later_is_not_refused(tmp_path: Path) -> None:
+    with closing_telemetry(SLASHSPAN_DSN=f"sqlite:///{tmp_path / 'later.db'}"):
+        later = TracerProvider(shutdown_on_exit=False)
+        trace.set_tracer_provider(later)
+        assert trace.get_tracer_provider() is later
+
+
+async def test_a_second_call_changes_nothing(tmp_path: Path) -> None:
+    with closing_telemetry(SLASHSPAN_DSN=f"sqlite:///{tmp_path / 'once.db'}") as handle:
+        assert telemetry.configure(environ={"SLASHSPAN_DSN": "nonsense"}) is handle
+        await say_ok()
+    assert told(f"sqlite:///{tmp_path / 'once.db'}") == [("slash", "ok", "ok")]
+
+
+@pytest.mark.parametrize(("ratio", "shown"), [("1", 5), ("0", 0)])
+async def test_rows_are_never_sampled_whatever_is_shown_elsewhere(ratio: str, shown: int, tmp_path: Path) -> None:
+    environ = {"OTEL_TRACES_EXPORTER": "command_calls,console", "SLASHSPAN_TRACE_RATIO": ratio}
+    async with bot_process([*RUN, PLAIN], tmp_path, environ) as bot:
+        for _ in range(5):
+            await (await bot.discord.slash("ping")).answered()
+        await bot.interrupt()
+        await bot.ended()
+    recorded = rows(f"sqlite:///{tmp_path / 'command_calls.db'}")
+    assert [row["command"] for row in recorded] == ["ping"] * 5
+    assert bot.output.count('"name": "slash ping"') == shown
+    assert all((f"0x{row['trace_id']}" in bot.output) == bool(shown) for row in recorded)
+
+
+async def test_none_wraps_nothing() -> None:
+    before = vars(discord.app_commands.CommandTree)["_call"]
+    handle = telemetry.configure(environ={"OTEL_TRACES_EXPORTER": "none"})
+    assert vars(discord.app_commands.CommandTree)["_call"] is before
+    assert handle.counts is None
+    handle.shutdown()
+
+
+def test_a_variable_that_is_no_setting_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    environ = {"OTEL_TRACES_EXPORTER": "none", "SLASHSPAN_USER_ID": "drop", "SLASHSPAN_DSN": "sqlite:///x.db"}
+    telemetry.configure(environ=environ).shutdown()
+    assert [record.message for record in caplog.records if "no setting" in record.message] == [
+        "no setting of slashspan: SLASHSPAN_USER_ID; docs/reference.md lists them all"
+    ]
+
+
+def test_a_table_that_is_not_ours_fails_at_once(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
+        connection.execute("CREATE TABLE command_calls (title TEXT)")
+    with pytest.raises(ConfigurationError) as caught:
+        telemetry.configure(environ={"SLASHSPAN_DSN": f"sqlite:///{tmp_path / 'other.db'}"})
+    assert "SLASHSPAN_DSN" in str(caught.value)
+    assert "title" in str(caught.value)
+    assert "SLASHSPAN_TABLE" in str(caught.value)
+    assert not telemetry.DiscordInstrumentor().is_instrumented_by_opentelemetry
+
+
+def test_a_store_that_cannot_be_reached_at_the_start_is_one_warning(
+    server: Postgres, database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Proxy(server.port) as proxy, caplog.at_level(logging.WARNING, "slashspan"):
+        proxy.refuse()
+        dsn = server.dsn(database, port=proxy.port)
+        with closing_telemetry(SLASHSPAN_DSN=dsn) as handle:
+            asyncio.run(say_ok(3))
+            assert "cannot be written now" in caplog.text
+            proxy.refuse(on=False)
+            assert handle.force_flush(20)
+    assert told(server.dsn(database)) == [("slash", "ok", "ok")] * 3
+    assert sum("cannot be" in record.message for record in caplog.records) == 1
+
+
+async def test_a_store_that_goes_away_and_comes_back(
+    server: Postgres, database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Proxy(server.port) as proxy, caplog.at_level(logging.WARNING, "slashspan"):
+        with closing_telemetry(SLASHSPAN_DSN=server.dsn(database, port=proxy.port)) as handle:
+            async with running(make_bot(), guilds=[GUILD]) as standin:
+                for round_ in range(3):
+                    proxy.refuse(on=round_ == 1)
+                    for _ in range(10):
+                        await (await standin.slash("ok", guild=GUILD)).answered()
+                    if round_ == 1:
+                        await until(lambda: "cannot be written now" in caplog.text)
+            assert await asyncio.to_thread(handle.force_flush, 20)
+            counts = handle.counts
+    assert counts is not None
+    assert (counts.recorded, counts.stored, counts.lost) == (30, 30, 0)
+    assert len(told(server.dsn(database))) == 30
+
+
+async def test_inside_a_running_loop_nothing_blocks(server: Postgres, database: str) -> None:
+    with Proxy(server.port) as proxy:
+        proxy.black_hole()
+        ticks = 0
+
+        async def tick() -> None:
+            nonlocal ticks
+            while True:
+                ticks += 1
+                await asyncio.sleep(0)
+
+        ticking = asyncio.create_task(tick())
+        await asyncio.sleep(0)
+        before = ticks
+        handle = telemetry.configure(environ={**RAISING, "SLASHSPAN_DSN": server.dsn(database, port=proxy.port)})
+        assert ticks == before, "configure must return without giving the loop away, and so without waiting"
+        ticking.cancel()
+        proxy.black_hole(on=False)
+        proxy.cut()
+        await asyncio.to_thread(handle.shutdown)
+
+
+async def test_a_missing_extra_names_its_pip_command(tmp_path: Path) -> None:
+    script = """
+import sys
+sys.modules["asyncpg"] = None
+import telemetry
+telemetry.configure(environ={"SLASHSPAN_DSN": "postgresql://h/d"})
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert "pip install 'slashspan[postgresql]'" in done.stderr
+
+
+def test_the_entry_points_exporter_needs_no_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib.metadata import entry_points
+
+    from tests.support.spans import finished
+
+    monkeypatch.setenv("SLASHSPAN_DSN", f"sqlite:///{tmp_path / 'entry.db'}")
+    (point,) = entry_points(group="opentelemetry_traces_exporter", name="command_calls")
+    exporter: Any = point.load()()
+    assert isinstance(exporter, CommandCallsSpanExporter)
+    exporter.export([finished(), finished({"db.system": "postgresql"})])
+    exporter.shutdown()
+    assert told(f"sqlite:///{tmp_path / 'entry.db'}") == [("slash", "admin ban", "error")]
+
+
+async def test_what_users_are_called_never_breaks_a_batch(dsn: str) -> None:
+    from discord_standin import users
+
+    with closing_telemetry(SLASHSPAN_DSN=dsn) as handle:
+        async with running(make_bot(), guilds=[GUILD]) as standin:
+            for user in users(20):
+                await (await standin.slash("ok", guild=GUILD, user=user)).answered()
+            sent = {action.user.id: action.user.name for action in standin.ledger.actions}
+    assert handle.counts is not None
+    assert handle.counts.lost == 0
+    assert {row["discord_uid"]: row["player_name"] for row in rows(dsn)} == sent
+
+
+async def test_by_default_autocompletes_are_spans_and_no_rows(tmp_path: Path) -> None:
+    memory = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(memory))
+    trace.set_tracer_provider(provider)
+    dsn = f"sqlite:///{tmp_path / 'kinds.db'}"
+    with closing_telemetry(SLASHSPAN_DSN=dsn):
+        async with running(make_bot(), guilds=[GUILD]) as standin:
+            await (await standin.autocomplete("colours", "name", "r", guild=GUILD)).answered()
+            await (await standin.slash("ok", guild=GUILD)).answered()
+            await until(lambda: len(memory.get_finished_spans()) == 2)
+    assert sorted(span.name for span in memory.get_finished_spans()) == ["autocomplete colours", "slash ok"]
+    assert told(dsn) == [("slash", "ok", "ok")]
