@@ -14,7 +14,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
 import telemetry
-from exporters.rows.counts import Lost
+from exporters.rows.counts import DropReason
 from exporters.stores.errors import StoreUnavailable
 from slashspan import semconv
 from slashspan.settings import Settings
@@ -163,7 +163,7 @@ def test_refused_rows_vanish_at_debug(caplog: pytest.LogCaptureFixture) -> None:
     told_of = {record.levelname: record.message for record in caplog.records}
     assert "refuses a row" in told_of["ERROR"]
     assert "1 of 1 rows were not stored" in told_of["WARNING"]
-    assert exporter.counts().dropped == {Lost.REJECTED: 1}
+    assert exporter.counts().dropped == {DropReason.REJECTED: 1}
 
 
 def test_a_batch_whose_commit_was_not_heard_of_is_doubled(server: Postgres, database: str) -> None:

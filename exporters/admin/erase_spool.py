@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from exporters.spool.dead_letters import DeadLetters
 from exporters.spool.journal import Journal
-from exporters.spool.records import Kind, NewerFormat
+from exporters.spool.records import NewerFormat, RecordType
 from exporters.spool.row_spool import row_of
-from exporters.spool.segment import State
+from exporters.spool.segment import RecordState
 from exporters.spool.status import is_alive, pending_records
 from exporters.spool.writers import PREFIX
 
@@ -60,7 +60,7 @@ def _moved(journal: Journal, user_ids: Collection[int]) -> int:
             if _is_of(record, user_ids):
                 taken_out += 1
             else:
-                again = journal.append(record.kind, record.format, record.key, record.payload, State.PENDING)
+                again = journal.append(record.kind, record.format, record.key, record.payload, RecordState.PENDING)
                 if again is None:
                     raise OSError(f"{journal.folder}: the rows that are kept cannot be written anew")
             journal.acknowledge([receipt])
@@ -68,7 +68,7 @@ def _moved(journal: Journal, user_ids: Collection[int]) -> int:
 
 
 def _is_of(record: Record, user_ids: Collection[int]) -> bool:
-    if record.kind == Kind.BATCH:
+    if record.kind == RecordType.BATCH:
         return False
     try:
         row = row_of(record)

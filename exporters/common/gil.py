@@ -1,4 +1,4 @@
-"""Letting the bot's loop run while a thread of ours has much to do in Python."""
+"""Lets the bot's event loop run while a thread of ours has much to do in Python."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-EVERY: Final = 16
-"""Items worked on before others get a turn: a few tenths of a millisecond."""
-_REST_SECONDS: Final = 0.000_05
-"""A sleep of 0 would hand the interpreter's lock out and take it back before the waiting thread has woken up; without
-any, that thread waits for `sys.getswitchinterval()`, 5 ms. See `python -m benchmarks event_loop`."""
+ITEMS_PER_SLICE: Final = 16
+"""Items processed before other threads get the GIL: a few tenths of a millisecond."""
+_PAUSE_SECONDS: Final = 0.000_05
+"""A sleep of 0 would release the GIL and take it back before the waiting thread has woken up. Without any sleep that
+thread waits for `sys.getswitchinterval()`, 5 ms. See `python -m benchmarks event_loop`."""
 
 
-def give_way() -> None:
+def yield_gil() -> None:
     """Let another thread run."""
-    time.sleep(_REST_SECONDS)
+    time.sleep(_PAUSE_SECONDS)
 
 
-def in_turns(items: Iterable[T]) -> Iterator[T]:
-    """The same items, with a rest after every EVERY of them."""
+def yielding_gil(items: Iterable[T]) -> Iterator[T]:
+    """The same items, with a pause after every `ITEMS_PER_SLICE` of them."""
     for number, item in enumerate(items, 1):
         yield item
-        if number % EVERY == 0:
-            give_way()
+        if number % ITEMS_PER_SLICE == 0:
+            yield_gil()

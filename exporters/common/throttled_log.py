@@ -1,4 +1,4 @@
-"""Warnings that go on being true, told once in a while."""
+"""Warnings about something that lasts, logged once in a while instead of once per row."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import logging
 import time
 from typing import Final
 
-EVERY_SECONDS: Final = 60.0
-"""A trouble that lasts is told once in this time, not with every row."""
+LOG_INTERVAL: Final = 60.0
+"""Seconds between two warnings from one place."""
 
 _log = logging.getLogger("slashspan")
 
 
-class Telling:
-    """Warnings of one place. Not thread-safe: what guards the place guards it."""
+class ThrottledLog:
+    """Warnings of one place. Not thread-safe: the lock that guards the place guards this too."""
 
     def __init__(self) -> None:
-        self._told_at = -EVERY_SECONDS
+        self._last_logged = -LOG_INTERVAL
 
     def warn(self, message: str, *arguments: object) -> None:
-        """Log it, unless something of this place was logged less than `EVERY_SECONDS` ago."""
+        """Log a warning, unless this place logged one less than `LOG_INTERVAL` ago."""
         now = time.monotonic()
-        if now - self._told_at >= EVERY_SECONDS:
-            self._told_at = now
+        if now - self._last_logged >= LOG_INTERVAL:
+            self._last_logged = now
             _log.warning(message, *arguments)

@@ -14,8 +14,8 @@ import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from exporters.common.throttled_log import Telling
-from exporters.rows.counts import Counts, Lost
+from exporters.common.throttled_log import ThrottledLog
+from exporters.rows.counts import Counts, DropReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,7 +63,7 @@ class Backlog:
         self._left_memory = 0
         self._stored = 0
         self._dropped: Counter[str] = Counter()
-        self._loss = Telling()
+        self._loss = ThrottledLog()
         self._replays_next = True
         self._replay_rows = REPLAY_ROWS
         self._taken_at = 0.0
@@ -119,9 +119,9 @@ class Backlog:
             self._accepted += len(rows)
             self._waiting.extend(map(Item, rows, receipts))
             if ended:
-                self._leave(self._from_front(len(self._waiting)), Lost.SHUTDOWN)
+                self._leave(self._from_front(len(self._waiting)), DropReason.SHUTDOWN)
             elif (over := len(self._waiting) - self.max_waiting_rows) > 0:
-                self._leave(self._from_front(over), Lost.BACKLOG_FULL)
+                self._leave(self._from_front(over), DropReason.BACKLOG_FULL)
             self.changed.notify_all()
             return self._accepted
 
@@ -214,7 +214,7 @@ class Backlog:
         with self.changed:
             left = [*self._in_hand, *self._from_front(len(self._waiting))]
             self._in_hand = []
-            self._leave(left, Lost.SHUTDOWN)
+            self._leave(left, DropReason.SHUTDOWN)
         self._kept = 0
         if self.spool is not None:
             self._kept = self.spool.journal.unsettled

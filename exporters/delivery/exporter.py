@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from exporters.common.gil import in_turns
+from exporters.common.gil import yielding_gil
 from exporters.delivery.worker import Delivery
 from exporters.rows.command_call import CommandCall, from_span
 from exporters.spool.dead_letters import DeadLetters
@@ -77,7 +77,7 @@ class CommandCallsExporter(SpanExporter):
         claimed = [None] * len(spans) if spool is None else spool.claim(spans)
         rows: list[CommandCall] = []
         receipts: list[Receipt | None] = []
-        for span, receipt in in_turns(zip(spans, claimed, strict=True)):
+        for span, receipt in yielding_gil(zip(spans, claimed, strict=True)):
             row = from_span(span)
             if row is None or row.kind not in self._kinds:
                 continue

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from exporters.rows.command_call import attributes_of
-from exporters.rows.counts import Counts, Lost
+from exporters.rows.counts import Counts, DropReason
 from slashspan import semconv
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class CommandCallsProcessor(DeadlineBatchProcessor):
         unsettled = self._recorded + inside.adopted - inside.stored - inside.lost
         dropped = dict(inside.dropped)
         if self._ended and (evicted := unsettled - inside.waiting) > 0:
-            dropped[Lost.QUEUE_FULL] = evicted
+            dropped[DropReason.QUEUE_FULL] = evicted
             unsettled = inside.waiting
         return Counts(self._recorded, inside.stored, unsettled, inside.retried, dropped, inside.adopted)
 
@@ -119,6 +119,6 @@ class CommandCallsProcessor(DeadlineBatchProcessor):
         self._rows.do_not_wait()
         super().shutdown_within(seconds)
         self._ended = True
-        evicted = self.counts().dropped.get(Lost.QUEUE_FULL, 0)
+        evicted = self.counts().dropped.get(DropReason.QUEUE_FULL, 0)
         if evicted:
             _log.warning("%d rows were lost to a full queue; OTEL_BSP_MAX_QUEUE_SIZE is its size.", evicted)

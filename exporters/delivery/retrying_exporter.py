@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Final
 import tenacity
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from exporters.rows.counts import Counts, Lost
-from exporters.spool.records import Kind
-from exporters.spool.segment import State
+from exporters.rows.counts import Counts, DropReason
+from exporters.spool.records import RecordType
+from exporters.spool.segment import RecordState
 from exporters.spool.span_codec import PAYLOAD_FORMAT, packed, unpacked
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class _NotTaken(Exception):  # noqa: N818 - reads as what it is
     pass
 
 
-class ResendingExporter(SpanExporter):
+class RetryingExporter(SpanExporter):
     """Sends through `inner`, and again until it is taken. `export` never waits for the network."""
 
     def __init__(self, inner: SpanExporter, journal: Journal, *, name: str) -> None:
@@ -200,7 +200,7 @@ class ResendingExporter(SpanExporter):
             spans = self._read(record)
             if spans is not None:
                 return _Batch(spans, receipt)
-            self._journal.give_up(receipt, Lost.INTERNAL)
+            self._journal.give_up(receipt, DropReason.INTERNAL)
         return None
 
     def _read(self, record: Record) -> list[ReadableSpan] | None:
@@ -254,7 +254,7 @@ class ResendingExporter(SpanExporter):
         """With the lock held."""
         self._doubtful = None
         self._failing = False
-        self._lost[Lost.REJECTED] = self._lost.get(Lost.REJECTED, 0) + len(batch.spans)
+        self._lost[DropReason.REJECTED] = self._lost.get(DropReason.REJECTED, 0) + len(batch.spans)
         if batch.receipt is not None:
             self._journal.acknowledge([batch.receipt])
         _log.error("%s refuses a batch of %d spans and takes others; it is given up", self._name, len(batch.spans))
@@ -262,11 +262,13 @@ class ResendingExporter(SpanExporter):
     def _keep(self, batch: _Batch) -> None:
         """With the lock held: into the spool, or lost and counted."""
         try:
-            receipt = self._journal.append(Kind.BATCH, PAYLOAD_FORMAT, 0, packed(batch.spans), State.PENDING)
+            receipt = self._journal.append(
+                RecordType.BATCH, PAYLOAD_FORMAT, 0, packed(batch.spans), RecordState.PENDING
+            )
         except ValueError:
             receipt = None
         if receipt is None:
-            self._lost[Lost.BACKLOG_FULL] = self._lost.get(Lost.BACKLOG_FULL, 0) + len(batch.spans)
+            self._lost[DropReason.BACKLOG_FULL] = self._lost.get(DropReason.BACKLOG_FULL, 0) + len(batch.spans)
             _log.warning("%d spans for %s are lost so far (%s).", sum(self._lost.values()), self._name, "no spool")
 
     def _nothing_waits(self) -> bool:

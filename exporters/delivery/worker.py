@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 import tenacity
 
 from exporters.delivery.backlog import Backlog, Batch, Item
-from exporters.rows.counts import Lost
+from exporters.rows.counts import DropReason
 from exporters.stores.errors import RowsRejected, StoreError, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ class Delivery:
         _log.error("%s refuses a row and will not get it: %s", self._store.address, error)
         if self._dead_letters is not None:
             self._dead_letters.add(item.row, str(error))
-        self._backlog.settle([item], replayed=replayed, lost=Lost.REJECTED)
+        self._backlog.settle([item], replayed=replayed, lost=DropReason.REJECTED)
 
     def _failed(self, error: BaseException) -> None:
         why = str(error) or type(error).__name__
@@ -234,7 +234,7 @@ class Delivery:
             self._failed_closing += self._close_at is not None
             self._changed.notify_all()
         if self._spool is not None:
-            self._spool.journal.note_trouble(why)
+            self._spool.journal.record_error(why)
             where = f"rows wait in {self._spool.journal.folder}"
         else:
             where = f"up to {self._max_waiting_rows} rows wait in memory"
@@ -246,5 +246,5 @@ class Delivery:
             was_down, self._down = self._down, False
         if was_down:
             if self._spool is not None:
-                self._spool.journal.note_trouble(None)
+                self._spool.journal.record_error(None)
             _log.warning("%s is back; %d rows that waited are being written.", self._store.address, self._backlog.left)

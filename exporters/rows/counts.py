@@ -1,4 +1,4 @@
-"""What became of the rows, in numbers."""
+"""How many rows were stored, are waiting, or were lost, and why."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Lost:
-    """Reasons for which a row is given up; keys of `Counts.dropped`."""
+class DropReason:
+    """Why a row was given up; keys of `Counts.dropped`."""
 
     QUEUE_FULL = "queue_full"
     """Evicted from the BatchSpanProcessor's queue before the exporter saw it."""
     BACKLOG_FULL = "backlog_full"
-    """Without a spool: the store was away for so long that the rows in memory passed their bound; the oldest went."""
+    """Without a spool: the store was unavailable until the rows in memory reached their bound; the oldest went."""
     SPOOL_FULL = "spool_full"
-    """The store was away for so long that the spool passed SLASHSPAN_SPOOL_MAX_BYTES; the oldest went."""
+    """The store was unavailable until the spool reached SLASHSPAN_SPOOL_MAX_BYTES; the oldest were dropped."""
     DAMAGED = "damaged"
-    """The disk gave back something else than was written."""
+    """The disk returned something other than what was written."""
     REJECTED = "rejected"
-    """The store refuses this row for what is in it."""
+    """The store rejected the row because of a value in it."""
     SHUTDOWN = "shutdown"
     """The process ended before the store took it."""
     INTERNAL = "internal"
-    """A bug of ours; logged."""
+    """A bug in slashspan; logged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,14 @@ class Counts:
 
     recorded: int = 0
     stored: int = 0
-    """Known to be committed, rows that a retry found there already included."""
+    """Known to be committed, including rows that a retry found there already."""
     waiting: int = 0
-    """In memory or in the spool; what is in the spool at the end is written by the next process."""
+    """In memory or in the spool; what is left in the spool at the end is written by the next process."""
     retried: int = 0
-    """Tries to write a batch that failed and were, or will be, tried again."""
+    """Writes of a batch that failed and were, or will be, retried."""
     dropped: Mapping[str, int] = field(default_factory=dict)
     adopted: int = 0
-    """Found in the spool, left there by a process that ended before they were stored."""
+    """Found in the spool, left by a process that ended before they were stored."""
 
     @property
     def lost(self) -> int:

@@ -6,7 +6,7 @@
                            lock              held for as long as the writer lives
                            00000001.seg      records, appended, each with length, checksum and key
                            00000001.ack      offsets of records that the store has
-                           trouble.json      why rows wait, written when the store goes away
+                           last_error.json      why rows wait, written when the store goes away
 ```
 A record is appended once and never changed. What the store has committed is acknowledged; a segment all of whose
 records are is unlinked, the oldest first. Segments of a process that died are adopted by exactly one other.

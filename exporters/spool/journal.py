@@ -16,11 +16,11 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from exporters.common import at_fork
-from exporters.common.gil import in_turns
-from exporters.common.throttled_log import Telling
-from exporters.rows.counts import Lost
-from exporters.spool.records import Kind, NewerFormat, frame
-from exporters.spool.segment import Segment, State
+from exporters.common.gil import yielding_gil
+from exporters.common.throttled_log import ThrottledLog
+from exporters.rows.counts import DropReason
+from exporters.spool.records import NewerFormat, RecordType, frame
+from exporters.spool.segment import RecordState, Segment
 from exporters.spool.segment_set import Holdings
 from exporters.spool.writers import Writer, dead_writers
 from slashspan.semconv import Sync
@@ -56,12 +56,12 @@ class Journal:
         self.adopted = 0
         """Records of processes that died, which this one took over."""
         self.dropped: Counter[str] = Counter()
-        """Records given up, by reason of `Lost`."""
+        """Records given up, by `DropReason`."""
         self.refused = 0
         """Appends that the disk refused."""
         self.after_fork: Callable[[], None] | None = None
         """Called in a forked child, whose journal is a new one."""
-        self._telling = Telling()
+        self._telling = ThrottledLog()
         self._start()
         at_fork.register(self)
 
@@ -94,16 +94,16 @@ class Journal:
                 self._trouble(error)
                 self._refused(kind, key)
                 return None
-            if kind == Kind.START:
+            if kind == RecordType.START:
                 self._has.open[key] = (segment, index)
-            elif kind == Kind.SPAN:
+            elif kind == RecordType.SPAN:
                 self._has.ended(key)
             return (segment, index)
 
     def _refused(self, kind: int, key: int) -> None:
         self.refused += 1
         # It has ended, whatever the disk thinks: its START must not come back as interrupted.
-        if kind == Kind.SPAN and (start := self._has.ended(key)) is not None:
+        if kind == RecordType.SPAN and (start := self._has.ended(key)) is not None:
             self._ended_unseen.append(start)
 
     def _rotated(self) -> Segment | None:
@@ -127,11 +127,11 @@ class Journal:
 
     def _full(self, lost: int) -> None:
         if lost:
-            self.dropped[Lost.SPOOL_FULL] += lost
+            self.dropped[DropReason.SPOOL_FULL] += lost
             self._telling.warn(
                 "the spool %s is full; the oldest rows go, %d so far. SLASHSPAN_SPOOL_MAX_BYTES is its bound.",
                 self.folder,
-                self.dropped[Lost.SPOOL_FULL],
+                self.dropped[DropReason.SPOOL_FULL],
             )
 
     def _trouble(self, error: OSError) -> None:
@@ -140,7 +140,7 @@ class Journal:
             self._has.active.close()
             self._has.active = None
         if isinstance(error, FileNotFoundError):  # somebody removed the folder; the next try makes another
-            self.dropped[Lost.DAMAGED] += self._has.lose_own()
+            self.dropped[DropReason.DAMAGED] += self._has.lose_own()
         self._not_before = time.monotonic() + AGAIN_SECONDS
         self._telling.warn("the spool cannot be written: %s. The bot goes on; rows wait in memory only.", error)
 
@@ -169,7 +169,7 @@ class Journal:
             self.adopted += pending + lost
             self._has.estates.append(writer)
             if lost:
-                self.dropped[Lost.DAMAGED] += lost
+                self.dropped[DropReason.DAMAGED] += lost
                 _log.warning("%d records in %s were damaged and are lost", lost, writer.folder)
             self._full(self._has.keep_within(self._max_bytes))
         self._collect()
@@ -185,11 +185,11 @@ class Journal:
                     break
                 indices = segment.claim(limit - len(taken))
             try:
-                for index, record in in_turns(segment.read(indices)):
+                for index, record in yielding_gil(segment.read(indices)):
                     if record is not None:
                         taken.append(((segment, index), record))
                     else:
-                        self.give_up((segment, index), Lost.DAMAGED)
+                        self.give_up((segment, index), DropReason.DAMAGED)
             except OSError as error:
                 self.release((segment, index) for index in indices)
                 taken = [item for item in taken if item[0][0] is not segment]
@@ -201,7 +201,7 @@ class Journal:
     def give_up(self, receipt: Receipt, reason: str) -> None:
         """This record is lost, and counted so."""
         with self.lock:
-            if receipt[0].mark(receipt[1], State.SETTLED):
+            if receipt[0].mark(receipt[1], RecordState.ACKED):
                 self.dropped[reason] += 1
                 self._telling.warn("a record in %s is lost (%s)", receipt[0].path, reason)
 
@@ -211,7 +211,7 @@ class Journal:
         with self.lock:
             late, self._ended_unseen = self._ended_unseen, []
             for segment, index in receipts:
-                if segment.mark(index, State.SETTLED):
+                if segment.mark(index, RecordState.ACKED):
                     by_segment.setdefault(segment, []).append(index)
             for segment, index in late:
                 by_segment.setdefault(segment, []).append(index)
@@ -227,9 +227,9 @@ class Journal:
         with self.lock:
             for segment, index in receipts:
                 if segment.gone:
-                    lost += segment.mark(index, State.SETTLED)
+                    lost += segment.mark(index, RecordState.ACKED)
                 else:
-                    segment.mark(index, State.PENDING)
+                    segment.mark(index, RecordState.PENDING)
             self._full(lost)
 
     def _collect(self) -> None:
@@ -281,12 +281,12 @@ class Journal:
         own = self._has.own
         return None if own is None else own.folder
 
-    def note_trouble(self, why: str | None) -> None:
+    def record_error(self, why: str | None) -> None:
         """Say on disk why records wait, for whoever looks from outside; None: they do not any more."""
         own = self._has.own
         if own is not None:
             with self._told_on_error():
-                own.note_trouble(why)
+                own.record_error(why)
 
     # Ending
 

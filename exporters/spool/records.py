@@ -31,7 +31,7 @@ HEAD_BYTES: Final = len(_MAGIC) + 4 + _HEAD.size
 _ACK: Final = struct.Struct("<II")
 
 
-class Kind:
+class RecordType:
     """What a record holds."""
 
     START: Final = 1

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgpack
 
-from exporters.common.gil import in_turns
+from exporters.common.gil import yielding_gil
 from exporters.rows.command_call import CommandCall, attributes_of, checkpoints_of, from_parts, jsonable, service_of
-from exporters.rows.counts import Lost
-from exporters.spool.records import MAX_PAYLOAD, Kind, NewerFormat
-from exporters.spool.segment import State
+from exporters.rows.counts import DropReason
+from exporters.spool.records import MAX_PAYLOAD, NewerFormat, RecordType
+from exporters.spool.segment import RecordState
 from slashspan.semconv import ATTRIBUTES, CHECKPOINT_AT_MS, OUTCOME, Outcome
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class RowSpool:
         if context is not None:
             with self.order:
                 payload = self._payload(span, context, None)
-            self.journal.append(Kind.START, PAYLOAD_FORMAT, context.span_id, payload, State.OPEN)
+            self.journal.append(RecordType.START, PAYLOAD_FORMAT, context.span_id, payload, RecordState.OPEN)
 
     def ended(self, span: ReadableSpan) -> None:
         """Note one that ended, as on its way in memory; with `order` held."""
@@ -77,7 +77,7 @@ class RowSpool:
             return
         key = context.span_id
         payload = self._payload(span, context, span.end_time)
-        receipt = self.journal.append(Kind.SPAN, PAYLOAD_FORMAT, key, payload, State.TAKEN)
+        receipt = self.journal.append(RecordType.SPAN, PAYLOAD_FORMAT, key, payload, RecordState.LEASED)
         if receipt is not None:
             self._on_their_way[key] = receipt
 
@@ -127,13 +127,13 @@ class RowSpool:
     def append(self, row: CommandCall) -> Receipt | None:
         """A row that did not come through a processor of ours, or that the disk refused before."""
         payload = msgpack.packb(()) + msgpack.packb(dataclasses.asdict(row), unicode_errors="surrogatepass")
-        return self.journal.append(Kind.ROW, PAYLOAD_FORMAT, row.span_id & _64_BITS, payload, State.TAKEN)
+        return self.journal.append(RecordType.ROW, PAYLOAD_FORMAT, row.span_id & _64_BITS, payload, RecordState.LEASED)
 
     def take(self, limit: int) -> list[tuple[CommandCall, Receipt]]:
         """Up to `limit` rows to be replayed, the oldest first."""
         rows = []
         unpacker = _unpacker()  # making one costs as much as using it
-        for receipt, record in in_turns(self.journal.take(limit)):
+        for receipt, record in yielding_gil(self.journal.take(limit)):
             try:
                 row = row_of(record, unpacker)
             except NewerFormat as error:
@@ -141,13 +141,13 @@ class RowSpool:
                 continue
             except Exception:  # noqa: BLE001 - one record that cannot be read must not stop the others
                 _log.exception("a record of the spool cannot be read; please report it")
-                self.journal.give_up(receipt, Lost.INTERNAL)
+                self.journal.give_up(receipt, DropReason.INTERNAL)
                 unpacker = _unpacker()  # the rest of what could not be read is still in the old one
                 continue
             if row is not None:
                 rows.append((row, receipt))
             else:
-                self.journal.give_up(receipt, Lost.INTERNAL)
+                self.journal.give_up(receipt, DropReason.INTERNAL)
         return rows
 
     def _leave_alone(self, error: NewerFormat) -> None:
@@ -172,10 +172,10 @@ def row_of(record: Record, unpacker: Any = None) -> CommandCall | None:
     unpacker = unpacker or _unpacker()
     unpacker.feed(record.payload)
     service, value = unpacker.unpack(), unpacker.unpack()
-    if record.kind == Kind.ROW:
+    if record.kind == RecordType.ROW:
         return CommandCall(**value)
     trace_id, start_ns, end_ns, attributes, marks = value
-    if record.kind == Kind.START:
+    if record.kind == RecordType.START:
         attributes[OUTCOME] = Outcome.INTERRUPTED
     return from_parts(
         attributes,

@@ -8,7 +8,7 @@ import time
 from array import array
 from typing import TYPE_CHECKING, Final
 
-from exporters.common.gil import in_turns
+from exporters.common.gil import yielding_gil
 from exporters.spool import records
 
 if TYPE_CHECKING:
@@ -23,16 +23,16 @@ _PRIVATE: Final = 0o600
 """Rows hold names and ids of people."""
 
 
-class State:
+class RecordState:
     """Of one record."""
 
     PENDING: Final = 0
     """To be replayed."""
-    TAKEN: Final = 1
+    LEASED: Final = 1
     """On its way to the store, from memory or as a replay."""
     OPEN: Final = 2
     """A START whose action still runs in this process."""
-    SETTLED: Final = 3
+    ACKED: Final = 3
     """The store has it, or it was given up and counted, or its action has ended."""
 
 
@@ -77,11 +77,11 @@ class Segment:
         segment.created = path.stat().st_mtime
         done = records.acked(segment._ack_path.read_bytes()) if segment._ack_path.exists() else set()
         contents: list[Record | int] = []
-        for found in in_turns(records.scan(data)):
+        for found in yielding_gil(records.scan(data)):
             if isinstance(found, int):
                 contents.append(found)
                 continue
-            segment._note(found.offset, State.SETTLED if found.offset in done else State.PENDING)
+            segment._note(found.offset, RecordState.ACKED if found.offset in done else RecordState.PENDING)
             contents.append(found._replace(payload=b""))
         return segment, contents
 
@@ -101,9 +101,9 @@ class Segment:
         self.dirty = True
         states = self.states
         states.append(state)
-        if state != State.SETTLED:
+        if state != RecordState.ACKED:
             self.unsettled += 1
-            if state == State.PENDING:
+            if state == RecordState.PENDING:
                 self.pending += 1
         return len(states) - 1
 
@@ -124,31 +124,31 @@ class Segment:
     def _note(self, offset: int, state: int) -> None:
         self.offsets.append(offset)
         self.states.append(state)
-        if state != State.SETTLED:
+        if state != RecordState.ACKED:
             self.unsettled += 1
-            if state == State.PENDING:
+            if state == RecordState.PENDING:
                 self.pending += 1
 
     def mark(self, index: int, state: int) -> bool:
         """False when the record is settled already: it stays so."""
         before = self.states[index]
-        if before == State.SETTLED:
+        if before == RecordState.ACKED:
             return False
         self.states[index] = state
-        self.pending += (state == State.PENDING) - (before == State.PENDING)
-        self.unsettled -= state == State.SETTLED
+        self.pending += (state == RecordState.PENDING) - (before == RecordState.PENDING)
+        self.unsettled -= state == RecordState.ACKED
         return True
 
     def pending_from(self, index: int) -> int:
         """Index of the first record to be replayed at or after `index`; -1: none."""
-        return self.states.find(State.PENDING, index)
+        return self.states.find(RecordState.PENDING, index)
 
     def claim(self, limit: int) -> list[int]:
         """Take up to `limit` records that are to be replayed, the oldest first."""
         indices: list[int] = []
         index = self.pending_from(0)
         while index >= 0 and len(indices) < limit:
-            self.mark(index, State.TAKEN)
+            self.mark(index, RecordState.LEASED)
             indices.append(index)
             index = self.pending_from(index + 1)
         return indices
@@ -192,5 +192,5 @@ class Segment:
         """Give up what is to be replayed; returns how many records."""
         given_up = self.pending
         while (index := self.pending_from(0)) >= 0:
-            self.mark(index, State.SETTLED)
+            self.mark(index, RecordState.ACKED)
         return given_up

@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from exporters.spool.records import Kind, frame
-from exporters.spool.segment import State
+from exporters.spool.records import RecordType, frame
+from exporters.spool.segment import RecordState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,7 @@ class Holdings:
         """The action is over: its START is settled, and returned where there is one."""
         start = self.open.pop(key, None)
         if start is not None:
-            start[0].mark(start[1], State.SETTLED)
+            start[0].mark(start[1], RecordState.ACKED)
         return start
 
     def keep_within(self, max_bytes: int) -> int:
@@ -115,11 +115,15 @@ class Holdings:
         Raises OSError.
         """
         while len(own.segments) > 1 and (first := own.segments[0]) is not self.active and self.active is not None:
-            still = [index for index, state in enumerate(first.states) if state != State.SETTLED]
-            if any(first.states[index] != State.OPEN for index in still):
+            still = [index for index, state in enumerate(first.states) if state != RecordState.ACKED]
+            if any(first.states[index] != RecordState.OPEN for index in still):
                 return
             for index, record in first.read(still):
-                if record is not None and record.kind == Kind.START and self.open.get(record.key) == (first, index):
+                if (
+                    record is not None
+                    and record.kind == RecordType.START
+                    and self.open.get(record.key) == (first, index)
+                ):
                     data = frame(len(self.active.states), record.kind, record.format, record.key, record.payload)
-                    self.open[record.key] = (self.active, self.active.append(data, State.OPEN))
+                    self.open[record.key] = (self.active, self.active.append(data, RecordState.OPEN))
             self._doom_first(own)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporters.spool.dead_letters import DeadLetters
 from exporters.spool.destinations import Destination, destinations
-from exporters.spool.records import Kind, NewerFormat
+from exporters.spool.records import NewerFormat, RecordType
 from exporters.spool.row_spool import row_of
 from exporters.spool.writers import PREFIX, TROUBLE, Writer, locked
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Waiting:
+class DestinationStatus:
     """What one destination's folder holds."""
 
     folder: Path
@@ -37,19 +37,19 @@ class Waiting:
     """Processes that write here now."""
     dead: int = 0
     """Folders of processes that died, for the next one to adopt."""
-    why: str | None = None
+    last_error: str | None = None
     """The newest reason that a process gave for rows that wait."""
     unreadable: list[str] = field(default_factory=list)
     dead_letters: int = 0
 
 
-def survey(spool: Path) -> list[Waiting]:
+def inspect(spool: Path) -> list[DestinationStatus]:
     """Every destination in the spool. Raises OSError."""
     return [_look(folder, destination) for folder, destination in destinations(spool)]
 
 
-def _look(folder: Path, destination: Destination) -> Waiting:
-    found = Waiting(folder, destination, dead_letters=sum(1 for _ in DeadLetters(folder).read()))
+def _look(folder: Path, destination: Destination) -> DestinationStatus:
+    found = DestinationStatus(folder, destination, dead_letters=sum(1 for _ in DeadLetters(folder).read()))
     told_at = 0.0
     for writer in sorted(folder.glob(f"{PREFIX}*")):
         if is_alive(writer):
@@ -58,7 +58,7 @@ def _look(folder: Path, destination: Destination) -> Waiting:
             found.dead += 1
         trouble = _trouble(writer)
         if trouble and trouble["at"] > told_at:
-            told_at, found.why = trouble["at"], str(trouble["why"])
+            told_at, found.last_error = trouble["at"], str(trouble["why"])
         try:
             for record in pending_records(writer, found):
                 _count(found, record)
@@ -78,7 +78,7 @@ def is_alive(folder: Path) -> bool:
     return False
 
 
-def pending_records(folder: Path, counted: Waiting | None = None) -> Iterator[Record]:
+def pending_records(folder: Path, counted: DestinationStatus | None = None) -> Iterator[Record]:
     """Records of a writer that are not acknowledged, without its lock. Raises OSError, NewerFormat."""
     writer = Writer(folder, None)
     writer.load()
@@ -92,12 +92,12 @@ def pending_records(folder: Path, counted: Waiting | None = None) -> Iterator[Re
         yield from (record for _, record in segment.read(indices) if record is not None)
 
 
-def _count(found: Waiting, record: Record) -> None:
-    if record.kind == Kind.START:
+def _count(found: DestinationStatus, record: Record) -> None:
+    if record.kind == RecordType.START:
         found.in_flight += 1
         return
     found.rows += 1
-    if record.kind != Kind.BATCH:
+    if record.kind != RecordType.BATCH:
         called_at = _called_at_us(record)
         if called_at is not None:
             found.oldest_us = called_at if found.oldest_us is None else min(found.oldest_us, called_at)

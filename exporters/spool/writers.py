@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import portalocker
 
-from exporters.spool.records import Kind
-from exporters.spool.segment import SUFFIX, Segment, State
+from exporters.spool.records import RecordType
+from exporters.spool.segment import SUFFIX, RecordState, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "w-"
 LOCK: Final = "lock"
-TROUBLE: Final = "trouble.json"
+TROUBLE: Final = "last_error.json"
 EMPTY_SECONDS: Final = 3600.0
 """A writer's folder without a segment is new; older than this it is litter of a process that died early."""
 
@@ -73,10 +73,10 @@ class Writer:
                     torn = file is files[-1] and number == len(contents)
                     lost += found if torn else found + _give_up(starts)
                     continue
-                if found.kind == Kind.START:
+                if found.kind == RecordType.START:
                     starts[found.key] = (segment, index)
-                elif found.kind == Kind.SPAN and (start := starts.pop(found.key, None)) is not None:
-                    start[0].mark(start[1], State.SETTLED)
+                elif found.kind == RecordType.SPAN and (start := starts.pop(found.key, None)) is not None:
+                    start[0].mark(start[1], RecordState.ACKED)
                 index += 1
             self.segments.append(segment)
         return lost
@@ -89,7 +89,7 @@ class Writer:
     def bytes(self) -> int:
         return sum(segment.size for segment in self.segments)
 
-    def note_trouble(self, why: str | None) -> None:
+    def record_error(self, why: str | None) -> None:
         """Leave a note on why records wait, or take it away. Raises OSError."""
         if why is None:
             (self.folder / TROUBLE).unlink(missing_ok=True)
@@ -117,7 +117,7 @@ class Writer:
 
 
 def _give_up(starts: dict[int, tuple[Segment, int]]) -> int:
-    given_up = sum(segment.mark(index, State.SETTLED) for segment, index in starts.values())
+    given_up = sum(segment.mark(index, RecordState.ACKED) for segment, index in starts.values())
     starts.clear()
     return given_up
 

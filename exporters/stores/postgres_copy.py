@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from exporters.common.gil import give_way
+from exporters.common.gil import yield_gil
 from exporters.stores import schema
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def chunks(rows: Sequence[CommandCall]) -> Iterator[bytes]:
     yield HEADER
     for start in range(0, len(rows), CHUNK_ROWS):
         yield b"".join([_encoded(row, text) for row in rows[start : start + CHUNK_ROWS]])
-        give_way()
+        yield_gil()
     yield TRAILER
 
 

@@ -13,7 +13,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
-from exporters.common.gil import in_turns
+from exporters.common.gil import yielding_gil
 from exporters.rows.timestamps import as_text
 from exporters.stores import schema
 from exporters.stores.errors import RowsRejected, StoreUnavailable
@@ -68,7 +68,7 @@ class SqliteStore:
         with self._lock, self._told_apart():
             connection = self._open(timeout)
             try:
-                values = [_values(row) for row in in_turns(rows)]
+                values = [_values(row) for row in yielding_gil(rows)]
             except OverflowError as error:
                 raise RowsRejected(f"a time is out of range: {error}") from error
             with transaction(connection):

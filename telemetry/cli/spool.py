@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporters.delivery.exporter import CommandCallsExporter
-    from exporters.spool.status import Waiting
+    from exporters.spool.status import DestinationStatus
     from slashspan.settings import Settings
 
 
@@ -37,17 +37,17 @@ def _folder(settings: Settings) -> Path:
     return settings.spool
 
 
-def _found(settings: Settings) -> list[Waiting]:
-    from exporters.spool.status import survey
+def _found(settings: Settings) -> list[DestinationStatus]:
+    from exporters.spool.status import inspect
     from exporters.stores.errors import StoreUnavailable
 
     try:
-        return survey(_folder(settings))
+        return inspect(_folder(settings))
     except OSError as error:
         raise StoreUnavailable(f"SLASHSPAN_SPOOL: {error}") from error
 
 
-def _show(found: list[Waiting], *, as_json: bool) -> None:
+def _show(found: list[DestinationStatus], *, as_json: bool) -> None:
     from exporters.rows.timestamps import as_text
 
     if as_json:
@@ -65,11 +65,11 @@ def _show(found: list[Waiting], *, as_json: bool) -> None:
     console = Console(highlight=False)
     console.print(table)
     for waiting in found:
-        for note in (*([waiting.why] if waiting.why else []), *waiting.unreadable):
+        for note in (*([waiting.last_error] if waiting.last_error else []), *waiting.unreadable):
             console.print(f"{waiting.folder.name}: {note}", markup=False)
 
 
-def _as_dict(waiting: Waiting) -> dict[str, Any]:
+def _as_dict(waiting: DestinationStatus) -> dict[str, Any]:
     from exporters.rows.timestamps import as_text
 
     to = waiting.destination
@@ -84,7 +84,7 @@ def _as_dict(waiting: Waiting) -> dict[str, Any]:
         "bytes": waiting.bytes,
         "alive": waiting.alive,
         "dead": waiting.dead,
-        "why": waiting.why,
+        "last_error": waiting.last_error,
         "unreadable": waiting.unreadable,
         "dead_letters": waiting.dead_letters,
     }
@@ -114,7 +114,7 @@ def drain(dsn: str | None, names: tuple[str, ...], timeout: float) -> None:
         sys.exit(FAILED_STATUS)
 
 
-def _chosen(settings: Settings, names: tuple[str, ...]) -> list[Waiting]:
+def _chosen(settings: Settings, names: tuple[str, ...]) -> list[DestinationStatus]:
     from exporters.spool.destinations import Destination
 
     found = _found(settings)
@@ -133,7 +133,7 @@ def _chosen(settings: Settings, names: tuple[str, ...]) -> list[Waiting]:
     ]
 
 
-def _drained(settings: Settings, waiting: Waiting, timeout: float) -> int:
+def _drained(settings: Settings, waiting: DestinationStatus, timeout: float) -> int:
     """Rows that are left."""
     from exporters.admin.erase_spool import UNBOUNDED
     from exporters.delivery.exporter import CommandCallsExporter

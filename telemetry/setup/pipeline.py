@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from exporters.delivery import self_metrics
 from exporters.delivery.exporter import CommandCallsExporter
 from exporters.delivery.processor import CommandCallsProcessor, DeadlineBatchProcessor
-from exporters.delivery.retrying_exporter import ResendingExporter
+from exporters.delivery.retrying_exporter import RetryingExporter
 from exporters.delivery.self_metrics import SelfMetrics
 from exporters.rows.command_call import service_of
 from exporters.spool.destinations import Destination
@@ -214,7 +214,7 @@ def _resending(
     destination = Destination(service_of(resource)[0] or "", f"{name} {otlp_endpoint(environ)}".strip(), "")
     folder = destination.folder(settings.spool)
     journal = Journal(folder, max_bytes=settings.spool_max_bytes, sync=settings.spool_sync)
-    resending = ResendingExporter(exporter, journal, name=name)
+    resending = RetryingExporter(exporter, journal, name=name)
     if self_metrics.wanted(environ):
         SelfMetrics(f"{name}_resending", resending.counts, journal)
     return resending

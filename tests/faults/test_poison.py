@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exporters.delivery.worker import Delivery
-from exporters.rows.counts import Lost
+from exporters.rows.counts import DropReason
 from exporters.spool.dead_letters import DeadLetters
 from exporters.stores.dsn import open_store
 from tests.support.rows import rows
@@ -70,7 +70,7 @@ def test_only_the_row_to_blame_is_set_aside(
         expected += [row.span_id for n, row in enumerate(batch) if n != place]
     assert stored(server, database) == expected
     counts = delivery.counts()
-    assert counts.dropped == {Lost.REJECTED: 3}
+    assert counts.dropped == {DropReason.REJECTED: 3}
     assert (counts.recorded, counts.stored, counts.waiting) == (150, 147, 0)
     letters = list(DeadLetters(tmp_path).read())
     assert [letter["row"]["span_id"] for letter in letters] == [0, COUNT + COUNT // 2, 3 * COUNT - 1]
@@ -83,7 +83,7 @@ def test_a_batch_of_poison_alone(what: str, delivery: Delivery, server: Postgres
     delivery.put(rows(60)[40:])
     assert delivery.flush(20.0)
     assert stored(server, database) == list(range(40, 60))
-    assert delivery.counts().dropped == {Lost.REJECTED: 40}
+    assert delivery.counts().dropped == {DropReason.REJECTED: 40}
 
 
 def test_a_constraint_of_the_owners_own_blames_the_row(delivery: Delivery, server: Postgres, database: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporters.spool.journal import Journal
-from exporters.spool.records import Kind
-from exporters.spool.segment import State
+from exporters.spool.records import RecordType
+from exporters.spool.segment import RecordState
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ def die(dying: Journal) -> None:
 
 def put(into: Journal, *keys: int, size: int = 0) -> list[Receipt]:
     """Finished actions that are not on their way, with the key as payload."""
-    receipts = [into.append(Kind.SPAN, 1, key, payload(key, size), State.PENDING) for key in keys]
+    receipts = [into.append(RecordType.SPAN, 1, key, payload(key, size), RecordState.PENDING) for key in keys]
     assert None not in receipts
     return [receipt for receipt in receipts if receipt is not None]
 

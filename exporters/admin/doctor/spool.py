@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final
 from exporters.admin.doctor import Finding, Level, age
 from exporters.admin.doctor.sqlite import nearest
 from exporters.spool.dead_letters import FILE
-from exporters.spool.status import survey
+from exporters.spool.status import inspect
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from exporters.spool.destinations import Destination
-    from exporters.spool.status import Waiting
+    from exporters.spool.status import DestinationStatus
 
 SPOOL: Final = "spool"
 LATE_SECONDS: Final = 60.0
@@ -32,14 +32,14 @@ def diagnose(folder: Path | None, max_bytes: int, here: Destination) -> list[Fin
         mend = "give the bot's user the right, or name another folder in SLASHSPAN_SPOOL"
         return [Finding(Level.ERROR, SPOOL, f"{place} cannot be written", mend)]
     try:
-        found = survey(folder)
+        found = inspect(folder)
     except OSError as error:
         return [Finding(Level.ERROR, SPOOL, str(error), "give the bot's user the right to read it")]
     findings = [finding for waiting in found for finding in _of(waiting, max_bytes, here)]
     return findings or [Finding(Level.OK, SPOOL, f"nothing waits in {folder}")]
 
 
-def _of(waiting: Waiting, max_bytes: int, here: Destination) -> list[Finding]:
+def _of(waiting: DestinationStatus, max_bytes: int, here: Destination) -> list[Finding]:
     to = waiting.destination
     where = f"{to.service or 'a bot'} → {to.store}"
     newer = "read it with the slashspan that wrote it"
@@ -54,8 +54,8 @@ def _of(waiting: Waiting, max_bytes: int, here: Destination) -> list[Finding]:
         return found
     since = time.time() - waiting.oldest_us / 1e6 if waiting.oldest_us else 0.0
     text = f"{where}: {waiting.rows:,} wait, the oldest for {age(since)}"
-    if waiting.why:
-        text += f": {waiting.why}"
+    if waiting.last_error:
+        text += f": {waiting.last_error}"
     if waiting.alive and since < LATE_SECONDS:
         return [*found, Finding(Level.OK, SPOOL, text)]
     if waiting.alive:

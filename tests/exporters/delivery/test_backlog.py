@@ -12,7 +12,7 @@ from exporters.delivery import backlog
 from exporters.delivery import worker as delivery
 from exporters.delivery.exporter import CommandCallsExporter
 from exporters.delivery.processor import CommandCallsProcessor
-from exporters.rows.counts import Lost
+from exporters.rows.counts import DropReason
 from exporters.spool.dead_letters import DeadLetters
 from exporters.spool.journal import Journal
 from exporters.spool.row_spool import RowSpool
@@ -241,7 +241,7 @@ def test_only_the_row_to_blame_is_set_aside_and_can_be_looked_at(bots: Callable[
     [letter] = DeadLetters(tmp_path).read()
     assert letter["row"]["player_name"] == "poison"
     assert letter["reason"] == "poison"
-    assert bot.processor.counts().dropped == {Lost.REJECTED: 1}
+    assert bot.processor.counts().dropped == {DropReason.REJECTED: 1}
     bot.die()
     after = bots(ScriptedStore())
     assert after.processor.force_flush(20_000)
@@ -261,7 +261,7 @@ def test_without_a_disk_rows_go_the_way_through_memory(bots: Callable[..., Bot],
 def test_a_full_spool_counts_exactly_what_it_drops(bots: Callable[..., Bot]) -> None:
     bot = bots(ScriptedStore(down), max_bytes=2**16)
     bot.record(spans(1000))
-    until(lambda: bot.processor.counts().dropped.get(Lost.SPOOL_FULL, 0) > 300)
+    until(lambda: bot.processor.counts().dropped.get(DropReason.SPOOL_FULL, 0) > 300)
     bot.store.fail = lambda: None
     assert bot.processor.force_flush(20_000)
     counts = bot.processor.counts()
@@ -273,11 +273,11 @@ def test_a_full_spool_counts_exactly_what_it_drops(bots: Callable[..., Bot]) -> 
 def test_what_waits_says_why(bots: Callable[..., Bot], tmp_path: Path) -> None:
     bot = bots(ScriptedStore(down))
     bot.record(spans(3))
-    until(lambda: any(tmp_path.glob("w-*/trouble.json")))
-    assert "away" in next(tmp_path.glob("w-*/trouble.json")).read_text("utf-8")
+    until(lambda: any(tmp_path.glob("w-*/last_error.json")))
+    assert "away" in next(tmp_path.glob("w-*/last_error.json")).read_text("utf-8")
     bot.store.fail = lambda: None
     assert bot.processor.force_flush(20_000)
-    until(lambda: not any(tmp_path.glob("w-*/trouble.json")))
+    until(lambda: not any(tmp_path.glob("w-*/last_error.json")))
 
 
 def test_an_entry_point_exporter_spools_too(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 
 from exporters.delivery.exporter import CommandCallsExporter
 from exporters.delivery.processor import CommandCallsProcessor
-from exporters.rows.counts import Counts, Lost
+from exporters.rows.counts import Counts, DropReason
 from exporters.stores.errors import SchemaMismatch, StoreUnavailable
 from slashspan import semconv
 from slashspan.semconv import Kind
@@ -96,7 +96,7 @@ def test_over_the_bound_the_oldest_go_and_are_counted(caplog: pytest.LogCaptureF
     with caplog.at_level(logging.WARNING, "slashspan"):
         exporter.export(more)
     counts = exporter.counts()
-    lost = counts.dropped[Lost.BACKLOG_FULL]
+    lost = counts.dropped[DropReason.BACKLOG_FULL]
     assert lost in (10, 11)  # the first row may be on its way, and does not count as waiting then
     assert counts.waiting == 31 - lost
     assert any("are lost so far" in record.message for record in caplog.records)
@@ -104,7 +104,7 @@ def test_over_the_bound_the_oldest_go_and_are_counted(caplog: pytest.LogCaptureF
     assert exporter.force_flush(20_000)
     assert [row.span_id for row in store.rows][-20:] == [_signed(span) for span in more[10:]]
     exporter.shutdown()
-    assert exporter.counts() == Counts(31, 31 - lost, 0, counts.retried, {Lost.BACKLOG_FULL: lost})
+    assert exporter.counts() == Counts(31, 31 - lost, 0, counts.retried, {DropReason.BACKLOG_FULL: lost})
 
 
 def _signed(span: Any) -> int:
@@ -122,7 +122,7 @@ def test_only_the_row_to_blame_is_set_aside(place: int, caplog: pytest.LogCaptur
         exporter.export(batch)
         exporter.shutdown()
     assert len(store.rows) == 14
-    assert exporter.counts().dropped == {Lost.REJECTED: 1}
+    assert exporter.counts().dropped == {DropReason.REJECTED: 1}
     assert any("refuses a row" in record.message for record in caplog.records)
 
 
@@ -131,7 +131,7 @@ def test_a_batch_of_poison_alone_is_all_counted() -> None:
     exporter.export(spans(9, "poison"))
     exporter.export(spans(1))
     exporter.shutdown()
-    assert exporter.counts() == Counts(10, 1, 0, 0, {Lost.REJECTED: 9})
+    assert exporter.counts() == Counts(10, 1, 0, 0, {DropReason.REJECTED: 9})
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, asyncio.CancelledError, ValueError, SchemaMismatch])
@@ -155,7 +155,7 @@ def test_shutting_down_while_the_store_is_away_keeps_to_its_time_and_tells(caplo
     exporter.export(spans(5))
     with caplog.at_level(logging.WARNING, "slashspan"):
         exporter.shutdown(timeout_millis=300)
-    assert exporter.counts().dropped == {Lost.SHUTDOWN: 5}
+    assert exporter.counts().dropped == {DropReason.SHUTDOWN: 5}
     assert any("5 of 5 rows were not stored" in record.message for record in caplog.records)
 
 
@@ -235,7 +235,7 @@ def test_what_the_queue_evicts_is_counted_and_told(caplog: pytest.LogCaptureFixt
         processor.shutdown_within(20.0)
     counts = processor.counts()
     assert counts.recorded == 100
-    assert counts.dropped.get(Lost.QUEUE_FULL, 0) == 100 - len(store.rows) > 0
+    assert counts.dropped.get(DropReason.QUEUE_FULL, 0) == 100 - len(store.rows) > 0
     assert counts.stored == len(store.rows)
     assert "lost to a full queue" in caplog.text
 

@@ -15,9 +15,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, Sp
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 
-from exporters.delivery import retrying_exporter as resending
-from exporters.delivery.retrying_exporter import ResendingExporter
-from exporters.rows.counts import Lost
+from exporters.delivery import retrying_exporter
+from exporters.delivery.retrying_exporter import RetryingExporter
+from exporters.rows.counts import DropReason
 from exporters.spool.journal import Journal
 from exporters.spool.records import MAX_PAYLOAD
 from exporters.spool.span_codec import packed, unpacked
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resending, "FIRST_RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(resending, "LONGEST_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(retrying_exporter, "FIRST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(retrying_exporter, "LONGEST_RETRY_SECONDS", 0.05)
 
 
 class Collector(SpanExporter):
@@ -80,9 +80,9 @@ def rich() -> list[ReadableSpan]:
 
 
 @pytest.fixture
-def sending(tmp_path: Path) -> Iterator[tuple[ResendingExporter, Collector]]:
+def sending(tmp_path: Path) -> Iterator[tuple[RetryingExporter, Collector]]:
     collector = Collector()
-    exporter = ResendingExporter(collector, Journal(tmp_path, max_bytes=2**24), name="otlp")
+    exporter = RetryingExporter(collector, Journal(tmp_path, max_bytes=2**24), name="otlp")
     yield exporter, collector
     exporter.shutdown(1000)
 
@@ -93,7 +93,7 @@ def test_what_comes_back_from_the_spool_is_encoded_as_the_original_is() -> None:
 
 
 def test_what_the_collector_could_not_take_comes_later_as_the_same_batches(
-    sending: tuple[ResendingExporter, Collector], caplog: pytest.LogCaptureFixture
+    sending: tuple[RetryingExporter, Collector], caplog: pytest.LogCaptureFixture
 ) -> None:
     exporter, collector = sending
     collector.away = True
@@ -113,13 +113,13 @@ def test_what_the_collector_could_not_take_comes_later_as_the_same_batches(
 def test_a_stop_while_it_is_away_keeps_them_for_the_next_start(tmp_path: Path) -> None:
     collector = Collector()
     collector.away = True
-    exporter = ResendingExporter(collector, Journal(tmp_path, max_bytes=2**24), name="otlp")
+    exporter = RetryingExporter(collector, Journal(tmp_path, max_bytes=2**24), name="otlp")
     for n in range(5):
         exporter.export(made(f"s{n}"))
     exporter.shutdown(100)
     assert collector.closed.is_set()
     after = Collector()
-    again = ResendingExporter(after, Journal(tmp_path, max_bytes=2**24), name="otlp")
+    again = RetryingExporter(after, Journal(tmp_path, max_bytes=2**24), name="otlp")
     until(lambda: len(after.batches) == 5)
     again.shutdown(1000)
     assert sorted(after.batches) == [[f"s{n}"] for n in range(5)]
@@ -129,20 +129,20 @@ def test_a_death_while_it_is_away_keeps_them_too(tmp_path: Path) -> None:
     collector = Collector()
     collector.away = True
     journal = Journal(tmp_path, max_bytes=2**24)
-    exporter = ResendingExporter(collector, journal, name="otlp")
+    exporter = RetryingExporter(collector, journal, name="otlp")
     for n in range(5):
         exporter.export(made(f"s{n}"))
     until(lambda: exporter.counts().waiting == 5)
     die(journal)
     after = Collector()
-    again = ResendingExporter(after, Journal(tmp_path, max_bytes=2**24), name="otlp")
+    again = RetryingExporter(after, Journal(tmp_path, max_bytes=2**24), name="otlp")
     until(lambda: len(after.batches) == 5)
     again.shutdown(1000)
     exporter.shutdown(100)
 
 
 def test_a_batch_that_alone_is_refused_does_not_hold_up_the_others(
-    sending: tuple[ResendingExporter, Collector],
+    sending: tuple[RetryingExporter, Collector],
 ) -> None:
     exporter, collector = sending
     exporter.export(made("poison", "innocent"))
@@ -151,14 +151,14 @@ def test_a_batch_that_alone_is_refused_does_not_hold_up_the_others(
         exporter.export(made(f"good{sent}"))
         sent += 1
         until(lambda: len(collector.batches) == sent)  # noqa: B023
-    assert exporter.counts().dropped == {Lost.REJECTED: 2}
+    assert exporter.counts().dropped == {DropReason.REJECTED: 2}
     assert exporter.force_flush(20_000)
     assert collector.tries > sent + 1, "it was tried again before it was given up"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_a_forked_child_sends_its_own(sending: tuple[ResendingExporter, Collector], tmp_path: Path) -> None:
+def test_a_forked_child_sends_its_own(sending: tuple[RetryingExporter, Collector], tmp_path: Path) -> None:
     exporter, collector = sending
     exporter.export(made("parent"))
     assert exporter.force_flush(20_000)
@@ -176,12 +176,12 @@ def test_what_the_spool_cannot_keep_is_counted(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     collector = Collector()
     collector.away = True
-    exporter = ResendingExporter(collector, Journal(tmp_path / "file" / "spool", max_bytes=2**24), name="otlp")
+    exporter = RetryingExporter(collector, Journal(tmp_path / "file" / "spool", max_bytes=2**24), name="otlp")
     for n in range(20):
         exporter.export(made(f"s{n}"))
     exporter.shutdown(200)
     counts = exporter.counts()
-    assert counts.dropped == {Lost.BACKLOG_FULL: 20}
+    assert counts.dropped == {DropReason.BACKLOG_FULL: 20}
     assert counts.waiting == 0
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from exporters.rows.counts import Lost
+from exporters.rows.counts import DropReason
 from exporters.spool import journal as journal_module
-from exporters.spool.records import Kind, file_head
-from exporters.spool.segment import Segment, State
+from exporters.spool.records import RecordType, file_head
+from exporters.spool.segment import RecordState, Segment
 from slashspan.semconv import Sync
 from tests.support import ROOT
 from tests.support.journals import PLENTY, die, journal, keys, put, segment_files
@@ -93,7 +93,7 @@ def test_what_is_not_settled_stays_for_the_next_process(tmp_path: Path) -> None:
     receipts = put(log, *range(6))
     log.acknowledge(receipts[::2])
     log.close()
-    assert log.append(Kind.SPAN, 1, 99, b"99", State.PENDING) is None, "closed"
+    assert log.append(RecordType.SPAN, 1, 99, b"99", RecordState.PENDING) is None, "closed"
     after = journal(tmp_path)
     assert after.adopt() == 3
     assert keys(after) == [1, 3, 5]
@@ -105,7 +105,7 @@ def test_over_the_bound_the_oldest_go_and_the_count_is_exact(tmp_path: Path, cap
         put(log, *range(500), size=400)
     left = keys(log)
     assert left == list(range(500 - len(left), 500))
-    assert log.dropped == {Lost.SPOOL_FULL: 500 - len(left)}
+    assert log.dropped == {DropReason.SPOOL_FULL: 500 - len(left)}
     assert log.bytes <= 9 * 4096
     assert [record.message for record in caplog.records if "SLASHSPAN_SPOOL_MAX_BYTES" in record.message]
 
@@ -126,22 +126,22 @@ def test_the_bound_holds_with_what_was_adopted(tmp_path: Path) -> None:
 def test_an_action_in_flight_when_the_process_dies_is_found(tmp_path: Path) -> None:
     log = journal(tmp_path)
     for key in (1, 2, 3):
-        log.append(Kind.START, 1, key, b"%d" % key, State.OPEN)
-    log.append(Kind.SPAN, 1, 2, b"2", State.PENDING)
+        log.append(RecordType.START, 1, key, b"%d" % key, RecordState.OPEN)
+    log.append(RecordType.SPAN, 1, 2, b"2", RecordState.PENDING)
     assert log.pending == 1
     die(log)
     after = journal(tmp_path)
     assert after.adopt() == 3
     assert [(record.kind, record.key) for _, record in after.take(9)] == [
-        (Kind.START, 1),
-        (Kind.START, 3),
-        (Kind.SPAN, 2),
+        (RecordType.START, 1),
+        (RecordType.START, 3),
+        (RecordType.SPAN, 2),
     ]
 
 
 def test_a_long_action_does_not_keep_every_segment_since_its_start(tmp_path: Path) -> None:
     log = journal(tmp_path, max_bytes=8 * 4096)
-    log.append(Kind.START, 1, 7, b"7", State.OPEN)
+    log.append(RecordType.START, 1, 7, b"7", RecordState.OPEN)
     log.acknowledge(put(log, *range(100, 160), size=400))
     assert len(segment_files(tmp_path)) == 1
     die(log)
@@ -165,7 +165,7 @@ def test_a_disk_that_refuses_does_not_reach_the_caller(
 
     monkeypatch.setattr(os, "write", write)
     with caplog.at_level(logging.WARNING, "slashspan"):
-        assert [log.append(Kind.SPAN, 1, key, b"x", State.PENDING) for key in (2, 3)] == [None, None]
+        assert [log.append(RecordType.SPAN, 1, key, b"x", RecordState.PENDING) for key in (2, 3)] == [None, None]
     assert len([record for record in caplog.records if "cannot be written" in record.message]) == 1
     assert log.refused == 2
     broken = False
@@ -183,7 +183,7 @@ def test_a_short_write_leaves_no_torn_record(tmp_path: Path, monkeypatch: pytest
     put(log, 1)
     real = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:10]))
-    assert log.append(Kind.SPAN, 1, 2, b"x" * 50, State.PENDING) is None
+    assert log.append(RecordType.SPAN, 1, 2, b"x" * 50, RecordState.PENDING) is None
     monkeypatch.undo()
     die(log)
     after = journal(tmp_path)
@@ -197,10 +197,10 @@ def test_on_a_really_full_disk_rows_can_be_drained(tmp_path: Path) -> None:
     script = (
         "import sys, pathlib, resource, signal\n"
         "from tests.support.journals import *\n"
-        "from exporters.spool.records import Kind; from exporters.spool.segment import State\n"
+        "from exporters.spool.records import RecordType; from exporters.spool.segment import RecordState\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "log = journal(pathlib.Path(sys.argv[1])); resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
-        "got = [log.append(Kind.SPAN, 1, k, payload(k, 400), State.PENDING) for k in range(20)]\n"
+        "got = [log.append(RecordType.SPAN, 1, k, payload(k, 400), RecordState.PENDING) for k in range(20)]\n"
         "kept = [k for k, receipt in enumerate(got) if receipt]\n"
         "assert 5 < len(kept) < 20, kept\n"
         "assert keys(log) == kept; log.acknowledge(r for r in got if r); log.close()\n"
@@ -251,7 +251,7 @@ def test_a_newer_format_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureF
 
 def test_damage_in_the_middle_makes_no_wrong_interruption(tmp_path: Path) -> None:
     log = journal(tmp_path)
-    log.append(Kind.START, 1, 7, b"7", State.OPEN)
+    log.append(RecordType.START, 1, 7, b"7", RecordState.OPEN)
     [receipt] = put(log, 7)
     put(log, 8)
     die(log)
@@ -262,7 +262,7 @@ def test_damage_in_the_middle_makes_no_wrong_interruption(tmp_path: Path) -> Non
     after = journal(tmp_path)
     assert after.adopt() == 1
     assert keys(after) == [8], "7 has ended: to say it was interrupted would be wrong"
-    assert after.dropped == {Lost.DAMAGED: 2}, "the end that is missing, and the start that it makes doubtful"
+    assert after.dropped == {DropReason.DAMAGED: 2}, "the end that is missing, and the start that it makes doubtful"
     assert after.adopted == 3
 
 
@@ -287,7 +287,7 @@ def test_a_folder_that_cannot_be_made_is_told_once(tmp_path: Path, caplog: pytes
     (tmp_path / "file").write_text("in the way")
     log = journal(tmp_path / "file" / "spool")
     with caplog.at_level(logging.WARNING, "slashspan"):
-        assert [log.append(Kind.SPAN, 1, key, b"x", State.PENDING) for key in range(50)] == [None] * 50
+        assert [log.append(RecordType.SPAN, 1, key, b"x", RecordState.PENDING) for key in range(50)] == [None] * 50
     assert len(caplog.records) == 1
     assert log.adopt() == 0
     log.close()
@@ -333,9 +333,9 @@ def test_a_folder_that_somebody_removed_is_made_again(tmp_path: Path, monkeypatc
     log = journal(tmp_path / "spool", max_bytes=8 * 4096)
     put(log, *range(3), size=400)
     shutil.rmtree(tmp_path / "spool")
-    while log.append(Kind.SPAN, 1, 99, b"x" * 400, State.TAKEN) is not None:
+    while log.append(RecordType.SPAN, 1, 99, b"x" * 400, RecordState.LEASED) is not None:
         pass  # into the file that is open still, until it is full
-    assert log.dropped == {Lost.DAMAGED: 3}
+    assert log.dropped == {DropReason.DAMAGED: 3}
     monkeypatch.setattr("time.monotonic", lambda: 1e12)
     put(log, 7)
     assert keys(log) == [7]

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from exporters.rows.counts import Lost
+from exporters.rows.counts import DropReason
 from exporters.spool.journal import Receipt
-from exporters.spool.records import Kind
-from exporters.spool.segment import State
+from exporters.spool.records import RecordType
+from exporters.spool.segment import RecordState
 from tests.support.journals import die, journal, payload
 
 PROCESSES = st.integers(0, 1)
@@ -63,8 +63,8 @@ class Spool(RuleBasedStateMachine):
     @rule(number=PROCESSES, size=st.integers(0, 200), at_once=st.booleans())
     def append(self, number: int, size: int, at_once: bool) -> None:
         process, key = self.processes[number], self.key()
-        state = State.PENDING if at_once else State.TAKEN
-        receipt = process.log.append(Kind.SPAN, 1, key, payload(key, size), state)
+        state = RecordState.PENDING if at_once else RecordState.LEASED
+        receipt = process.log.append(RecordType.SPAN, 1, key, payload(key, size), state)
         assert receipt is not None
         if at_once:
             process.waiting.append(key)
@@ -74,7 +74,7 @@ class Spool(RuleBasedStateMachine):
     @rule(number=PROCESSES)
     def begin(self, number: int) -> None:
         process, key = self.processes[number], self.key()
-        assert process.log.append(Kind.START, 1, key, payload(key), State.OPEN) is not None
+        assert process.log.append(RecordType.START, 1, key, payload(key), RecordState.OPEN) is not None
         process.open.append(key)
 
     @precondition(lambda self: any(process.open for process in self.processes))
@@ -83,7 +83,7 @@ class Spool(RuleBasedStateMachine):
         process = next(process for process in self.processes if process.open)
         key = data.draw(st.sampled_from(process.open))
         process.open.remove(key)
-        receipt = process.log.append(Kind.SPAN, 1, key, payload(key), State.TAKEN)
+        receipt = process.log.append(RecordType.SPAN, 1, key, payload(key), RecordState.LEASED)
         assert receipt is not None
         process.taken[key] = receipt
 
@@ -113,9 +113,9 @@ class Spool(RuleBasedStateMachine):
     @rule(number=PROCESSES)
     def adopt(self, number: int) -> None:
         process = self.processes[number]
-        before, lost, adopted = process.log.pending, process.log.dropped[Lost.DAMAGED], process.log.adopted
+        before, lost, adopted = process.log.pending, process.log.dropped[DropReason.DAMAGED], process.log.adopted
         found = process.log.adopt()
-        lost = process.log.dropped[Lost.DAMAGED] - lost
+        lost = process.log.dropped[DropReason.DAMAGED] - lost
         assert process.log.adopted == adopted + found + lost
         assert lost >= len(self.orphans - self.without_a_trace) - found
         assert self.damaged or not lost

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporters.rows.command_call import from_span
-from exporters.rows.counts import Lost
-from exporters.spool.records import Kind, NewerFormat
+from exporters.rows.counts import DropReason
+from exporters.spool.records import NewerFormat, RecordType
 from exporters.spool.row_spool import MAX_RECORD, RowSpool, row_of
-from exporters.spool.segment import State
+from exporters.spool.segment import RecordState
 from slashspan import semconv
 from tests.support.journals import die, journal
 from tests.support.spans import ATTRIBUTES, finished
@@ -120,20 +120,20 @@ def test_a_record_that_cannot_be_read_is_counted_and_stops_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     spool = RowSpool(journal(tmp_path))
-    spool.journal.append(Kind.SPAN, 1, 1, b"\xc1 is no msgpack", State.PENDING)
+    spool.journal.append(RecordType.SPAN, 1, 1, b"\xc1 is no msgpack", RecordState.PENDING)
     row = from_span(finished())
     assert row is not None
     receipt = spool.append(row)
     assert receipt is not None
     spool.journal.release([receipt])
     assert [row for row, _ in spool.take(10)] == [row]
-    assert spool.journal.dropped == {Lost.INTERNAL: 1}
+    assert spool.journal.dropped == {DropReason.INTERNAL: 1}
     assert "please report" in caplog.text
 
 
 def test_an_unknown_payload_format_is_not_guessed_at(tmp_path: Path) -> None:
     spool = RowSpool(journal(tmp_path))
-    spool.journal.append(Kind.SPAN, 2, 1, b"\x90\x90", State.PENDING)
+    spool.journal.append(RecordType.SPAN, 2, 1, b"\x90\x90", RecordState.PENDING)
     [(_, record)] = spool.journal.take(1)
     with pytest.raises(NewerFormat, match="format 2"):
         row_of(record)

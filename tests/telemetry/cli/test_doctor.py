@@ -202,7 +202,7 @@ def test_folders_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_what_waits_in_the_spool_is_said_with_its_reason_and_mend(dsn: str, tmp_path: Path) -> None:
     bot = left_behind(tmp_path / "spool", ready(dsn), rows(5))
-    bot.journal.note_trouble("no answer within 10 s")
+    bot.journal.record_error("no answer within 10 s")
     DeadLetters(bot.journal.folder).add(rows(1)[0], "poison")
     die(bot.journal)
     die(left_behind(tmp_path / "spool", f"sqlite:///{tmp_path}/elsewhere.db", rows(5)).journal)

@@ -66,12 +66,12 @@ def test_a_spool_that_is_off_is_named(spool: Path, dsn: str) -> None:
 def test_what_waits_is_shown_with_its_reason_and_nothing_is_touched(spool: Path, dsn: str) -> None:
     bot = left_behind(spool, dsn, rows(5))
     bot.started(finished())
-    bot.journal.note_trouble("no answer within 10 s")
+    bot.journal.record_error("no answer within 10 s")
     living = json.loads(call(spool, dsn, "spool", "--json").output)
     die(bot.journal)
     [waiting] = json.loads(call(spool, dsn, "spool", "--json").output)
     assert (waiting["service"], waiting["rows"], waiting["in_flight"]) == ("ladder-bot", 5, 1)
-    assert waiting["why"] == "no answer within 10 s"
+    assert waiting["last_error"] == "no answer within 10 s"
     assert waiting["since"].startswith("20")
     assert (living[0]["alive"], living[0]["dead"]) == (1, 0)
     assert (waiting["alive"], waiting["dead"]) == (0, 1)
