@@ -2,8 +2,8 @@
 
 Invariants
 - An action has one span, a root, ended exactly once: by its hook, or by `Recorder.close` when its task never ran on.
-- `started` is fixed at the receive; everything else is measured on the steady clock from there, so a clock that jumps
-  moves nothing.
+- `started` is fixed at the receive; everything else is measured on the monotonic clock from there, so a jump of the
+  wall clock moves nothing.
 - An exception's message may quote what the user typed, so only its type and the code's stack are recorded.
 """
 
@@ -95,8 +95,8 @@ class Action:
         return ".".join((source, *self.command.split()))
 
     def elapsed_ns(self) -> int:
-        """Since the receive, on the steady clock."""
-        return time.perf_counter_ns() - self.frame.steady_ns
+        """Since the receive, on the monotonic clock."""
+        return time.perf_counter_ns() - self.frame.monotonic_ns
 
     def failed(self, error: BaseException) -> None:
         """Note the exception that ended it; the first one counts, handlers may raise others."""
@@ -180,7 +180,14 @@ class Recorder:
                 stack = "".join(traceback.format_tb(error.__traceback__))
                 span.add_event("exception", {"exception.type": error_type or "", "exception.stacktrace": stack})
         span.end(end_time=action.frame.wall_ns + elapsed)
-        self.instruments.ended(action, outcome, error_type, elapsed / 1e9)
+        self.instruments.ended(
+            action.kind,
+            action.command,
+            outcome,
+            error_type,
+            seconds=elapsed / 1e9,
+            ack_seconds=None if action.ack_ns is None else action.ack_ns / 1e9,
+        )
 
     def close(self) -> None:
         """End what is still open: its task will not run on."""

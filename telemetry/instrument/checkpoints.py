@@ -6,9 +6,9 @@ import logging
 from typing import Final
 
 from slashspan import semconv
+from slashspan.guard import guarded
 from telemetry.instrument.action import Action, current_action
 from telemetry.instrument.flows import Flow, current_flow
-from telemetry.instrument.guard import guarded
 
 _log = logging.getLogger("slashspan.checkpoint")
 _SIGN: Final = "⚠️ "

@@ -1,4 +1,4 @@
-"""When a gateway frame was received: noted before anything is parsed, found again by whoever handles the event.
+"""The gateway: when a frame was received, noted before anything is parsed, and which connections are alive.
 
 A context variable carries it: discord.py parses a frame synchronously and starts the handlers' tasks from there, so
 each of them inherits the frame it came with.
@@ -7,19 +7,21 @@ each of them inherits the frame it came with.
 from __future__ import annotations
 
 import time
+import weakref
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from discord.gateway import DiscordWebSocket
 
 if TYPE_CHECKING:
-    from telemetry.instrument.metrics import Shards
+    from collections.abc import Iterator
+
     from telemetry.instrument.patching import Patches
 
 DISCORD_EPOCH_MS: Final = 1_420_070_400_000
 """2015-01-01, the zero of snowflakes (https://discord.com/developers/docs/reference#snowflakes)."""
 CLOCK_TOLERANCE_MS: Final = 2_000
-"""How far Discord's clock may be ahead of ours before a frame is held to be an older one."""
+"""How far Discord's clock may be ahead of ours before a frame is taken for an older one."""
 
 
 class Frame(NamedTuple):
@@ -27,20 +29,20 @@ class Frame(NamedTuple):
 
     wall_ns: int
     """`time.time_ns()` at receive."""
-    steady_ns: int
-    """`time.perf_counter_ns()` at the same moment; durations are taken from this one."""
+    monotonic_ns: int
+    """`time.perf_counter_ns()` at the same moment; durations are measured from this one."""
     shard_id: int | None
 
 
 _current: ContextVar[tuple[int, int, int | None] | None] = ContextVar("slashspan_frame", default=None)
-"""What a `Frame` is made of: most frames are no action, and a named tuple takes three times as long to make."""
+"""The fields of a `Frame`: most frames are no action, and a named tuple takes three times as long to make."""
 
 
 def frame_of(snowflake: int) -> Frame:
-    """The frame that delivered the interaction or message with this id; made up from now where there is none.
+    """The frame that delivered the interaction or message with this id; where there is none, one received now.
 
-    A task that waited (`wait_for`) still carries the frame it was started with. Such a frame is older than the
-    snowflake, which is how it is told apart.
+    A task that waited (`wait_for`) still carries the frame it was started with. Such a frame is recognised by being
+    older than the snowflake.
     """
     seen = _current.get()
     if seen is not None and created_ms(snowflake) - seen[0] // 1_000_000 <= CLOCK_TOLERANCE_MS:
@@ -49,17 +51,47 @@ def frame_of(snowflake: int) -> Frame:
 
 
 def created_ms(snowflake: int) -> int:
-    """When Discord made it, milliseconds since 1970-01-01 UTC."""
+    """When Discord created the snowflake, milliseconds since 1970-01-01 UTC."""
     return (snowflake >> 22) + DISCORD_EPOCH_MS
+
+
+class Shards:
+    """The gateway connections that are alive, by shard. Holds them weakly."""
+
+    def __init__(self) -> None:
+        self._refs: dict[int | None, weakref.ref[DiscordWebSocket]] = {}
+
+    def track(self, socket: DiscordWebSocket) -> None:
+        """Called with every frame: cheap when the connection is known."""
+        ref = self._refs.get(socket.shard_id)
+        if ref is None or ref() is not socket:
+            self._refs[socket.shard_id] = weakref.ref(socket)
+
+    def latencies(self) -> Iterator[tuple[int, float]]:
+        """Shard and seconds from its last heartbeat to the answer, for those that have had an answer."""
+        for shard, socket in self._alive():
+            if (latency := socket.latency) < float("inf"):
+                yield shard, latency
+
+    def guild_count(self) -> int:
+        """Guilds that the bot is in, over all shards."""
+        states = {id(socket._connection): socket._connection for _, socket in self._alive()}
+        return sum(len(state._guilds) for state in states.values())
+
+    def _alive(self) -> Iterator[tuple[int, DiscordWebSocket]]:
+        for shard, ref in list(self._refs.items()):
+            socket = ref()
+            if socket is not None and socket.open:
+                yield shard or 0, socket
 
 
 def install(patches: Patches, shards: Shards) -> None:
     """Note the receive time of every frame."""
 
-    wall, steady, saw = time.time_ns, time.perf_counter_ns, shards.saw
+    wall, monotonic, track = time.time_ns, time.perf_counter_ns, shards.track
 
     def received(socket: DiscordWebSocket) -> None:
-        _current.set((wall(), steady(), socket.shard_id))
-        saw(socket)
+        _current.set((wall(), monotonic(), socket.shard_id))
+        track(socket)
 
     patches.before(DiscordWebSocket, "received_message", received)

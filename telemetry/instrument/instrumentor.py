@@ -10,10 +10,9 @@ import discord
 from opentelemetry import metrics, trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]
 
-from slashspan import semconv
+from slashspan import guard, semconv
 from slashspan.settings import Settings
-from telemetry.instrument import checkpoints, flows, guard, privacy
-from telemetry.instrument import gateway as frames
+from telemetry.instrument import checkpoints, flows, gateway, privacy
 from telemetry.instrument.action import Recorder
 from telemetry.instrument.hooks import context
 from telemetry.instrument.hooks.app_commands import AppCommandHooks
@@ -22,7 +21,7 @@ from telemetry.instrument.hooks.loops import LoopHooks
 from telemetry.instrument.hooks.prefix import PrefixHooks
 from telemetry.instrument.hooks.rest import RestHooks
 from telemetry.instrument.hooks.unanswered import Unanswered
-from telemetry.instrument.metrics import Instruments, Shards
+from telemetry.instrument.metrics import Instruments
 from telemetry.instrument.package import _instruments
 from telemetry.instrument.patching import Patches
 
@@ -53,8 +52,8 @@ class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no ty
         tracer = trace.get_tracer(semconv.SCOPE_NAME, semconv.SCOPE_VERSION, kwargs.get("tracer_provider"))
         meter = metrics.get_meter(semconv.SCOPE_NAME, semconv.SCOPE_VERSION, kwargs.get("meter_provider"))
         detail: bool = kwargs.get("detail", True)
-        shards = Shards()
-        instruments = Instruments(meter, shards)
+        shards = gateway.Shards()
+        instruments = Instruments(meter, latencies=shards.latencies, guild_count=shards.guild_count)
         recorder = Recorder(tracer, instruments, privacy.steps(settings), stacks=detail)
         unanswered = Unanswered(recorder)
         guard.raise_internal_errors(settings.raise_internal_errors)
@@ -62,7 +61,7 @@ class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no ty
         flows.use_tracer(tracer)
         patches = Patches()
         try:
-            frames.install(patches, shards)
+            gateway.install(patches, shards)
             context.install(patches)
             for hooks in (
                 AppCommandHooks(recorder),
@@ -74,13 +73,11 @@ class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no ty
             ):
                 hooks.install(patches)
         except AttributeError as error:
-            # A discord.py that is built otherwise inside than those we know: the bot runs, nothing is recorded.
+            # A discord.py whose inside differs from those we know: the bot runs, nothing is recorded.
             patches.restore()
             if settings.raise_internal_errors:
                 raise
-            _log.error(
-                "slashspan does not know this discord.py (%s: %s); nothing is recorded", discord.__version__, error
-            )
+            _log.error("unsupported discord.py (%s: %s); nothing is recorded", discord.__version__, error)
             return
         self._patches, self._recorder = patches, recorder
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.metrics import CallbackOptions, Observation
@@ -10,41 +9,26 @@ from opentelemetry.metrics import CallbackOptions, Observation
 from slashspan import semconv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from discord.gateway import DiscordWebSocket
     from opentelemetry.metrics import Meter
-
-    from telemetry.instrument.action import Action
 
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 """Seconds; OpenTelemetry's advice for HTTP servers, which has an edge at 2.5 s, near Discord's 3 s."""
 
 
-class Shards:
-    """The gateway connections that are alive, by shard."""
-
-    def __init__(self) -> None:
-        self._refs: dict[int | None, weakref.ref[DiscordWebSocket]] = {}
-
-    def saw(self, socket: DiscordWebSocket) -> None:
-        """Called with every frame: cheap when the connection is known."""
-        ref = self._refs.get(socket.shard_id)
-        if ref is None or ref() is not socket:
-            self._refs[socket.shard_id] = weakref.ref(socket)
-
-    def alive(self) -> Iterable[tuple[int, DiscordWebSocket]]:
-        for shard, ref in list(self._refs.items()):
-            socket = ref()
-            if socket is not None and socket.open:
-                yield shard or 0, socket
-
-
 class Instruments:
-    """Every instrument, made once per instrumentation."""
+    """Every instrument, made once per instrumentation.
 
-    def __init__(self, meter: Meter, shards: Shards) -> None:
-        self._shards = shards
+    `latencies` gives shard and seconds of each connection, `guild_count` the number of guilds; both are called when
+    metrics are collected.
+    """
+
+    def __init__(
+        self, meter: Meter, *, latencies: Callable[[], Iterable[tuple[int, float]]], guild_count: Callable[[], int]
+    ) -> None:
+        self._latencies = latencies
+        self._guild_count = guild_count
         self._duration = meter.create_histogram(
             "discord.interaction.duration",
             unit="s",
@@ -76,11 +60,21 @@ class Instruments:
     def began(self, kind: str) -> None:
         self._active.add(1, {semconv.KIND: kind})
 
-    def ended(self, action: Action, outcome: str, error_type: str | None, seconds: float) -> None:
-        self._active.add(-1, {semconv.KIND: action.kind})
-        labels = {semconv.COMMAND_NAME: action.command, semconv.KIND: action.kind}
-        if action.ack_ns is not None:
-            self._ack.record(action.ack_ns / 1e9, labels)
+    def ended(
+        self,
+        kind: str,
+        command: str,
+        outcome: str,
+        error_type: str | None,
+        *,
+        seconds: float,
+        ack_seconds: float | None,
+    ) -> None:
+        """An action has ended: `seconds` after its receive, first acknowledged `ack_seconds` after it, if at all."""
+        self._active.add(-1, {semconv.KIND: kind})
+        labels = {semconv.COMMAND_NAME: command, semconv.KIND: kind}
+        if ack_seconds is not None:
+            self._ack.record(ack_seconds, labels)
         labels[semconv.OUTCOME] = outcome
         if error_type is not None:
             labels[semconv.ERROR_TYPE] = error_type
@@ -90,10 +84,8 @@ class Instruments:
         self._rate_limited.add(seconds, {"http.request.method": method, "url.template": route})
 
     def _observe_latency(self, _: CallbackOptions) -> Iterable[Observation]:
-        for shard, socket in self._shards.alive():
-            if (latency := socket.latency) < float("inf"):
-                yield Observation(latency, {semconv.SHARD_ID: shard})
+        for shard, latency in self._latencies():
+            yield Observation(latency, {semconv.SHARD_ID: shard})
 
     def _observe_guilds(self, _: CallbackOptions) -> Iterable[Observation]:
-        states = {id(socket._connection): socket._connection for _, socket in self._shards.alive()}
-        yield Observation(sum(len(state._guilds) for state in states.values()))
+        yield Observation(self._guild_count())

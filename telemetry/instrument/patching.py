@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import wrapt
 
-from telemetry.instrument.guard import guarded, report
+from slashspan.guard import guarded, report
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -91,7 +91,7 @@ class Telemetry:
         return done
 
     def shutdown(self, timeout: float = SHUTDOWN_SECONDS) -> None:
-        """Stop recording, send what is waiting within `timeout` seconds, and tell of what could not be. Once.
+        """Stop recording, send what is waiting within `timeout` seconds, and log what could not be. Once.
 
         Blocks for as long: in a coroutine write `await asyncio.to_thread(handle.shutdown)`.
         """
@@ -142,7 +142,7 @@ def configure(
         environ = os.environ if environ is None else environ
         settings = Settings.from_environ(environ)
         if unknown := unknown_variables(environ):
-            _log.warning("no setting of slashspan: %s; docs/reference.md lists them all", ", ".join(unknown))
+            _log.warning("unknown settings: %s; docs/reference.md lists all of them", ", ".join(unknown))
         if not settings.exporters:
             return Telemetry(settings)
         telemetry = _build(settings, _resource(service_name, service_version, environment), environ)
@@ -169,7 +169,7 @@ def _build(settings: Settings, resource: Resource, environ: Mapping[str, str]) -
         resource = existing.resource
     rows = _rows_processor(settings, resource, environ) if COMMAND_CALLS in settings.exporters else None
     traces = [
-        DeadlineBatchProcessor(_resending(name, exporter, settings, resource, environ), **_bounds(settings))
+        DeadlineBatchProcessor(_retrying(name, exporter, settings, resource, environ), **_bounds(settings))
         for name, exporter in trace_exporters.items()
     ]
     if isinstance(existing, TracerProvider):
@@ -205,19 +205,19 @@ def _rows_bounds(settings: Settings, resource: Resource) -> dict[str, Any]:
     }
 
 
-def _resending(
+def _retrying(
     name: str, exporter: SpanExporter, settings: Settings, resource: Resource, environ: Mapping[str, str]
 ) -> SpanExporter:
-    """Around what sends spans to another machine; a console always takes them."""
+    """`exporter`, with retries where it sends spans to another machine; a console always accepts them."""
     if settings.spool is None or name == "console":
         return exporter
     destination = Destination(service_of(resource)[0] or "", f"{name} {otlp_endpoint(environ)}".strip(), "")
     folder = destination.folder(settings.spool)
     journal = Journal(folder, max_bytes=settings.spool_max_bytes, sync=settings.spool_sync)
-    resending = RetryingExporter(exporter, journal, name=name)
+    retrying = RetryingExporter(exporter, journal, name=name)
     if self_metrics.wanted(environ):
-        SelfMetrics(f"{name}_resending", resending.counts, journal)
-    return resending
+        SelfMetrics(f"{name}_resending", retrying.counts, journal)
+    return retrying
 
 
 def open_spool(settings: Settings, service: str | None) -> RowSpool | None:
@@ -242,7 +242,7 @@ def _check(store: Store) -> None:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        # One that cannot be reached is told by the exporter's thread, which goes on trying.
+        # One that cannot be reached is logged by the exporter's thread, which keeps trying.
         with contextlib.suppress(StoreUnavailable):
             try:
                 store.prepare(timeout=START_CHECK_SECONDS)

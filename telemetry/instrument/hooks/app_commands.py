@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 import discord
 from discord import app_commands
 
+from slashspan.guard import guarded
 from slashspan.semconv import Kind
 from telemetry.instrument import attributes as fields
 from telemetry.instrument.action import current_action
 from telemetry.instrument.gateway import frame_of
-from telemetry.instrument.guard import guarded
 from telemetry.instrument.hooks.scope import enter, leave
 
 if TYPE_CHECKING:

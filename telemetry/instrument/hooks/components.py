@@ -14,10 +14,10 @@ import discord
 from discord.ui.item import Item
 from discord.ui.view import ViewStore
 
+from slashspan.guard import guarded
 from slashspan.semconv import Kind
 from telemetry.instrument import attributes as fields
 from telemetry.instrument.gateway import frame_of
-from telemetry.instrument.guard import guarded
 from telemetry.instrument.hooks.scope import enter, leave
 from telemetry.instrument.patching import defining_class
 

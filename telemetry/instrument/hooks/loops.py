@@ -17,9 +17,9 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind, set_span_in_context
 from opentelemetry.trace.status import Status, StatusCode
 
+from slashspan.guard import guarded
 from telemetry.instrument import outcomes
 from telemetry.instrument.action import current_action
-from telemetry.instrument.guard import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

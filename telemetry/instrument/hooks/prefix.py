@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from discord.ext import commands
 from discord.ext.commands.bot import BotBase
 
+from slashspan.guard import guarded
 from slashspan.semconv import Kind
 from telemetry.instrument import attributes as fields
 from telemetry.instrument.gateway import frame_of
-from telemetry.instrument.guard import guarded
 from telemetry.instrument.hooks.scope import enter, leave
 
 if TYPE_CHECKING:

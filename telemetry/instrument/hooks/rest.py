@@ -19,9 +19,9 @@ from opentelemetry.instrumentation.utils import suppress_http_instrumentation
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.status import Status, StatusCode
 
+from slashspan.guard import guarded
 from telemetry.instrument import outcomes
 from telemetry.instrument.action import current_action
-from telemetry.instrument.guard import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -187,7 +187,7 @@ class RestHooks:
         if action is None or action.ack_ns is not None:
             return
         if error is None:
-            action.ack_ns = call.answered_ns - action.frame.steady_ns
+            action.ack_ns = call.answered_ns - action.frame.monotonic_ns
             action.ack_kind = ACK_KINDS.get(_callback_type(kwargs), "other")
         elif isinstance(error, discord.NotFound) and error.code == UNKNOWN_INTERACTION:
             action.expired = True

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import discord
 
+from slashspan.guard import guarded
 from telemetry.instrument import attributes as fields
 from telemetry.instrument.gateway import frame_of
-from telemetry.instrument.guard import guarded
 from telemetry.instrument.hooks.scope import enter, leave
 
 if TYPE_CHECKING:

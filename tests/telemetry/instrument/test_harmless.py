@@ -43,7 +43,7 @@ HOOKS = [
 async def test_a_bug_in_a_hook_never_reaches_the_bot(
     hook: tuple[type, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from telemetry.instrument import guard
+    from slashspan import guard
 
     owner, name = hook
 
@@ -52,7 +52,7 @@ async def test_a_bug_in_a_hook_never_reaches_the_bot(
 
     bug.__qualname__ = f"{owner.__name__}.{name}"
     monkeypatch.setattr(owner, name, guard.guarded(bug))
-    monkeypatch.setattr(guard, "_last_told", {})
+    monkeypatch.setattr(guard, "_last_logged", {})
     with Recorded(environ={"SLASHSPAN_RAISE_INTERNAL_ERRORS": "false"}), caplog.at_level(logging.ERROR, "slashspan"):
         async with running(make_bot(), guilds=[GUILD]) as standin:
             for case in ALL:
@@ -70,13 +70,13 @@ async def test_a_bug_in_a_hook_never_reaches_the_bot(
 async def test_a_bug_in_the_hook_of_a_loop_never_reaches_the_loop(
     name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from telemetry.instrument import guard
+    from slashspan import guard
 
     def bug(*_: Any) -> None:
         raise RuntimeError("a bug of ours")
 
     monkeypatch.setattr(loops.LoopHooks, name, guard.guarded(bug))
-    monkeypatch.setattr(guard, "_last_told", {})
+    monkeypatch.setattr(guard, "_last_logged", {})
     ran = []
 
     @tasks.loop(seconds=0, count=2)
@@ -95,14 +95,14 @@ async def test_a_bug_in_the_hook_of_a_loop_never_reaches_the_loop(
 async def test_a_bug_where_frames_are_noted_never_reaches_the_gateway(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from telemetry.instrument import guard
-    from telemetry.instrument.metrics import Shards
+    from slashspan import guard
+    from telemetry.instrument.gateway import Shards
 
     def bug(*_: Any) -> None:
         raise RuntimeError("a bug of ours")
 
-    monkeypatch.setattr(Shards, "saw", bug)
-    monkeypatch.setattr(guard, "_last_told", {})
+    monkeypatch.setattr(Shards, "track", bug)
+    monkeypatch.setattr(guard, "_last_logged", {})
     with Recorded(environ={"SLASHSPAN_RAISE_INTERNAL_ERRORS": "false"}), caplog.at_level(logging.ERROR, "slashspan"):
         async with running(make_bot(), guilds=[GUILD]) as standin:
             await (await standin.slash("ok", guild=GUILD)).answered()
@@ -110,7 +110,7 @@ async def test_a_bug_where_frames_are_noted_never_reaches_the_gateway(
 
 
 async def test_in_our_tests_a_bug_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    from telemetry.instrument import guard
+    from slashspan import guard
 
     monkeypatch.setattr(guard, "_raise", True)
 

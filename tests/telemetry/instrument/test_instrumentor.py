@@ -57,7 +57,7 @@ def _key(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}@{id(cls)}"
 
 
-async def test_a_bot_that_is_connected_already_is_reached() -> None:
+async def test_a_bot_that_is_already_connected_is_recorded() -> None:
     async with running(make_bot(), guilds=[GUILD]) as standin:
         await (await standin.slash("ok", guild=GUILD)).answered()
         with Recorded() as recorded:
@@ -113,8 +113,8 @@ async def test_the_providers_that_are_passed_are_used() -> None:
             assert not any("user" in key or "guild" in key or "channel" in key for key in point.attributes or {})
 
 
-async def test_shards_are_told_apart() -> None:
-    stamp = snowflake() >> 22  # One moment for both: two might differ by just the one that tells the shards apart.
+async def test_each_action_has_the_shard_that_delivered_it() -> None:
+    stamp = snowflake() >> 22  # One moment for both: two might differ by just the one that separates the shards.
     guilds = [Guild(stamp << 22), Guild((stamp + 1) << 22)]
     bot = make_bot(commands.AutoShardedBot, shard_count=2)
     with Recorded() as recorded:
@@ -129,7 +129,7 @@ async def test_shards_are_told_apart() -> None:
     assert set(seen.values()) == {0, 1}
 
 
-async def test_a_client_with_a_tree_and_no_commands_extension() -> None:
+async def test_a_client_without_the_commands_extension_is_recorded() -> None:
     client = discord.Client(intents=discord.Intents.none())
     tree = app_commands.CommandTree(client)
 
@@ -166,7 +166,7 @@ async def test_names_and_ids_are_dropped_for_every_exporter() -> None:
     assert str(action.user.id) not in text
 
 
-async def test_an_action_that_never_got_its_turn_is_told_at_the_end() -> None:
+async def test_an_action_that_is_still_open_at_the_end_is_recorded_as_interrupted() -> None:
     bot = make_bot()
     forever = asyncio.Event()
 
@@ -191,7 +191,7 @@ def test_a_version_outside_is_refused(monkeypatch: pytest.MonkeyPatch, caplog: p
 
 
 @pytest.mark.parametrize("raises", ["true", "false"])
-def test_a_discord_py_that_is_built_otherwise_is_told_and_left_alone(
+def test_an_unsupported_discord_py_is_logged_and_left_unpatched(
     raises: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = class_attributes()

@@ -38,7 +38,7 @@ def test_restore_puts_the_same_object_back() -> None:
     assert vars(Base)["method"] is before[0]
 
 
-def test_an_object_made_before_is_reached() -> None:
+def test_an_object_made_before_is_patched_too() -> None:
     connected = Derived()
     patches = Patches()
     patches.wrap(Base, "method", loud)
@@ -47,7 +47,7 @@ def test_an_object_made_before_is_reached() -> None:
     assert connected.method() == "base"
 
 
-def test_somebody_elses_wrapper_on_top_stays_and_ours_falls_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrapper_put_on_top_of_ours_stays_and_ours_passes_calls_through(monkeypatch: pytest.MonkeyPatch) -> None:
     patches = Patches()
     monkeypatch.setattr(Base, "method", vars(Base)["method"])  # restored at the end whatever happens
     patches.wrap(Base, "method", loud)
@@ -74,7 +74,7 @@ def test_an_attribute_that_was_not_there_is_gone_again() -> None:
 
 
 @pytest.mark.parametrize("theirs", [False, True])
-def test_before_is_told_the_instance_and_the_method_runs(theirs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_before_receives_the_instance_and_the_method_runs(theirs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if theirs:
         wrapper: Any = wrapt.FunctionWrapper(vars(Base)["method"], lambda w, _, a, k: "<" + w(*a, **k) + ">")
         monkeypatch.setattr(Base, "method", wrapper)

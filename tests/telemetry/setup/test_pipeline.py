@@ -122,11 +122,11 @@ async def test_none_wraps_nothing() -> None:
     handle.shutdown()
 
 
-def test_a_variable_that_is_no_setting_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unknown_setting_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     environ = {"OTEL_TRACES_EXPORTER": "none", "SLASHSPAN_USER_ID": "drop", "SLASHSPAN_DSN": "sqlite:///x.db"}
     telemetry.configure(environ=environ).shutdown()
-    assert [record.message for record in caplog.records if "no setting" in record.message] == [
-        "no setting of slashspan: SLASHSPAN_USER_ID; docs/reference.md lists them all"
+    assert [record.message for record in caplog.records if "unknown settings" in record.message] == [
+        "unknown settings: SLASHSPAN_USER_ID; docs/reference.md lists all of them"
     ]
 
 

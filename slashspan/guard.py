@@ -1,4 +1,8 @@
-"""Keeps our bugs away from the bot: logged, at most once a minute a place, never raised; in our tests raised."""
+"""Keeps our bugs away from the bot: logged, at most once a minute per place, never raised; in our own tests raised.
+
+Here, because the hooks in `telemetry` and the span processors in `exporters` both run inside the bot's code, and
+neither may import the other.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +17,11 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-QUIET_SECONDS: Final = 60.0
-"""A failing hook is logged once in this time, not once per command."""
+LOG_INTERVAL: Final = 60.0
+"""Seconds: a place that keeps failing is logged once in this time, not once per command."""
 
 _log = logging.getLogger("slashspan")
-_last_told: dict[str, float] = {}
+_last_logged: dict[str, float] = {}
 _raise = False
 
 
@@ -28,14 +32,16 @@ def raise_internal_errors(on: bool) -> None:
 
 
 def report(place: str) -> None:
-    """Tell of the exception being handled. Call inside `except`."""
+    """Log the exception being handled, at most once a minute per `place`. Call inside `except`."""
     if _raise:
         raise  # noqa: PLE0704 - re-raises what the caller is handling
     now = time.monotonic()
-    if now - _last_told.get(place, -QUIET_SECONDS) < QUIET_SECONDS:
+    if now - _last_logged.get(place, -LOG_INTERVAL) < LOG_INTERVAL:
         return
-    _last_told[place] = now
-    _log.exception("slashspan failed in %s; the bot goes on, this action may not be recorded. Please report it.", place)
+    _last_logged[place] = now
+    _log.exception(
+        "slashspan failed in %s; the bot is not affected, but this action may not be recorded. Please report it.", place
+    )
 
 
 def guarded(function: Callable[P, R]) -> Callable[P, R | None]:
