@@ -49,6 +49,20 @@ def test_nothing_unix_only_is_imported() -> None:
             assert not names & unix, file
 
 
+@pytest.mark.parametrize("file", sorted((ROOT / "tests").rglob("*.py")), ids=lambda file: str(file.relative_to(ROOT)))
+def test_no_test_imports_a_test_module_or_a_conftest(file: Path) -> None:
+    """What two of them need is in tests/support."""
+    tree = ast.parse(file.read_text("utf-8"))
+    imported = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "absolute imports only, so that this test sees them"
+            imported += [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
+    for module in imported:
+        path, name = ROOT / f"{module.replace('.', '/')}.py", module.rpartition(".")[2]
+        assert not path.exists() or (name != "conftest" and not name.startswith("test_")), module
+
+
 def test_the_wheel_holds_all_that_a_user_needs(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)

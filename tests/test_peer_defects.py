@@ -19,16 +19,17 @@ from exporters.stores.errors import StoreUnavailable
 from slashspan import semconv
 from slashspan.settings import Settings
 from telemetry import DiscordInstrumentor
-from tests.exporters.delivery.test_exporter import down, exporter_on, processor_on, spans, until
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD
 from tests.support.actions.play import Recorded
-from tests.support.actions.play import until as until_async
 from tests.support.bots import running
-from tests.support.processes import PLAIN, bot_process
+from tests.support.exporting import exporter_on, processor_on
+from tests.support.processes import PLAIN, RUN, bot_process
 from tests.support.proxy import Proxy
-from tests.support.scripted_store import ScriptedStore
-from tests.telemetry.cli.test_run import RUN, told
+from tests.support.scripted_store import ScriptedStore, down
+from tests.support.spans import spans
+from tests.support.stored_rows import read_outcomes
+from tests.support.waiting import until, until_async
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -243,4 +244,4 @@ async def test_the_command_waits_for_the_database(server: Postgres, database: st
         proxy.black_hole(on=False)
         proxy.cut()
         await asyncio.to_thread(handle.shutdown, 30.0)
-    assert told(server.dsn(database)) == [("slash", "ok", "ok")] * 20
+    assert read_outcomes(server.dsn(database)) == [("slash", "ok", "ok")] * 20

@@ -14,7 +14,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 
 from slashspan import semconv
 from tests.support.collector import BINARY, CONFIG, Backend, Collector, collector
-from tests.support.processes import PLAIN, bot_process
+from tests.support.processes import PLAIN, RUN, bot_process
+from tests.support.stored_rows import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
 pytestmark = pytest.mark.skipif(not BINARY.exists(), reason="the collector is not built: make collector (needs Go)")
-RUN = ["-m", "telemetry.cli", "run"]
 ATTRIBUTES: dict[str, AttributeValue] = {
     "text": '\U0001f44d \u202eright to left\u202c "quoted"',
     "snowflake": 2**62 + 1,
@@ -136,13 +136,11 @@ async def test_a_bots_spans_arrive(protocol: str, running: tuple[Collector, Back
 
 
 async def test_rows_and_spans_go_their_own_ways(running: tuple[Collector, Backend], tmp_path: Path) -> None:
-    from tests.telemetry.cli.test_run import rows
-
     receiver, backend = running
     endpoint = f"http://127.0.0.1:{receiver.grpc_port}"
     sent = await play(tmp_path, environ(endpoint, "grpc", "command_calls,otlp"))
     backend.wait_for(6)
-    recorded = rows(f"sqlite:///{tmp_path / 'command_calls.db'}")
+    recorded = read_rows(f"sqlite:///{tmp_path / 'command_calls.db'}")
     assert sorted(str(row["interaction_id"]) for row in recorded) == sorted(sent)
     assert {row["trace_id"] for row in recorded} <= {span.trace_id.hex() for span in backend.spans}
 

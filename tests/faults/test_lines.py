@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.exporters.delivery.test_exporter import until
 from tests.support.load import Load
 from tests.support.postgres import postgres
 from tests.support.proxy import Proxy
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.exporters.delivery.test_exporter import until
 from tests.support.load import Load
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path

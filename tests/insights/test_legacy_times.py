@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import insights
 from exporters.admin.migrate import run_migration
-from tests.insights.test_summary import written
 from tests.support.legacy_tables import SQLITE
 from tests.support.rows import FULL
+from tests.support.stored_rows import write_rows
 from tests.support.tables import execute
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def table_of_both(dsn: str) -> list[datetime]:
         dataclasses.replace(FULL, called_at_us=(moment - epoch) // timedelta(microseconds=1), span_id=n)
         for n, moment in enumerate(ours)
     ]
-    written(dsn, rows)
+    write_rows(dsn, rows)
     return moments
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import random
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,8 @@ import insights
 from exporters.stores.dsn import open_store
 from insights.text import print_summary, shown
 from slashspan.errors import ConfigurationError
-from tests.support.rows import FULL
+from tests.support.rows import FULL, sample
+from tests.support.stored_rows import write_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,40 +25,15 @@ if TYPE_CHECKING:
     from exporters.rows.command_call import CommandCall
 
 
-def sample(count: int, seed: int) -> list[CommandCall]:
-    dice = random.Random(seed)
-    return [
-        dataclasses.replace(
-            FULL,
-            called_at_us=FULL.called_at_us + number * 1_000_000,
-            span_id=number,
-            discord_uid=dice.choice([0, 1, 2, 3]),
-            kind=dice.choice(["slash", "prefix"]),
-            command=dice.choice(["ping", "admin ban"]),
-            outcome=dice.choices(["ok", "error", "rejected", "expired"], [6, 2, 1, 1])[0],
-            duration_ms=dice.choice([None, round(dice.uniform(0, 500), 3)]),
-            ack_ms=dice.choice([None, round(dice.uniform(0, 500), 3)]),
-            checkpoints=dice.choice([None, json.dumps([{"name": "a", "at_ms": 1, "step_ms": dice.uniform(0, 200)}])]),
-        )
-        for number in range(count)
-    ]
-
-
 def nearest_rank(values: list[float], percent: int) -> float | None:
     ordered = sorted(values)
     return ordered[-(-len(ordered) * percent // 100) - 1] if ordered else None
 
 
-def written(dsn: str, rows: list[CommandCall]) -> None:
-    store = open_store(dsn)
-    store.write(rows, timeout=20)
-    store.close(timeout=5)
-
-
 @pytest.mark.parametrize("count", [1, 7, 20, 300])
 def test_the_numbers(count: int, dsn: str) -> None:
     rows = sample(count, seed=count)
-    written(dsn, rows)
+    write_rows(dsn, rows)
     with insights.open_reader(dsn) as reader:
         found = insights.summary(reader)
     assert found.calls == count
@@ -84,7 +59,7 @@ def test_the_numbers(count: int, dsn: str) -> None:
 
 
 def test_bounds_take_the_first_moment_and_leave_the_last(dsn: str) -> None:
-    written(dsn, sample(10, seed=1))
+    write_rows(dsn, sample(10, seed=1))
     start = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=FULL.called_at_us)
     with insights.open_reader(dsn) as reader:
         found = insights.summary(reader, since=start + timedelta(seconds=2), until=start + timedelta(seconds=5))
@@ -100,7 +75,7 @@ def printed(found: insights.Summary) -> str:
 
 def test_names_are_shown_and_never_obeyed(dsn: str) -> None:
     rows = [dataclasses.replace(FULL, command="[bold red]x[/]\x1b[31m\u202e", duration_ms=1.0)]
-    written(dsn, rows)
+    write_rows(dsn, rows)
     with insights.open_reader(dsn) as reader:
         found = insights.summary(reader)
     text = printed(found)

@@ -13,10 +13,10 @@ from ladder_bot.ladder import Ladder
 from ladder_bot.reply import BROKEN
 from ladder_bot.settings import LadderSettings, SettingError
 
-from tests.ladder_bot.conftest import GUILD, Counting, said
+from tests.support.ladder import GUILD, Counting, said
 
 if TYPE_CHECKING:
-    from tests.ladder_bot.conftest import Playground
+    from tests.support.ladder import Playground
 
 DEFERRED = 5
 UPDATED_LATER = 6

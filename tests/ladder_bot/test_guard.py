@@ -13,10 +13,10 @@ from ladder_bot.ladder import Ladder
 from ladder_bot.players import CACHED_PLAYERS, Player, PlayerCache
 from ladder_bot.settings import CACHE_SECONDS, LadderSettings
 
-from tests.ladder_bot.conftest import GUILD, said
+from tests.support.ladder import GUILD, said
 
 if TYPE_CHECKING:
-    from tests.ladder_bot.conftest import Playground
+    from tests.support.ladder import Playground
 
 
 def stranger() -> User:

@@ -9,7 +9,7 @@ import pytest
 from ladder_bot import leaderboard as leaderboard_module
 from ladder_bot.leaderboard import EagerPages, LazyPages
 
-from tests.ladder_bot.conftest import disabled, said
+from tests.support.ladder import disabled, said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from discord_standin import Action
     from ladder_bot.ladder import Page
 
-    from tests.ladder_bot.conftest import Playground
+    from tests.support.ladder import Playground
 
 QUERIES = ("first_lines", "lines_after", "lines_before", "last_lines", "all_lines")
 

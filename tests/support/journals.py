@@ -1,16 +1,19 @@
-"""Journals for tests, and how one dies."""
+"""Journals for tests, and how a process that holds one dies."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from exporters.spool.destinations import Destination
 from exporters.spool.journal import Journal
 from exporters.spool.records import RecordType
+from exporters.spool.row_spool import RowSpool
 from exporters.spool.segment import RecordState
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from exporters.rows.command_call import CommandCall
     from exporters.spool.journal import Receipt
 
 PLENTY = 2**24
@@ -46,3 +49,11 @@ def keys(of: Journal, limit: int = 1_000_000) -> list[int]:
 
 def segment_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("w-*/*.seg"))
+
+
+def left_behind(spool: Path, dsn: str, waiting: list[CommandCall], service: str = "ladder-bot") -> RowSpool:
+    """As a bot that died leaves it; `die(….journal)` kills it."""
+    bot = RowSpool(Journal(Destination.of(service, dsn, "command_calls").folder(spool), max_bytes=PLENTY))
+    for row in waiting:
+        assert bot.append(row) is not None
+    return bot

@@ -17,8 +17,8 @@ from exporters.spool.row_spool import RowSpool
 from exporters.spool.writers import TROUBLE
 from exporters.stores.dsn import open_store
 from slashspan.semconv import Kind
-from tests.exporters.delivery.test_exporter import until
 from tests.support.spans import ATTRIBUTES
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path

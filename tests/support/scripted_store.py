@@ -1,11 +1,11 @@
-"""A store that does as it is told; a mock, because no database fails on cue in all of these ways."""
+"""A store that fails on cue; a mock, because no database fails on cue in all of these ways."""
 
 from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING
 
-from exporters.stores.errors import RowsRejected
+from exporters.stores.errors import RowsRejected, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -13,12 +13,17 @@ if TYPE_CHECKING:
     from exporters.rows.command_call import CommandCall
 
 
+def down() -> None:
+    """A `fail` for a store that cannot be reached."""
+    raise StoreUnavailable("away")
+
+
 class ScriptedStore:
-    """Keeps what is written. `fail`: called before each write, may raise; rows named `poison` are refused."""
+    """Keeps what is written. `fail`: called before each write, may raise. Rows of the user `poison` are rejected."""
 
     address = "scripted://"
 
-    def __init__(self, fail: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, fail: Callable[[], object] = lambda: None) -> None:
         self.fail = fail
         self.batches: list[list[CommandCall]] = []
         self.tries = 0

@@ -57,3 +57,8 @@ def finished(
         span.add_event(name, values)
     span.end(end_time=START_NS + 12_500_000)
     return memory.get_finished_spans()[0]
+
+
+def spans(count: int, name: str = "nelly") -> list[Any]:
+    """That many user actions of a user of this name."""
+    return [finished({**ATTRIBUTES, semconv.USER_NAME: name}) for _ in range(count)]

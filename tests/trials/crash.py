@@ -16,7 +16,6 @@ import signal
 import sys
 import tempfile
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +23,8 @@ import click
 from discord_standin import StandIn
 from rich.progress import Progress
 
-from insights.reader import open_reader
 from tests.support import ROOT
+from tests.support.stored_rows import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,9 +131,7 @@ async def _load(discord: StandIn, process: asyncio.subprocess.Process, chance: r
 
 
 def _rows(dsn: str) -> list[tuple[int, str]]:
-    always = {"since": datetime(2000, 1, 1, tzinfo=timezone.utc), "until": datetime(2100, 1, 1, tzinfo=timezone.utc)}
-    with open_reader(dsn) as reader:
-        return [(row["interaction_id"], row["outcome"]) for row in reader.query("calls", always)]
+    return [(row["interaction_id"], row["outcome"]) for row in read_rows(dsn)]
 
 
 @click.command()

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 import insights
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import ALL, GUILD, Case
-from tests.support.actions.play import Recorded, until
+from tests.support.actions.play import Recorded
 from tests.support.bots import running
+from tests.support.waiting import until_async
 
 if TYPE_CHECKING:
     from discord_standin import Action, StandIn
@@ -40,7 +41,7 @@ async def play(order: list[Case], abreast: int, *dsns: str) -> list[tuple[Case, 
     with Recorded(*dsns) as recorded:
         async with running(make_bot(), guilds=[GUILD]) as standin:
             await asyncio.gather(*(one(standin, case) for case in order))
-            await until(lambda: len(recorded.roots) >= len(standin.ledger.actions))
+            await until_async(lambda: len(recorded.roots) >= len(standin.ledger.actions))
     return sent
 
 

@@ -21,6 +21,7 @@ from slashspan.errors import ConfigurationError
 from tests.support.legacy_tables import OLD_ROWS, POSTGRESQL, SQLITE
 from tests.support.postgres import in_own_loop
 from tests.support.rows import FULL
+from tests.support.stored_rows import write_rows
 from tests.support.tables import catalog, execute
 
 if TYPE_CHECKING:
@@ -54,20 +55,12 @@ def call(number: int, age: timedelta, user: int = 1) -> CommandCall:
     return dataclasses.replace(FULL, called_at_us=at, span_id=number, discord_uid=user)
 
 
-def written(dsn: str, rows: list[CommandCall]) -> None:
-    store = open_store(dsn)
-    try:
-        store.write(rows, timeout=20)
-    finally:
-        store.close(timeout=5)
-
-
 def left(dsn: str) -> list[int]:
     return sorted(row["span_id"] for row in execute(dsn, "SELECT span_id FROM command_calls"))
 
 
 def test_what_is_older_goes_in_pieces_and_the_rest_stays(dsn: str) -> None:
-    written(dsn, [call(n, timedelta(days=n * 10)) for n in range(20)])
+    write_rows(dsn, [call(n, timedelta(days=n * 10)) for n in range(20)])
     before = NOW - timedelta(days=90)  # 9 is called 9 µs later than that
     assert count_old(dsn, T, before).rows == 10
     assert left(dsn) == list(range(20))
@@ -81,7 +74,7 @@ def test_what_is_older_goes_in_pieces_and_the_rest_stays(dsn: str) -> None:
 
 def test_many_rows_of_one_moment(dsn: str) -> None:
     old = dataclasses.replace(call(0, timedelta(days=100)))
-    written(dsn, [dataclasses.replace(old, span_id=n) for n in range(30)])
+    write_rows(dsn, [dataclasses.replace(old, span_id=n) for n in range(30)])
     assert prune(dsn, T, NOW) == 30
 
 
@@ -93,7 +86,7 @@ def test_whole_months_go_as_partitions(server: Postgres) -> None:
         dataclasses.replace(FULL, called_at_us=int(at.timestamp()) * 1_000_000, span_id=n)
         for n, at in enumerate([stray, stray + timedelta(minutes=1), stray + timedelta(days=40), NOW])
     ]
-    written(dsn, rows)
+    write_rows(dsn, rows)
     run_migration(dsn, T)  # moves them into January, February, March
     before = datetime(2026, 3, 1, tzinfo=UTC)
     old = count_old(dsn, T, before)
@@ -109,7 +102,7 @@ def test_whole_months_go_as_partitions(server: Postgres) -> None:
 def test_a_partition_in_use_is_waited_for_and_then_told(server: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
     dsn = server.dsn(server.create_database())
     run_migration(dsn, T, partitioned=True)
-    written(dsn, [call(1, timedelta(days=40))])
+    write_rows(dsn, [call(1, timedelta(days=40))])
     run_migration(dsn, T)
     monkeypatch.setattr(pruning, "LOCK_SECONDS", 0.05)
     monkeypatch.setattr(pruning, "BUSY_SECONDS", 0.0)
@@ -128,7 +121,7 @@ def test_a_partition_in_use_is_waited_for_and_then_told(server: Postgres, monkey
 
 def test_a_user_is_forgotten_with_the_pseudonym_and_nobody_else(dsn: str) -> None:
     users = [80351110224678912, -5, 7, 0]
-    written(dsn, [call(n, timedelta(days=n), users[n % 4]) for n in range(60)])
+    write_rows(dsn, [call(n, timedelta(days=n), users[n % 4]) for n in range(60)])
     assert forget_user(dsn, T, [users[0], users[1]]) == 30
     assert left(dsn) == [n for n in range(60) if n % 4 > 1]
     assert forget_user(dsn, T, [users[0], users[1], 12345]) == 0
@@ -136,7 +129,7 @@ def test_a_user_is_forgotten_with_the_pseudonym_and_nobody_else(dsn: str) -> Non
 
 
 def test_a_bot_writes_on_meanwhile(dsn: str) -> None:
-    written(dsn, [call(n, timedelta(days=100 + n), user=1 + n % 2) for n in range(200)])
+    write_rows(dsn, [call(n, timedelta(days=100 + n), user=1 + n % 2) for n in range(200)])
     stop = threading.Event()
     wrote: list[int] = []
 
@@ -161,7 +154,7 @@ def test_a_bot_writes_on_meanwhile(dsn: str) -> None:
 
 
 def test_cut_off_in_the_middle_it_goes_on(dsn: str) -> None:
-    written(dsn, [call(n, timedelta(days=100)) for n in range(30)])
+    write_rows(dsn, [call(n, timedelta(days=100)) for n in range(30)])
 
     class Cut(BaseException):
         pass
@@ -189,7 +182,7 @@ def test_both_forms_of_time_in_a_legacy_sqlite_table(tmp_path: Path) -> None:
         )
     run_migration(dsn, T)
     ours = [int(at.timestamp() * 1_000_000) + microseconds for microseconds in (-1, 0)]
-    written(dsn, [dataclasses.replace(FULL, called_at_us=us, span_id=us) for us in ours])
+    write_rows(dsn, [dataclasses.replace(FULL, called_at_us=us, span_id=us) for us in ours])
     assert count_old(dsn, T, at).rows == 3
     assert prune(dsn, T, at) == 3
     rest = [row["called_at"] for row in execute(dsn, "SELECT called_at FROM command_calls ORDER BY id")]

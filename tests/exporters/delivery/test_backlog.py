@@ -11,55 +11,26 @@ import pytest
 from exporters.delivery import backlog
 from exporters.delivery import worker as delivery
 from exporters.delivery.exporter import CommandCallsExporter
-from exporters.delivery.processor import CommandCallsProcessor
 from exporters.rows.counts import DropReason
 from exporters.spool.dead_letters import DeadLetters
 from exporters.spool.journal import Journal
 from exporters.spool.row_spool import RowSpool
 from exporters.stores.errors import StoreUnavailable
 from slashspan.semconv import Kind
-from tests.exporters.delivery.test_exporter import _wait, down, spans, until
-from tests.support.journals import die
-from tests.support.scripted_store import ScriptedStore
+from tests.support.exporting import Bot
+from tests.support.scripted_store import ScriptedStore, down
+from tests.support.spans import spans
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from opentelemetry.sdk.trace import ReadableSpan
 
 
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "FIRST_RETRY_SECONDS", 0.01)
     monkeypatch.setattr(delivery, "LONGEST_RETRY_SECONDS", 0.05)
-
-
-class Bot:
-    """A processor, exporter and spool as the pipeline makes them."""
-
-    def __init__(self, folder: Path, store: ScriptedStore, max_bytes: int = 2**22, **bounds: int) -> None:
-        self.spool = RowSpool(Journal(folder, max_bytes=max_bytes))
-        self.store = store
-        self.exporter = CommandCallsExporter(
-            store, kinds=Kind.ALL, batch_rows=50, max_waiting_rows=100, spool=self.spool
-        )
-        bounds = {"schedule_delay_ms": 10, "batch_rows": 50, "queue_rows": 100, **bounds}
-        self.processor = CommandCallsProcessor(self.exporter, kinds=Kind.ALL, **bounds)
-
-    def record(self, made: list[ReadableSpan]) -> list[ReadableSpan]:
-        for span in made:
-            self.processor.on_end(span)
-        return made
-
-    def die(self) -> None:
-        """As after a SIGKILL: nothing is stored or acknowledged any more, and its lock is free."""
-        self.store.fail = _dead
-        die(self.spool.journal)
-
-
-def _dead() -> None:
-    raise StoreUnavailable("a dead process writes nothing")
 
 
 @pytest.fixture
@@ -223,7 +194,7 @@ def test_reading_a_backlog_stops_for_what_now_happens(
 
 def test_a_queue_that_evicts_evicts_into_the_spool(bots: Callable[..., Bot]) -> None:
     held = threading.Event()
-    bot = bots(ScriptedStore(lambda: _wait(held)), queue_rows=10, batch_rows=10)
+    bot = bots(ScriptedStore(lambda: held.wait(20)), queue_rows=10, batch_rows=10)
     made = bot.record(spans(400))
     held.set()
     assert bot.processor.force_flush(20_000)

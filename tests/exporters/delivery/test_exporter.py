@@ -8,46 +8,22 @@ import os
 import subprocess
 import sys
 import threading
-import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 
 from exporters.delivery.exporter import CommandCallsExporter
-from exporters.delivery.processor import CommandCallsProcessor
 from exporters.rows.counts import Counts, DropReason
-from exporters.stores.errors import SchemaMismatch, StoreUnavailable
-from slashspan import semconv
+from exporters.stores.errors import SchemaMismatch
 from slashspan.semconv import Kind
 from tests.support import ROOT
-from tests.support.scripted_store import ScriptedStore
-from tests.support.spans import ATTRIBUTES, finished
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-BOUNDS = {"schedule_delay_ms": 10, "batch_rows": 50, "queue_rows": 200}
-
-
-def spans(count: int, name: str = "nelly") -> list[Any]:
-    return [finished({**ATTRIBUTES, semconv.USER_NAME: name}) for _ in range(count)]
-
-
-def exporter_on(store: ScriptedStore, **more: Any) -> CommandCallsExporter:
-    return CommandCallsExporter(store, kinds=Kind.ALL, **{"batch_rows": 10, "max_waiting_rows": 100, **more})
-
-
-def down() -> None:
-    raise StoreUnavailable("away")
-
-
-def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true"
-        threading.Event().wait(0.005)
+from tests.support.exporting import exporter_on, processor_on
+from tests.support.scripted_store import ScriptedStore, down
+from tests.support.spans import ATTRIBUTES, finished, spans
+from tests.support.stored_rows import read_rows
+from tests.support.waiting import until
 
 
 def test_what_is_exported_is_stored_and_others_spans_are_passed_over() -> None:
@@ -202,15 +178,6 @@ def test_inside_a_plain_batch_span_processor_every_span_arrives_once() -> None:
     assert len(store.rows) == len({row.span_id for row in store.rows}) == 5000
 
 
-def _wait(event: threading.Event) -> None:
-    event.wait(20)
-
-
-def processor_on(store: ScriptedStore, **more: Any) -> CommandCallsProcessor:
-    exporter = CommandCallsExporter(store, kinds=Kind.ALL, batch_rows=50, max_waiting_rows=1000)
-    return CommandCallsProcessor(exporter, kinds=Kind.ALL, **{**BOUNDS, **more})
-
-
 def test_other_spans_cannot_evict_user_actions() -> None:
     store = ScriptedStore()
     processor = processor_on(store, schedule_delay_ms=60_000, queue_rows=50)
@@ -226,7 +193,7 @@ def test_other_spans_cannot_evict_user_actions() -> None:
 
 def test_what_the_queue_evicts_is_counted_and_told(caplog: pytest.LogCaptureFixture) -> None:
     held = threading.Event()
-    store = ScriptedStore(lambda: _wait(held))
+    store = ScriptedStore(lambda: held.wait(20))
     processor = processor_on(store, queue_rows=10, batch_rows=10)
     with caplog.at_level(logging.WARNING, "slashspan"):
         for span in spans(100):
@@ -242,7 +209,7 @@ def test_what_the_queue_evicts_is_counted_and_told(caplog: pytest.LogCaptureFixt
 
 async def test_flushing_on_the_bots_loop_neither_waits_nor_loses() -> None:
     held = threading.Event()
-    store = ScriptedStore(lambda: _wait(held))
+    store = ScriptedStore(lambda: held.wait(20))
     processor = processor_on(store, schedule_delay_ms=60_000)
     for span in spans(5):
         processor.on_end(span)
@@ -283,9 +250,7 @@ os._exit(0)
 """
     dsn = f"sqlite:///{tmp_path / 'fork.db'}"
     subprocess.run([sys.executable, "-W", "ignore", "-c", script, dsn], check=True, timeout=60, cwd=ROOT)
-    from tests.exporters.stores.test_contract import read
-
-    assert len(read(dsn)) == 5
+    assert len(read_rows(dsn)) == 5
 
 
 def test_at_exit_rows_are_still_written_also_over_a_new_connection(dsn: str) -> None:
@@ -306,6 +271,4 @@ def end():
 atexit.register(end)
 """
     subprocess.run([sys.executable, "-c", script, dsn], check=True, timeout=60, cwd=ROOT)
-    from tests.exporters.stores.test_contract import read
-
-    assert len(read(dsn)) == 2
+    assert len(read_rows(dsn)) == 2

@@ -21,8 +21,8 @@ from exporters.rows.counts import DropReason
 from exporters.spool.journal import Journal
 from exporters.spool.records import MAX_PAYLOAD
 from exporters.spool.span_codec import packed, unpacked
-from tests.exporters.delivery.test_exporter import until
 from tests.support.journals import die
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,9 +10,10 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from exporters.delivery import worker as delivery
 from exporters.delivery.self_metrics import SelfMetrics, wanted
-from tests.exporters.delivery.test_backlog import Bot
-from tests.exporters.delivery.test_exporter import down, spans, until
-from tests.support.scripted_store import ScriptedStore
+from tests.support.exporting import Bot
+from tests.support.scripted_store import ScriptedStore, down
+from tests.support.spans import spans
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path

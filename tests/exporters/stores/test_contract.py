@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import insights
 from exporters.stores.dsn import open_store
 from exporters.stores.errors import RowsRejected, SchemaMismatch
 from tests.support.rows import BARE, FULL, rows
+from tests.support.stored_rows import as_utc, read_rows
+from tests.support.tables import execute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from exporters.stores.base import Store
 
-EVER = {"since": datetime(1, 1, 1, tzinfo=timezone.utc), "until": datetime(9999, 1, 1, tzinfo=timezone.utc)}
 SECONDS = 20.0
 
 
@@ -30,21 +30,12 @@ def store(dsn: str) -> Iterator[Store]:
     opened.close(timeout=SECONDS)
 
 
-def read(dsn: str, table: str = "command_calls") -> list[dict[str, Any]]:
-    with insights.open_reader(dsn, table=table) as reader:
-        return reader.query("calls", EVER)
-
-
-def moment(value: Any) -> datetime:
-    return value if isinstance(value, datetime) else datetime.fromisoformat(value.replace("Z", "+00:00"))
-
-
 def test_every_field_comes_back_as_it_was(store: Store, dsn: str) -> None:
     store.write([FULL, BARE], timeout=SECONDS)
-    bare, full = read(dsn)
+    bare, full = read_rows(dsn)
     expected = dataclasses.asdict(FULL)
     called_at = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=expected.pop("called_at_us"))
-    assert moment(full.pop("called_at")) == called_at
+    assert as_utc(full.pop("called_at")) == called_at
     for column in ("checkpoints", "attributes"):
         assert json.loads(full.pop(column)) == json.loads(expected.pop(column))
     assert full == {key: value for key, value in expected.items() if key in full}
@@ -56,13 +47,13 @@ def test_a_batch_written_twice_is_there_once(store: Store, dsn: str) -> None:
     batch = rows(100)
     store.write(batch, timeout=SECONDS)
     store.write(batch[50:] + rows(150)[100:], timeout=SECONDS)
-    assert [row["span_id"] for row in read(dsn)] == list(range(150))
+    assert [row["span_id"] for row in read_rows(dsn)] == list(range(150))
 
 
 def test_what_is_there_already_is_left_as_it_is(store: Store, dsn: str) -> None:
     store.write([FULL], timeout=SECONDS)
     store.write([dataclasses.replace(FULL, command="other")], timeout=SECONDS)
-    assert [row["command"] for row in read(dsn)] == ["admin ban"]
+    assert [row["command"] for row in read_rows(dsn)] == ["admin ban"]
 
 
 @pytest.mark.parametrize("place", [0, 5, 9])
@@ -71,9 +62,9 @@ def test_a_row_that_does_not_fit_fails_the_whole_batch(store: Store, dsn: str, p
     batch[place] = dataclasses.replace(batch[place], discord_uid=2**70)
     with pytest.raises(RowsRejected):
         store.write(batch, timeout=SECONDS)
-    assert read(dsn) == []
+    assert read_rows(dsn) == []
     store.write(rows(10), timeout=SECONDS)
-    assert len(read(dsn)) == 10
+    assert len(read_rows(dsn)) == 10
 
 
 BACKLOG = 3000
@@ -87,9 +78,9 @@ def test_a_backlog_is_stored_as_live_rows_are(store: Store, dsn: str) -> None:
         for template in (FULL, BARE)
     ]
     store.write(kinds, timeout=SECONDS)
-    copied = read(dsn)
+    copied = read_rows(dsn)
     store.write([dataclasses.replace(row, span_id=row.span_id + 1) for row in kinds[:2]], timeout=SECONDS)
-    inserted = [row for row in read(dsn) if row not in copied]
+    inserted = [row for row in read_rows(dsn) if row not in copied]
     same = [row for row in copied if row["called_at"] in {row["called_at"] for row in inserted}]
     assert len(copied) == BACKLOG
     assert [{**row, "span_id": 0} for row in same] == [{**row, "span_id": 0} for row in inserted]
@@ -100,7 +91,7 @@ def test_a_backlog_that_is_partly_there_is_there_once(store: Store, dsn: str) ->
     store.write(batch[10:20], timeout=SECONDS)
     store.write(batch, timeout=SECONDS)
     store.write(batch, timeout=SECONDS)
-    assert [row["span_id"] for row in read(dsn)] == list(range(BACKLOG))
+    assert [row["span_id"] for row in read_rows(dsn)] == list(range(BACKLOG))
 
 
 @pytest.mark.parametrize("column", [{"discord_uid": 2**70}, {"player_name": "lone \udc80 surrogate"}])
@@ -112,14 +103,14 @@ def test_a_row_that_does_not_fit_fails_a_backlog_as_a_whole(
     batch[place] = dataclasses.replace(batch[place], **column)
     with pytest.raises(RowsRejected):
         store.write(batch, timeout=SECONDS)
-    assert read(dsn) == []
+    assert read_rows(dsn) == []
 
 
 def test_names_of_all_sorts(store: Store, dsn: str) -> None:
     names = ["🎲", "O'Brien", '"; DROP TABLE command_calls; --', "\u202e" + "א" * 31, "名前", "\\x00", ""]
     batch = [dataclasses.replace(row, player_name=name) for row, name in zip(rows(len(names)), names, strict=True)]
     store.write(batch, timeout=SECONDS)
-    assert [row["player_name"] for row in read(dsn)] == names
+    assert [row["player_name"] for row in read_rows(dsn)] == names
 
 
 def test_another_writer_is_no_trouble(store: Store, dsn: str) -> None:
@@ -130,14 +121,14 @@ def test_another_writer_is_no_trouble(store: Store, dsn: str) -> None:
             other.write(rows(100)[start : start + 10], timeout=SECONDS)
     finally:
         other.close(timeout=SECONDS)
-    assert len(read(dsn)) == 100
+    assert len(read_rows(dsn)) == 100
 
 
 def test_a_closed_store_opens_again(store: Store, dsn: str) -> None:
     store.prepare(timeout=SECONDS)
     store.close(timeout=SECONDS)
     store.write([FULL], timeout=SECONDS)
-    assert len(read(dsn)) == 1
+    assert len(read_rows(dsn)) == 1
 
 
 def test_a_table_of_another_name(dsn: str) -> None:
@@ -146,27 +137,7 @@ def test_a_table_of_another_name(dsn: str) -> None:
         store.write([FULL], timeout=SECONDS)
     finally:
         store.close(timeout=SECONDS)
-    assert len(read(dsn, "calls_of_ladder")) == 1
-
-
-def execute(dsn: str, sql: str) -> None:
-    if dsn.startswith("sqlite"):
-        import contextlib
-        import sqlite3
-
-        with contextlib.closing(sqlite3.connect(dsn.removeprefix("sqlite:///"))) as connection, connection:
-            connection.execute(sql)
-        return
-    import asyncpg
-
-    from tests.support.postgres import in_own_loop
-
-    async def run() -> None:
-        connection = await asyncpg.connect(dsn)
-        await connection.execute(sql)
-        await connection.close()
-
-    in_own_loop(run())
+    assert len(read_rows(dsn, "calls_of_ladder")) == 1
 
 
 def test_a_table_that_is_something_else_is_refused_with_the_difference(store: Store, dsn: str) -> None:
@@ -196,7 +167,7 @@ def test_a_table_dropped_under_the_bot_is_made_again(store: Store, dsn: str) -> 
     with pytest.raises(StoreUnavailable):
         store.write([FULL], timeout=SECONDS)
     store.write([FULL], timeout=SECONDS)
-    assert len(read(dsn)) == 1
+    assert len(read_rows(dsn)) == 1
 
 
 def test_preparing_twice_and_by_two(store: Store, dsn: str) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -21,15 +20,14 @@ from telemetry import DiscordInstrumentor
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD, Case
 from tests.support.bots import running
+from tests.support.waiting import until_async
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from discord_standin import Action, StandIn
     from opentelemetry.sdk.trace import ReadableSpan
     from typing_extensions import Self
-
-SETTLE_SECONDS = 30.0
 
 
 @dataclass
@@ -83,14 +81,6 @@ class Recorded:
         return [span for span in self.spans if semconv.KIND in (span.attributes or {})]
 
 
-async def until(condition: Callable[[], Any], seconds: float = SETTLE_SECONDS) -> None:
-    """Give the loop its turns until the condition holds. Fails after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true"
-        await asyncio.sleep(0.002)
-
-
 async def play(cases: Sequence[Case], *dsns: str) -> Recording:
     """All at once, so that they overlap; ends when each has its span."""
     recording = Recording()
@@ -101,6 +91,6 @@ async def play(cases: Sequence[Case], *dsns: str) -> Recording:
     with Recorded(*dsns) as recorded:
         async with running(make_bot(), guilds=[GUILD]) as standin:
             await asyncio.gather(*(one(standin, case) for case in cases))
-            await until(lambda: len(recorded.roots) >= len(standin.ledger.actions))
+            await until_async(lambda: len(recorded.roots) >= len(standin.ledger.actions))
         recording.spans = recorded.spans
     return recording

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from slashspan import __version__
 from telemetry.cli import cli
-from tests.insights.test_summary import sample, written
+from tests.support.rows import sample
+from tests.support.stored_rows import write_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,7 @@ def test_migrate_makes_the_table_and_may_be_run_again(dsn: str) -> None:
         done = CliRunner().invoke(cli, ["migrate", "--dsn", dsn])
         assert done.exit_code == 0, done.output
         assert "command_calls is ready" in done.output
-    written(dsn, sample(3, seed=1))
+    write_rows(dsn, sample(3, seed=1))
     done = CliRunner().invoke(cli, ["stats", "--dsn", dsn, "--json"])
     assert json.loads(done.output)["calls"] == 3
 
@@ -54,7 +55,7 @@ def test_a_server_that_is_away_is_one_line_without_the_password(command: str) ->
 
 
 def test_stats_shows_what_is_there(dsn: str) -> None:
-    written(dsn, sample(30, seed=2))
+    write_rows(dsn, sample(30, seed=2))
     done = CliRunner().invoke(cli, ["stats"], env={"SLASHSPAN_DSN": dsn})
     assert done.exit_code == 0
     assert "30 calls" in done.output

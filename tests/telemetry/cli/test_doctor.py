@@ -18,13 +18,12 @@ from exporters.spool.dead_letters import DeadLetters
 from exporters.spool.destinations import Destination
 from exporters.stores.dsn import open_store
 from telemetry.cli import cli
-from tests.faults.test_poolers import BINARY, open_folder, pgbouncer
-from tests.support.journals import die
+from tests.support.journals import die, left_behind
 from tests.support.legacy_tables import SQLITE
+from tests.support.pgbouncer import BINARY, open_folder, pgbouncer
 from tests.support.postgres import free_port
 from tests.support.proxy import Proxy
 from tests.support.rows import rows
-from tests.telemetry.cli.test_spool import left_behind
 
 if TYPE_CHECKING:
     from tests.support.postgres import Postgres

@@ -4,34 +4,16 @@ from __future__ import annotations
 
 import signal
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import pytest
 from discord_standin import Guild, snowflake
 
-import insights
-from tests.support.processes import PLAIN, bot_process
+from tests.support.processes import PLAIN, RUN, bot_process
+from tests.support.stored_rows import read_outcomes, read_rows
 
-RUN = ["-m", "telemetry.cli", "run"]
-EVER = {"since": datetime(1970, 1, 1, tzinfo=timezone.utc), "until": datetime(9999, 1, 1, tzinfo=timezone.utc)}
 GUILD = Guild(snowflake())
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-
-
-def rows(dsn: str) -> list[dict[str, Any]]:
-    def read() -> list[dict[str, Any]]:
-        with insights.open_reader(dsn) as reader:
-            return reader.query("calls", EVER)
-
-    with ThreadPoolExecutor(1) as executor:  # the reader runs a loop of its own; here one is running
-        return executor.submit(read).result()
-
-
-def told(dsn: str) -> list[tuple[str, str, str]]:
-    return [(row["kind"], row["command"], row["outcome"]) for row in rows(dsn)]
 
 
 async def test_a_bot_that_imports_nothing_of_ours(dsn: str, tmp_path: Path) -> None:
@@ -47,7 +29,7 @@ async def test_a_bot_that_imports_nothing_of_ours(dsn: str, tmp_path: Path) -> N
         await bot.interrupt()
         assert await bot.ended() == 0
     assert "arguments: ['a', '--b'] main: __main__" in bot.output
-    found = {row["interaction_id"]: row for row in rows(dsn)}
+    found = {row["interaction_id"]: row for row in read_rows(dsn)}
     assert [(found[a.id]["kind"], found[a.id]["command"], found[a.id]["outcome"]) for a in sent] == [
         ("slash", "", "not_found"),
         ("slash", "ping", "ok"),
@@ -63,7 +45,7 @@ async def test_with_no_settings_the_rows_are_in_the_working_directory(tmp_path: 
         await (await bot.discord.slash("ping")).answered()
         await bot.interrupt()
         await bot.ended()
-    assert told(f"sqlite:///{tmp_path / 'command_calls.db'}") == [("slash", "ping", "ok")]
+    assert read_outcomes(f"sqlite:///{tmp_path / 'command_calls.db'}") == [("slash", "ping", "ok")]
 
 
 async def test_none_wraps_nothing_and_starts_nothing(tmp_path: Path) -> None:
@@ -82,7 +64,7 @@ async def test_as_a_module(tmp_path: Path) -> None:
         await bot.interrupt()
         await bot.ended()
     assert "arguments: ['x'] main: __main__" in bot.output
-    (row,) = rows(f"sqlite:///{tmp_path / 'command_calls.db'}")
+    (row,) = read_rows(f"sqlite:///{tmp_path / 'command_calls.db'}")
     assert row["service_name"] == "ours"
 
 
@@ -96,7 +78,7 @@ async def test_an_env_file_gives_what_the_environment_does_not(tmp_path: Path) -
         await (await bot.discord.slash("ping")).answered()
         await bot.interrupt()
         await bot.ended()
-    (row,) = rows(f"sqlite:///{tmp_path / 'from_file.db'}")
+    (row,) = read_rows(f"sqlite:///{tmp_path / 'from_file.db'}")
     assert row["service_name"] == "from-environment"
     assert row["player_name"] == ""
 
@@ -122,7 +104,7 @@ async def test_every_ending_leaves_its_rows(how: str, dsn: str, tmp_path: Path) 
             bot.signal(signal.SIGTERM)
         status = await bot.ended()
     assert status == {"close": 0, "interrupt": 0, "terminate": 143, "exit": 7, "unhandled": 1, "own handler": 5}[how]
-    outcomes = told(dsn)
+    outcomes = read_outcomes(dsn)
     assert outcomes.count(("slash", "ping", "ok")) == 3, bot.output
     assert ("slash", "hang", "cancelled") in outcomes
     assert ("RuntimeError: unhandled" in bot.output) == (how == "unhandled")
@@ -138,7 +120,7 @@ async def test_a_configured_bot_can_ask_for_sigterm(tmp_path: Path) -> None:
         await bot.discord.idle()
         bot.signal(signal.SIGTERM)
         await bot.ended()
-    assert told(f"sqlite:///{tmp_path / 'command_calls.db'}") == [("slash", "ping", "ok")], bot.output
+    assert read_outcomes(f"sqlite:///{tmp_path / 'command_calls.db'}") == [("slash", "ping", "ok")], bot.output
 
 
 async def test_as_any_opentelemetry_user_expects(dsn: str, tmp_path: Path) -> None:
@@ -156,8 +138,8 @@ async def test_as_any_opentelemetry_user_expects(dsn: str, tmp_path: Path) -> No
         await (await bot.discord.message("!pong")).answered()
         await bot.interrupt()
         await bot.ended()
-    assert told(dsn) == [("slash", "ping", "ok"), ("prefix", "pong", "ok")], bot.output
-    assert {row["service_name"] for row in rows(dsn)} == {"auto"}
+    assert read_outcomes(dsn) == [("slash", "ping", "ok"), ("prefix", "pong", "ok")], bot.output
+    assert {row["service_name"] for row in read_rows(dsn)} == {"auto"}
 
 
 @pytest.mark.parametrize(
@@ -184,7 +166,7 @@ async def test_bad_input_is_told_in_one_line(
     assert "geheim" not in text
 
 
-async def test_a_module_of_the_bots_that_ours_would_hide_is_told(tmp_path: Path) -> None:
+async def test_a_module_of_the_bots_that_ours_would_hide_is_read_outcomes(tmp_path: Path) -> None:
     (tmp_path / "telemetry.py").write_text("", "utf-8")
     (tmp_path / "bot.py").write_text("", "utf-8")
     with pytest.raises(AssertionError, match=r"'telemetry'.*rename it"):

@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner, Result
 
-import insights
 from exporters.spool.dead_letters import DeadLetters
 from exporters.spool.destinations import Destination
-from exporters.spool.journal import Journal
-from exporters.spool.row_spool import RowSpool
 from exporters.stores.dsn import open_store
 from telemetry.cli import cli
 from telemetry.instrument.privacy import pseudonym
-from tests.exporters.stores.test_contract import EVER
-from tests.support.journals import die
+from tests.support.journals import die, left_behind
 from tests.support.rows import rows
 from tests.support.spans import finished
+from tests.support.stored_rows import read_rows
 
 if TYPE_CHECKING:
     from exporters.rows.command_call import CommandCall
@@ -34,21 +31,12 @@ def spool(tmp_path: Path) -> Path:
     return tmp_path / "spool"
 
 
+def table(dsn: str) -> list[int]:
+    return [row["span_id"] for row in read_rows(dsn)]
+
+
 def call(spool: Path, dsn: str, *arguments: str, **environ: str) -> Result:
     return CliRunner().invoke(cli, arguments, env={"SLASHSPAN_SPOOL": str(spool), "SLASHSPAN_DSN": dsn, **environ})
-
-
-def left_behind(spool: Path, dsn: str, waiting: list[CommandCall], service: str = "ladder-bot") -> RowSpool:
-    """As a bot that died leaves it; `die(….journal)` kills it."""
-    bot = RowSpool(Journal(Destination.of(service, dsn, "command_calls").folder(spool), max_bytes=2**24))
-    for row in waiting:
-        assert bot.append(row) is not None
-    return bot
-
-
-def table(dsn: str) -> list[int]:
-    with insights.open_reader(dsn) as reader:
-        return [row["span_id"] for row in reader.query("calls", EVER)]
 
 
 def test_an_empty_spool_says_so(spool: Path, dsn: str) -> None:

@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from telemetry.cli import cli
-from tests.insights.test_summary import written
 from tests.support.legacy_tables import OLD_ROWS, OLD_SELECT, POSTGRESQL, SQLITE
 from tests.support.rows import FULL
+from tests.support.stored_rows import write_rows
 from tests.support.tables import execute
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def test_partitions_are_told(server: Postgres) -> None:
 def old_and_new(dsn: str) -> None:
     now = int(datetime.now(timezone.utc).timestamp()) * 1_000_000
     day = 86_400_000_000
-    written(dsn, [dataclasses.replace(FULL, called_at_us=now - n * 10 * day, span_id=n) for n in range(20)])
+    write_rows(dsn, [dataclasses.replace(FULL, called_at_us=now - n * 10 * day, span_id=n) for n in range(20)])
 
 
 def count(dsn: str) -> int:

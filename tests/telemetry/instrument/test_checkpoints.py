@@ -19,8 +19,9 @@ from slashspan import semconv
 from telemetry.instrument import checkpoints
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD
-from tests.support.actions.play import Recorded, until
+from tests.support.actions.play import Recorded
 from tests.support.bots import running
+from tests.support.waiting import until_async
 
 STEP = 0.03
 
@@ -48,7 +49,7 @@ async def test_checkpoints_are_on_the_span_and_in_the_row() -> None:
     with Recorded() as recorded:
         async with running(stepping_bot(), guilds=[GUILD]) as standin:
             await (await standin.slash("steps", guild=GUILD)).answered()
-            await until(lambda: recorded.roots)
+            await until_async(lambda: recorded.roots)
     (span,) = recorded.roots
     assert [event.name for event in span.events] == ["guard_checks_complete", "rows_fetched", "answered"]
     row = from_span(span)
@@ -70,7 +71,7 @@ async def test_a_slow_step_is_logged_with_its_command(caplog: pytest.LogCaptureF
             async with running(stepping_bot(), guilds=[GUILD]) as standin:
                 await (await standin.slash("steps", guild=GUILD)).answered()
                 await standin.message("!p_steps", guild=GUILD)
-                await until(lambda: len(recorded.roots) == 2)
+                await until_async(lambda: len(recorded.roots) == 2)
     told = sorted(record.message for record in caplog.records if record.name == "slashspan.checkpoint")
     assert len(told) == 2
     assert re.fullmatch(r"⚠️ Slow checkpoint: interaction\.steps\.rows_fetched took \d+\.\d\dms", told[0])
@@ -81,7 +82,7 @@ async def test_no_step_is_slow_under_the_bound(caplog: pytest.LogCaptureFixture)
     with Recorded(environ={"SLASHSPAN_SLOW_CHECKPOINT_MS": "60000"}) as recorded:
         async with running(stepping_bot(), guilds=[GUILD]) as standin:
             await (await standin.slash("steps", guild=GUILD)).answered()
-            await until(lambda: recorded.roots)
+            await until_async(lambda: recorded.roots)
     assert "Slow checkpoint" not in caplog.text
 
 
@@ -133,7 +134,7 @@ async def test_checkpoints_in_a_flow_inside_a_command_are_the_flows() -> None:
     with Recorded() as recorded:
         async with running(bot, guilds=[GUILD]) as standin:
             await (await standin.slash("nested", guild=GUILD)).answered()
-            await until(lambda: recorded.roots)
+            await until_async(lambda: recorded.roots)
     (root,) = recorded.roots
     (inner,) = [span for span in recorded.spans if span.name == "flow import"]
     assert [event.name for event in root.events] == ["before", "after"]

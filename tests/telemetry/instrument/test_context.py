@@ -13,8 +13,9 @@ from opentelemetry.trace import SpanKind
 import telemetry
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD
-from tests.support.actions.play import Recorded, until
+from tests.support.actions.play import Recorded
 from tests.support.bots import running
+from tests.support.waiting import until_async
 
 
 async def test_what_a_command_starts_is_its_child_and_what_outlives_it_is_not() -> None:
@@ -41,7 +42,7 @@ async def test_what_a_command_starts_is_its_child_and_what_outlives_it_is_not() 
         tracer_of["tracer"] = recorded.provider.get_tracer("bot")
         async with running(bot, guilds=[GUILD]) as standin:
             await (await standin.slash("starts", guild=GUILD)).answered()
-            await until(lambda: recorded.roots)
+            await until_async(lambda: recorded.roots)
             await standin.message("hello", prefix=False, guild=GUILD)
             await asyncio.wait_for(released.wait(), 10)
     spans = {span.name: span for span in recorded.spans}
@@ -98,7 +99,7 @@ async def test_each_iteration_of_a_loop_is_a_root_of_its_own() -> None:
         async with running(bot, guilds=[GUILD]) as standin:
             await (await standin.slash("start", guild=GUILD)).answered()
             await holder["task"]
-            await until(lambda: recorded.roots)
+            await until_async(lambda: recorded.roots)
     iterations = [span for span in recorded.spans if span.name.startswith("loop ")]
     assert [span.parent for span in iterations] == [None, None]
     assert {span.kind for span in iterations} == {SpanKind.INTERNAL}
@@ -125,7 +126,7 @@ async def test_a_loop_that_runs_already_and_one_of_a_cog_are_traced_and_left_as_
         cog = Chores()
         await cog.chore.start()
         assert cog.chore.coro is cog.chore.coro
-        await until(lambda: any(span.name.endswith("early") for span in recorded.spans))
+        await until_async(lambda: any(span.name.endswith("early") for span in recorded.spans))
         before = len(recorded.spans)
         with recorded.provider.get_tracer("bot").start_as_current_span("by hand") as hand:
             await cog.chore()
@@ -161,7 +162,7 @@ async def test_tokens_are_nowhere_also_with_the_aiohttp_instrumentation_on() -> 
             async with running(bot, guilds=[GUILD]) as standin:
                 action = await standin.slash("fetches", guild=GUILD)
                 await action.answered()
-                await until(lambda: recorded.roots)
+                await until_async(lambda: recorded.roots)
         finally:
             AioHttpClientInstrumentor().uninstrument()
     assert own.is_set()

@@ -14,8 +14,9 @@ from telemetry.instrument.hooks import app_commands as app_hooks
 from telemetry.instrument.hooks import components, loops, prefix, rest, unanswered
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import ALL, GUILD
-from tests.support.actions.play import Recorded, until
+from tests.support.actions.play import Recorded
 from tests.support.bots import running
+from tests.support.waiting import until_async
 
 HOOKS = [
     (owner, name)
@@ -190,4 +191,4 @@ async def _talk(bot: commands.Bot, calls: list[str]) -> None:
         await (await standin.message("!p_ok")).answered()  # in a DM: the ledger tells answers apart by channel
         await standin.slash("unknown", guild=GUILD)
         expected = ("cog_command_error", "cog_app_command_error", "command error", "command completion", "on_ready")
-        await until(lambda: all(name in calls for name in expected) and calls.count("tree.on_error") == 2)
+        await until_async(lambda: all(name in calls for name in expected) and calls.count("tree.on_error") == 2)

@@ -23,8 +23,9 @@ from telemetry.instrument import action as action_module
 from telemetry.instrument.patching import Patches
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import ALL, GUILD
-from tests.support.actions.play import Recorded, until
+from tests.support.actions.play import Recorded
 from tests.support.bots import running
+from tests.support.waiting import until_async
 
 
 def class_attributes() -> dict[tuple[str, str], object]:
@@ -46,7 +47,7 @@ async def test_uninstrument_puts_back_every_attribute() -> None:
             sample = [case for case in ALL if case.outcome not in ("unhandled", "cancelled")]
             for case in sample:
                 await case.do(standin, case.user)
-            await until(lambda: len(recorded.roots) >= len(standin.ledger.actions))
+            await until_async(lambda: len(recorded.roots) >= len(standin.ledger.actions))
         assert vars(aiohttp.ClientSession)["_request"] is not before[_key(aiohttp.ClientSession), "_request"]
     after = class_attributes()
     changed = [key for key, value in before.items() if after.get(key, value) is not value]
@@ -63,7 +64,7 @@ async def test_a_bot_that_is_already_connected_is_recorded() -> None:
         with Recorded() as recorded:
             await standin.slash("ok", guild=GUILD)
             await standin.message("!p_ok", guild=GUILD)
-            await until(lambda: len(recorded.roots) == 2)
+            await until_async(lambda: len(recorded.roots) == 2)
         await (await standin.slash("ok", guild=GUILD)).answered()
         assert len(recorded.roots) == 2
 
@@ -73,7 +74,7 @@ async def test_instrumenting_twice_records_once(caplog: pytest.LogCaptureFixture
         DiscordInstrumentor().instrument(tracer_provider=recorded.provider)
         async with running(make_bot(), guilds=[GUILD]) as standin:
             await (await standin.slash("ok", guild=GUILD)).answered()
-            await until(lambda: recorded.roots)
+            await until_async(lambda: recorded.roots)
         assert len(recorded.roots) == 1
     assert "already instrumented" in caplog.text
 
@@ -89,7 +90,7 @@ async def test_the_providers_that_are_passed_are_used() -> None:
         async with running(make_bot(), guilds=[GUILD]) as standin:
             await (await standin.slash("ok", guild=GUILD)).answered()
             await standin.slash("broken", guild=GUILD)
-            await until(lambda: len(recorded.roots) == 2)
+            await until_async(lambda: len(recorded.roots) == 2)
             data = reader.get_metrics_data()
     assert data is not None
     metrics = {m.name: m for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics}
@@ -121,7 +122,7 @@ async def test_each_action_has_the_shard_that_delivered_it() -> None:
         async with running(bot, guilds=guilds, shards=2) as standin:
             for guild in guilds:
                 await (await standin.slash("ok", guild=guild)).answered()
-            await until(lambda: len(recorded.roots) == 2)
+            await until_async(lambda: len(recorded.roots) == 2)
     seen = {
         int(str((s.attributes or {})[semconv.GUILD_ID])): (s.attributes or {})[semconv.SHARD_ID] for s in recorded.roots
     }
@@ -140,7 +141,7 @@ async def test_a_client_without_the_commands_extension_is_recorded() -> None:
     with Recorded() as recorded:
         async with running(client) as standin:
             await (await standin.slash("ping")).answered()
-            await until(lambda: recorded.roots)
+            await until_async(lambda: recorded.roots)
     assert [span.name for span in recorded.roots] == ["slash ping"]
 
 
@@ -150,7 +151,7 @@ async def test_plain_messages_make_no_spans() -> None:
             for _ in range(20):
                 await standin.message("just talking", prefix=False, guild=GUILD)
             await (await standin.message("!p_ok", guild=GUILD)).answered()
-            await until(lambda: recorded.roots)
+            await until_async(lambda: recorded.roots)
     assert [span.name for span in recorded.roots] == ["prefix p_ok"]
 
 
@@ -160,7 +161,7 @@ async def test_names_and_ids_are_dropped_for_every_exporter() -> None:
         async with running(make_bot(), guilds=[GUILD]) as standin:
             action = await standin.slash("ok", guild=GUILD)
             await action.answered()
-            await until(lambda: recorded.roots)
+            await until_async(lambda: recorded.roots)
     text = "".join(span.to_json() for span in recorded.spans)
     assert action.user.name not in text
     assert str(action.user.id) not in text

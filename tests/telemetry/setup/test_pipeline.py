@@ -24,11 +24,11 @@ from telemetry.setup.pipeline import CommandCallsSpanExporter
 from tests.support import ROOT
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD
-from tests.support.actions.play import until
 from tests.support.bots import running
-from tests.support.processes import PLAIN, bot_process
+from tests.support.processes import PLAIN, RUN, bot_process
 from tests.support.proxy import Proxy
-from tests.telemetry.cli.test_run import RUN, rows, told
+from tests.support.stored_rows import read_outcomes, read_rows
+from tests.support.waiting import until_async
 
 if TYPE_CHECKING:
     from tests.support.postgres import Postgres
@@ -56,8 +56,8 @@ async def test_one_line_is_enough(dsn: str) -> None:
         await say_ok(3)
     assert handle.counts is not None
     assert (handle.counts.recorded, handle.counts.stored, handle.counts.lost) == (3, 3, 0)
-    assert told(dsn) == [("slash", "ok", "ok")] * 3
-    assert {row["service_name"] for row in rows(dsn)} == {"ladder-bot"}
+    assert read_outcomes(dsn) == [("slash", "ok", "ok")] * 3
+    assert {row["service_name"] for row in read_rows(dsn)} == {"ladder-bot"}
 
 
 class closing_telemetry:
@@ -80,7 +80,7 @@ async def test_a_provider_of_the_bots_is_added_to_and_not_replaced(tmp_path: Pat
     with closing_telemetry(SLASHSPAN_DSN=dsn):
         assert trace.get_tracer_provider() is provider
         await say_ok()
-    assert told(dsn) == [("slash", "ok", "ok")]
+    assert read_outcomes(dsn) == [("slash", "ok", "ok")]
     assert [span.name for span in memory.get_finished_spans()] == ["slash ok"]
     provider.get_tracer("bot").start_span("still works").end()
     assert memory.get_finished_spans()[-1].name == "still works"
@@ -97,7 +97,7 @@ async def test_a_second_call_changes_nothing(tmp_path: Path) -> None:
     with closing_telemetry(SLASHSPAN_DSN=f"sqlite:///{tmp_path / 'once.db'}") as handle:
         assert telemetry.configure(environ={"SLASHSPAN_DSN": "nonsense"}) is handle
         await say_ok()
-    assert told(f"sqlite:///{tmp_path / 'once.db'}") == [("slash", "ok", "ok")]
+    assert read_outcomes(f"sqlite:///{tmp_path / 'once.db'}") == [("slash", "ok", "ok")]
 
 
 @pytest.mark.parametrize(("ratio", "shown"), [("1", 5), ("0", 0)])
@@ -108,7 +108,7 @@ async def test_rows_are_never_sampled_whatever_is_shown_elsewhere(ratio: str, sh
             await (await bot.discord.slash("ping")).answered()
         await bot.interrupt()
         await bot.ended()
-    recorded = rows(f"sqlite:///{tmp_path / 'command_calls.db'}")
+    recorded = read_rows(f"sqlite:///{tmp_path / 'command_calls.db'}")
     assert [row["command"] for row in recorded] == ["ping"] * 5
     assert bot.output.count('"name": "slash ping"') == shown
     assert all((f"0x{row['trace_id']}" in bot.output) == bool(shown) for row in recorded)
@@ -152,7 +152,7 @@ def test_a_store_that_cannot_be_reached_at_the_start_is_one_warning(
             assert "cannot be written now" in caplog.text
             proxy.refuse(on=False)
             assert handle.force_flush(20)
-    assert told(server.dsn(database)) == [("slash", "ok", "ok")] * 3
+    assert read_outcomes(server.dsn(database)) == [("slash", "ok", "ok")] * 3
     assert sum("cannot be" in record.message for record in caplog.records) == 1
 
 
@@ -167,12 +167,12 @@ async def test_a_store_that_goes_away_and_comes_back(
                     for _ in range(10):
                         await (await standin.slash("ok", guild=GUILD)).answered()
                     if round_ == 1:
-                        await until(lambda: "cannot be written now" in caplog.text)
+                        await until_async(lambda: "cannot be written now" in caplog.text)
             assert await asyncio.to_thread(handle.force_flush, 20)
             counts = handle.counts
     assert counts is not None
     assert (counts.recorded, counts.stored, counts.lost) == (30, 30, 0)
-    assert len(told(server.dsn(database))) == 30
+    assert len(read_outcomes(server.dsn(database))) == 30
 
 
 async def test_inside_a_running_loop_nothing_blocks(server: Postgres, database: str) -> None:
@@ -219,7 +219,7 @@ def test_the_entry_points_exporter_needs_no_arguments(tmp_path: Path, monkeypatc
     assert isinstance(exporter, CommandCallsSpanExporter)
     exporter.export([finished(), finished({"db.system": "postgresql"})])
     exporter.shutdown()
-    assert told(f"sqlite:///{tmp_path / 'entry.db'}") == [("slash", "admin ban", "error")]
+    assert read_outcomes(f"sqlite:///{tmp_path / 'entry.db'}") == [("slash", "admin ban", "error")]
 
 
 async def test_what_users_are_called_never_breaks_a_batch(dsn: str) -> None:
@@ -232,7 +232,7 @@ async def test_what_users_are_called_never_breaks_a_batch(dsn: str) -> None:
             sent = {action.user.id: action.user.name for action in standin.ledger.actions}
     assert handle.counts is not None
     assert handle.counts.lost == 0
-    assert {row["discord_uid"]: row["player_name"] for row in rows(dsn)} == sent
+    assert {row["discord_uid"]: row["player_name"] for row in read_rows(dsn)} == sent
 
 
 async def test_by_default_autocompletes_are_spans_and_no_rows(tmp_path: Path) -> None:
@@ -245,6 +245,6 @@ async def test_by_default_autocompletes_are_spans_and_no_rows(tmp_path: Path) ->
         async with running(make_bot(), guilds=[GUILD]) as standin:
             await (await standin.autocomplete("colours", "name", "r", guild=GUILD)).answered()
             await (await standin.slash("ok", guild=GUILD)).answered()
-            await until(lambda: len(memory.get_finished_spans()) == 2)
+            await until_async(lambda: len(memory.get_finished_spans()) == 2)
     assert sorted(span.name for span in memory.get_finished_spans()) == ["autocomplete colours", "slash ok"]
-    assert told(dsn) == [("slash", "ok", "ok")]
+    assert read_outcomes(dsn) == [("slash", "ok", "ok")]

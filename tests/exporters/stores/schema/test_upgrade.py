@@ -19,6 +19,7 @@ from slashspan.errors import ConfigurationError
 from tests.support.legacy_tables import OLD_INSERT, OLD_ROWS, OLD_SELECT, POSTGRESQL, SQLITE
 from tests.support.postgres import in_own_loop
 from tests.support.rows import FULL
+from tests.support.stored_rows import as_utc
 from tests.support.tables import catalog, execute
 
 if TYPE_CHECKING:
@@ -59,11 +60,6 @@ def written(dsn: str) -> None:
         store.close(timeout=5)
 
 
-def moment(value: Any) -> datetime:
-    found = datetime.fromisoformat(value.replace("Z", "+00:00")) if isinstance(value, str) else value
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
 def filenode(dsn: str) -> Any:
     if dsn.startswith("sqlite"):
         return execute(dsn, "SELECT rootpage FROM sqlite_master WHERE name = 'command_calls'")
@@ -78,14 +74,14 @@ def test_old_rows_readers_and_writers_go_on_and_ours_join_them(legacy: tuple[str
     assert filenode(dsn) == place
     after = execute(dsn, OLD_SELECT)
     for old, new in zip(before, after, strict=True):
-        assert {**old, "called_at": moment(old["called_at"])} == {**new, "called_at": moment(new["called_at"])}
+        assert {**old, "called_at": as_utc(old["called_at"])} == {**new, "called_at": as_utc(new["called_at"])}
     assert execute(dsn, "SELECT count(inserted_at) AS n FROM command_calls")[0]["n"] == 0
     began = datetime.now(UTC) - timedelta(seconds=2)
     execute(dsn, OLD_INSERT)
     written(dsn)
     rows = execute(dsn, OLD_SELECT)
     assert [row["player_name"] for row in rows] == ["ann", "bob", "ann", "cid", "nelly"]
-    assert began < moment(rows[3]["called_at"]) < datetime.now(UTC) + timedelta(seconds=2)
+    assert began < as_utc(rows[3]["called_at"]) < datetime.now(UTC) + timedelta(seconds=2)
     assert [row["id"] for row in rows] == [1, 2, 3, 4, rows[4]["id"]]
     assert execute(dsn, "SELECT count(inserted_at) AS n FROM command_calls")[0]["n"] == 2
     with insights.open_reader(dsn) as reader:

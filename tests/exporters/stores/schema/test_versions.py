@@ -15,6 +15,7 @@ from exporters.stores import schema
 from exporters.stores.dsn import open_store
 from exporters.stores.errors import SchemaMismatch
 from tests.support.rows import FULL, rows
+from tests.support.stored_rows import write_rows
 from tests.support.tables import catalog, execute
 
 if TYPE_CHECKING:
@@ -81,11 +82,7 @@ def made(dsn: str, kind: str) -> None:
 
 
 def written(dsn: str, start: int, count: int) -> None:
-    store = open_store(dsn)
-    try:
-        store.write(rows(start + count)[start:], timeout=20)
-    finally:
-        store.close(timeout=5)
+    write_rows(dsn, rows(start + count)[start:])
 
 
 def same_shape(one: str, other: str) -> None:

@@ -1,0 +1,49 @@
+"""Rows in a store: written by the real store, read by the real reader."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Final
+
+import insights
+from exporters.stores.dsn import open_store
+from tests.support.postgres import in_own_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporters.rows.command_call import CommandCall
+
+EVER: Final = {"since": datetime(1, 1, 1, tzinfo=timezone.utc), "until": datetime(9999, 1, 1, tzinfo=timezone.utc)}
+"""Bounds that leave nothing out."""
+
+
+def write_rows(dsn: str, rows: Sequence[CommandCall]) -> None:
+    """Over a connection of its own; the table is created if it is missing."""
+    store = open_store(dsn)
+    try:
+        store.write(rows, timeout=20)
+    finally:
+        store.close(timeout=5)
+
+
+def read_rows(dsn: str, table: str = "command_calls") -> list[dict[str, Any]]:
+    """All of them, by the time of the call; also from a test whose event loop is running."""
+
+    def read() -> list[dict[str, Any]]:
+        with insights.open_reader(dsn, table=table) as reader:
+            return reader.query("calls", EVER)
+
+    rows: list[dict[str, Any]] = in_own_thread(read)
+    return rows
+
+
+def read_outcomes(dsn: str) -> list[tuple[str, str, str]]:
+    """Kind, command and outcome of each row."""
+    return [(row["kind"], row["command"], row["outcome"]) for row in read_rows(dsn)]
+
+
+def as_utc(value: Any) -> datetime:
+    """A time as either store returns it; one without an offset is in UTC."""
+    found = datetime.fromisoformat(value.replace("Z", "+00:00")) if isinstance(value, str) else value
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
