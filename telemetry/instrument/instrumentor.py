@@ -21,6 +21,7 @@ from telemetry.instrument.hooks.loops import LoopHooks
 from telemetry.instrument.hooks.prefix import PrefixHooks
 from telemetry.instrument.hooks.rest import RestHooks
 from telemetry.instrument.hooks.unanswered import Unanswered
+from telemetry.instrument.ids import with_private_ids
 from telemetry.instrument.metrics import Instruments
 from telemetry.instrument.package import _instruments
 from telemetry.instrument.patching import Patches
@@ -49,7 +50,9 @@ class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no ty
 
     def _instrument(self, **kwargs: Any) -> None:
         settings: Settings = kwargs.get("settings") or Settings.from_environ(os.environ)
-        tracer = trace.get_tracer(semconv.SCOPE_NAME, semconv.SCOPE_VERSION, kwargs.get("tracer_provider"))
+        tracer = with_private_ids(
+            trace.get_tracer(semconv.SCOPE_NAME, semconv.SCOPE_VERSION, kwargs.get("tracer_provider"))
+        )
         meter = metrics.get_meter(semconv.SCOPE_NAME, semconv.SCOPE_VERSION, kwargs.get("meter_provider"))
         detail: bool = kwargs.get("detail", True)
         shards = gateway.Shards()

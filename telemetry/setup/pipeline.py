@@ -36,6 +36,7 @@ from slashspan.errors import ConfigurationError
 from slashspan.settings import COMMAND_CALLS, Settings, unknown_variables
 from telemetry.instrument.instrumentor import DiscordInstrumentor
 from telemetry.setup import signals
+from telemetry.setup.ids import id_generator
 from telemetry.setup.sampling import UserActionsRecorded
 from telemetry.setup.trace_exporters import build, otlp_endpoint
 
@@ -176,7 +177,9 @@ def _build(settings: Settings, resource: Resource, environ: Mapping[str, str]) -
         provider, own = existing, None
     else:
         sampler = DEFAULT_ON if settings.trace_ratio == 1 else UserActionsRecorded(settings.trace_ratio)
-        provider = own = TracerProvider(resource=resource, sampler=sampler, shutdown_on_exit=False)
+        provider = own = TracerProvider(
+            resource=resource, sampler=sampler, shutdown_on_exit=False, id_generator=id_generator(environ)
+        )
         if traces:
             trace.set_tracer_provider(provider)
     for processor in (rows, *traces):

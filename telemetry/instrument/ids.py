@@ -1,0 +1,127 @@
+"""Span and trace ids that no bot's code has a part in.
+
+The SDK draws ids from the global `random`: recording would change a bot's seeded sequence, and a bot that seeds it in
+a command would give two actions the same ids.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from opentelemetry import trace
+
+from slashspan import semconv
+from slashspan.guard import guarded
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span, Tracer
+
+REMEMBERED_IDS: Final = 4096
+"""How many of the last ids of a generator that somebody chose are checked for repetition."""
+_DEFAULT_GENERATOR: Final = ("opentelemetry.sdk.trace.id_generator", "RandomIdGenerator")
+
+_random = random.Random()  # noqa: S311 - ids need no cryptography; seeded from os.urandom
+_bits = _random.getrandbits  # one call in C: no other thread runs in the middle of it
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.seed)
+
+
+class IdGenerator(Protocol):
+    """The SDK's interface, so that instrumentation alone does not need the SDK."""
+
+    def generate_span_id(self) -> int: ...
+
+    def generate_trace_id(self) -> int: ...
+
+    def is_trace_id_random(self) -> bool: ...
+
+
+class PrivateIds:
+    """Random ids from a source of our own. Thread-safe; a forked child gets a sequence of its own."""
+
+    def generate_span_id(self) -> int:
+        """64 bits, never 0."""
+        return _bits(64) or self.generate_span_id()
+
+    def generate_trace_id(self) -> int:
+        """128 bits, never 0."""
+        return _bits(128) or self.generate_trace_id()
+
+    def is_trace_id_random(self) -> bool:
+        return True
+
+
+class DistinctIds:
+    """The ids of a generator that somebody chose; one that it gave a short while ago is replaced by a private one.
+
+    `(called_at, span_id)` is the key of a row and the spool finds a record by span id: a generator that repeats itself
+    would merge two actions.
+    """
+
+    def __init__(self, chosen: IdGenerator) -> None:
+        self.chosen = chosen
+        self._recent: set[int] = set()
+        self._order: deque[int] = deque()
+
+    def generate_span_id(self) -> int:
+        return self._distinct(self.chosen.generate_span_id(), 64)
+
+    def generate_trace_id(self) -> int:
+        return self._distinct(self.chosen.generate_trace_id(), 128)
+
+    def is_trace_id_random(self) -> bool:
+        return self.chosen.is_trace_id_random()
+
+    def _distinct(self, chosen: int, bits: int) -> int:
+        while chosen in self._recent or not chosen:
+            chosen = _bits(bits)
+        self._recent.add(chosen)
+        self._order.append(chosen)
+        if len(self._order) > REMEMBERED_IDS:
+            self._recent.discard(self._order.popleft())
+        return chosen
+
+
+def with_private_ids(tracer: Tracer) -> Tracer:
+    """`tracer`, whose spans now have ids of our own; the provider's other tracers keep theirs.
+
+    The tracer is the one of our scope alone. A generator that is not the SDK's default was chosen by somebody, who may
+    need it (X-Ray wants the time in the trace id): it stays, checked for repetition.
+    """
+    if hasattr(tracer, "id_generator"):
+        _replace_generator(tracer)
+        return tracer
+    return _LateTracer(tracer) if isinstance(tracer, trace.ProxyTracer) else tracer
+
+
+@guarded
+def _replace_generator(tracer: Any) -> None:
+    current = tracer.id_generator
+    if isinstance(current, (PrivateIds, DistinctIds)):
+        return
+    is_default = (type(current).__module__, type(current).__qualname__) == _DEFAULT_GENERATOR
+    tracer.id_generator = PrivateIds() if is_default else DistinctIds(current)
+
+
+class _LateTracer(trace.Tracer):
+    """Our scope's tracer of the global provider, which the bot has not set yet."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self._tracer = tracer
+        self._found = False
+
+    def _current(self) -> Tracer:
+        if not self._found:
+            tracer = trace.get_tracer(semconv.SCOPE_NAME, semconv.SCOPE_VERSION)
+            if not isinstance(tracer, trace.ProxyTracer):
+                self._tracer, self._found = with_private_ids(tracer), True
+        return self._tracer
+
+    def start_span(self, *args: Any, **kwargs: Any) -> Span:
+        return self._current().start_span(*args, **kwargs)
+
+    def start_as_current_span(self, *args: Any, **kwargs: Any) -> Any:
+        return self._current().start_as_current_span(*args, **kwargs)

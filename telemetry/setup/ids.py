@@ -1,0 +1,44 @@
+"""The id generator of a provider that we make: private random ids, or what `OTEL_PYTHON_ID_GENERATOR` names."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+
+from slashspan.errors import ConfigurationError
+from telemetry.instrument.ids import PrivateIds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VARIABLE: Final = "OTEL_PYTHON_ID_GENERATOR"
+GROUP: Final = "opentelemetry_id_generator"
+_RANDOM: Final = "random"
+
+
+class _PrivateIds(PrivateIds, IdGenerator):
+    """As the SDK's type."""
+
+
+def id_generator(environ: Mapping[str, str]) -> IdGenerator:
+    """The generator that `OTEL_PYTHON_ID_GENERATOR` names. `random`, the SDK's default, is ours.
+
+    Raises ConfigurationError for a name that is not installed, or that cannot be made.
+    """
+    name = environ.get(VARIABLE, "").strip() or _RANDOM
+    if name == _RANDOM:
+        return _PrivateIds()
+    points = entry_points(group=GROUP)
+    point = next((point for point in points if point.name == name), None)
+    if point is None:
+        choices = ", ".join(sorted({_RANDOM} | {point.name for point in points}))
+        raise ConfigurationError(f"{VARIABLE}={name!r}: must be one of: {choices}")
+    try:
+        generator = point.load()()
+    except Exception as error:
+        raise ConfigurationError(f"{VARIABLE}={name!r} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not isinstance(generator, IdGenerator):
+        raise ConfigurationError(f"{VARIABLE}={name!r} is not an id generator")
+    return generator
