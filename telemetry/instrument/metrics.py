@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry.context import Context
 from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.trace import INVALID_SPAN, set_span_in_context
 
 from slashspan import semconv
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 """Seconds; OpenTelemetry's advice for HTTP servers, which has an edge at 2.5 s, near Discord's 3 s."""
-_NO_SPAN: Final = Context()
+_NO_SPAN: Final = set_span_in_context(INVALID_SPAN, Context())  # an empty context would be replaced by the current one
 """For sums: the SDK picks their exemplars by the global `random`, whose sequence is the bot's."""
 
 

@@ -28,8 +28,9 @@ from telemetry.setup.ids import _PrivateIds
 from tests.support import ROOT
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD
-from tests.support.actions.play import Recorded, until
+from tests.support.actions.play import Recorded
 from tests.support.bots import running
+from tests.support.waiting import until_async
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,9 +61,9 @@ def seeding_bot(drawn: list[list[float]]) -> commands.Bot:
 async def run_seeding_bot(times: int) -> list[list[float]]:
     drawn: list[list[float]] = []
     async with running(seeding_bot(drawn), guilds=[GUILD]) as standin:
-        for number in range(times):
+        for _ in range(times):
             await (await standin.slash("seeded", guild=GUILD)).answered()
-            await until(lambda number=number: len(drawn) > number)  # type: ignore[misc]
+        await until_async(lambda: len(drawn) == times)
     return drawn
 
 
@@ -122,7 +123,7 @@ async def test_a_bot_that_seeds_per_command_gets_a_row_for_each(tmp_path: Path) 
     file = tmp_path / "rows.db"
     with Recorded(f"sqlite:///{file}") as recorded:
         await run_seeding_bot(4)
-        await until(lambda: len(recorded.roots) == 4)
+        await until_async(lambda: len(recorded.roots) == 4)
     with closing(sqlite3.connect(file)) as connection:
         rows = connection.execute("SELECT trace_id, span_id FROM command_calls").fetchall()
     assert len({trace_id for trace_id, _ in rows}) == len({span_id for _, span_id in rows}) == len(rows) == 4
@@ -177,10 +178,11 @@ def test_a_forked_child_draws_ids_of_its_own() -> None:
     script = """
 import os
 from telemetry.instrument.ids import PrivateIds
-child = os.fork()
-print(PrivateIds().generate_span_id(), flush=True)
-if child:
-    os.waitpid(child, 0)
+reading, writing = os.pipe()
+if os.fork():
+    print(PrivateIds().generate_span_id(), os.read(reading, 20).decode())
+else:
+    os.write(writing, str(PrivateIds().generate_span_id()).encode())
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, cwd=ROOT)
     assert len(set(done.stdout.split())) == 2, done
