@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 class Flow:
     """What checkpoints need to know of a flow under way."""
 
-    __slots__ = ("_steady_ns", "ended", "last_checkpoint_ns", "path", "span", "started_ns")
+    __slots__ = ("_monotonic_ns", "ended", "last_checkpoint_ns", "path", "span", "started_ns")
 
     def __init__(self, name: str, span: Span) -> None:
         self.path = f"flow.{name}"
         self.span = span
         self.started_ns = time.time_ns()
-        self._steady_ns = time.perf_counter_ns()
+        self._monotonic_ns = time.perf_counter_ns()
         self.last_checkpoint_ns = 0
         self.ended = False
 
     def elapsed_ns(self) -> int:
-        """Since its start, on the steady clock."""
-        return time.perf_counter_ns() - self._steady_ns
+        """Since its start, on the monotonic clock."""
+        return time.perf_counter_ns() - self._monotonic_ns
 
 
 current_flow: ContextVar[Flow | None] = ContextVar("slashspan_flow", default=None)

@@ -68,8 +68,8 @@ def test_any_order_and_overlap(
                 found.setdefault(row["interaction_id"], []).append(row)
         for case, action in sent:
             (row,) = found[action.id]
-            told = (row["kind"], row["command"], row["outcome"], row["error_type"], row["discord_uid"])
-            assert told == (case.kind, case.command, case.outcome, case.error_type, case.user.id), case.name
+            recorded = (row["kind"], row["command"], row["outcome"], row["error_type"], row["discord_uid"])
+            assert recorded == (case.kind, case.command, case.outcome, case.error_type, case.user.id), case.name
             assert (row["ack_ms"] is not None) == (action.ack is not None and case.kind != "prefix"), case.name
             assert row["rate_limited_ms"] >= case.limited_ms, case.name
     server.drop_database(database)

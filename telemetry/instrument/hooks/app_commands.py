@@ -15,10 +15,10 @@ from discord import app_commands
 
 from slashspan.guard import guarded
 from slashspan.semconv import Kind
-from telemetry.instrument import attributes as fields
+from telemetry.instrument import attributes
 from telemetry.instrument.action import current_action
 from telemetry.instrument.gateway import frame_of
-from telemetry.instrument.hooks.scope import enter, leave
+from telemetry.instrument.hooks.scope import activate, deactivate
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -40,14 +40,14 @@ class AppCommandHooks:
     def install(self, patches: Patches) -> None:
         patches.wrap(app_commands.CommandTree, "_call", self._call)
         patches.wrap(app_commands.Command, "_invoke_error_handlers", self._invoke_error_handlers)
-        patches.wrap(app_commands.Command, "_invoke_autocomplete", self._note_error)
-        patches.wrap(app_commands.ContextMenu, "_invoke", self._note_error)
+        patches.wrap(app_commands.Command, "_invoke_autocomplete", self._observe_error)
+        patches.wrap(app_commands.ContextMenu, "_invoke", self._observe_error)
 
     async def _call(self, wrapped: Wrapped, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         action = self._begin(args[0])
         if action is None:
             return await wrapped(*args, **kwargs)
-        tokens = enter(action)
+        tokens = activate(action)
         try:
             result = await wrapped(*args, **kwargs)
         except app_commands.AppCommandError as error:
@@ -58,10 +58,10 @@ class AppCommandHooks:
         except BaseException as error:
             action.failed(error)
             self._end(action, args[0])
-            leave(tokens)
+            deactivate(tokens)
             raise
         self._end(action, args[0])
-        leave(tokens)
+        deactivate(tokens)
         return result
 
     @guarded
@@ -75,7 +75,7 @@ class AppCommandHooks:
         )
         command = interaction.command
         name = command.qualified_name if command is not None else ""
-        return self._recorder.begin(kind, name, interaction.id, fields.of_interaction(interaction, frame), frame)
+        return self._recorder.begin(kind, name, interaction.id, attributes.of_interaction(interaction, frame), frame)
 
     @guarded
     def _end(self, action: Action, interaction: discord.Interaction[Any]) -> None:
@@ -99,18 +99,18 @@ class AppCommandHooks:
     async def _invoke_error_handlers(
         self, wrapped: Wrapped, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        self._note(args[0], args[1])
+        self._record_error(args[0], args[1])
         return await wrapped(*args, **kwargs)
 
-    async def _note_error(self, wrapped: Wrapped, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    async def _observe_error(self, wrapped: Wrapped, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
             return await wrapped(*args, **kwargs)
         except BaseException as error:
-            self._note(args[0], error)
+            self._record_error(args[0], error)
             raise
 
     @guarded
-    def _note(self, interaction: discord.Interaction[Any], error: BaseException) -> None:
+    def _record_error(self, interaction: discord.Interaction[Any], error: BaseException) -> None:
         action = self._recorder.find(interaction.id) or current_action.get()
         if action is not None:
             action.failed(error)

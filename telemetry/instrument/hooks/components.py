@@ -16,9 +16,9 @@ from discord.ui.view import ViewStore
 
 from slashspan.guard import guarded
 from slashspan.semconv import Kind
-from telemetry.instrument import attributes as fields
+from telemetry.instrument import attributes
 from telemetry.instrument.gateway import frame_of
-from telemetry.instrument.hooks.scope import enter, leave
+from telemetry.instrument.hooks.scope import activate, deactivate
 from telemetry.instrument.patching import defining_class
 
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ class ComponentHooks:
 
     def _dispatch_view(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
         result = wrapped(*args, **kwargs)
-        self._unanswered.look(Kind.COMPONENT, args[2])
+        self._unanswered.on_dispatched(Kind.COMPONENT, args[2])
         return result
 
     def _dispatch_modal(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
         result = wrapped(*args, **kwargs)
-        self._unanswered.look(Kind.MODAL, args[1])
+        self._unanswered.on_dispatched(Kind.MODAL, args[1])
         return result
 
     def _view_task(self, wrapped: Wrapped, view: Any, args: Args, kwargs: Kwargs) -> Awaitable[Any]:
@@ -88,14 +88,14 @@ class ComponentHooks:
         return self._work(action, wrapped, args, kwargs)
 
     async def _work(self, action: Action, wrapped: Wrapped, args: Args, kwargs: Kwargs) -> Any:
-        tokens = enter(action)
+        tokens = activate(action)
         try:
             return await wrapped(*args, **kwargs)
         except BaseException as error:
             action.failed(error)
             raise
         finally:
-            leave(tokens)
+            deactivate(tokens)
             self._done(action)
 
     @guarded
@@ -103,8 +103,8 @@ class ComponentHooks:
         action = self._recorder.find(interaction.id)
         if action is None:
             frame = frame_of(interaction.id)
-            attributes = fields.of_interaction(interaction, frame)
-            action = self._recorder.begin(kind, name, interaction.id, attributes, frame)
+            known = attributes.of_interaction(interaction, frame)
+            action = self._recorder.begin(kind, name, interaction.id, known, frame)
         else:
             action.unmatched = False  # a view's item beside a dynamic item: somebody answers for certain
         action.work += 1
@@ -147,45 +147,45 @@ class ComponentHooks:
             self._patches.wrap(owner, name, wrapper)
 
     async def _on_error(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
-        self._note(args[0], args[1])
+        self._record_error(args[0], args[1])
         return await wrapped(*args, **kwargs)
 
     async def _interaction_check(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
         allowed = await wrapped(*args, **kwargs)
         if not allowed:
-            self._reject(args[0])
+            self._mark_rejected(args[0])
         return allowed
 
     async def _dynamic_step(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
-        self._reached(args[0])
+        self._mark_matched(args[0])
         try:
             return await wrapped(*args, **kwargs)
         except BaseException as error:
-            self._note(args[0], error)
+            self._record_error(args[0], error)
             raise
 
     async def _dynamic_check(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
         try:
             allowed = await wrapped(*args, **kwargs)
         except BaseException as error:
-            self._note(args[0], error)
+            self._record_error(args[0], error)
             raise
         if not allowed:
-            self._reject(args[0])
+            self._mark_rejected(args[0])
         return allowed
 
     @guarded
-    def _note(self, interaction: discord.Interaction[Any], error: BaseException) -> None:
+    def _record_error(self, interaction: discord.Interaction[Any], error: BaseException) -> None:
         if (action := self._recorder.find(interaction.id)) is not None:
             action.failed(error)
 
     @guarded
-    def _reject(self, interaction: discord.Interaction[Any]) -> None:
+    def _mark_rejected(self, interaction: discord.Interaction[Any]) -> None:
         if (action := self._recorder.find(interaction.id)) is not None:
             action.rejected = True
 
     @guarded
-    def _reached(self, interaction: discord.Interaction[Any]) -> None:
+    def _mark_matched(self, interaction: discord.Interaction[Any]) -> None:
         if (action := self._recorder.find(interaction.id)) is not None:
             action.unmatched = False
 

@@ -13,9 +13,9 @@ from discord.ext.commands.bot import BotBase
 
 from slashspan.guard import guarded
 from slashspan.semconv import Kind
-from telemetry.instrument import attributes as fields
+from telemetry.instrument import attributes
 from telemetry.instrument.gateway import frame_of
-from telemetry.instrument.hooks.scope import enter, leave
+from telemetry.instrument.hooks.scope import activate, deactivate
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -48,7 +48,7 @@ class PrefixHooks:
         action = self._begin(ctx)
         if action is None:
             return await wrapped(*args, **kwargs)
-        tokens = enter(action)
+        tokens = activate(action)
         try:
             return await wrapped(*args, **kwargs)
         except BaseException as error:
@@ -56,7 +56,7 @@ class PrefixHooks:
             raise
         finally:
             self._end(action, ctx)
-            leave(tokens)
+            deactivate(tokens)
 
     @guarded
     def _begin(self, ctx: commands.Context[Any]) -> Action | None:
@@ -66,7 +66,7 @@ class PrefixHooks:
         frame = frame_of(message.id)
         command = ctx.command
         name = command.qualified_name if command is not None else ""
-        return self._recorder.begin(Kind.PREFIX, name, message.id, fields.of_message(ctx, frame), frame)
+        return self._recorder.begin(Kind.PREFIX, name, message.id, attributes.of_message(ctx, frame), frame)
 
     @guarded
     def _end(self, action: Action, ctx: commands.Context[Any]) -> None:
@@ -80,11 +80,11 @@ class PrefixHooks:
         self._recorder.end(action)
 
     def _dispatch_error(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Awaitable[Any]:
-        self._note(args[0], args[1])
+        self._record_error(args[0], args[1])
         return wrapped(*args, **kwargs)
 
     @guarded
-    def _note(self, ctx: commands.Context[Any], error: BaseException) -> None:
+    def _record_error(self, ctx: commands.Context[Any], error: BaseException) -> None:
         key = ctx.message.id if ctx.interaction is None else ctx.interaction.id
         action = self._recorder.find(key)
         if action is not None:

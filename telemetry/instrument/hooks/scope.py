@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 
 class Tokens(NamedTuple):
-    """What `leave` needs to put back what was current before."""
+    """What `deactivate` needs to put back what was current before."""
 
     context: Token[Context]
     action: Token[Action | None]
 
 
-def enter(action: Action) -> Tokens:
+def activate(action: Action) -> Tokens:
     """Make the action's span the parent of spans made from here on, in this task and those that it starts."""
     return Tokens(context_api.attach(set_span_in_context(action.span)), current_action.set(action))
 
 
-def leave(tokens: Tokens) -> None:
-    """Undo `enter`, in the same task."""
+def deactivate(tokens: Tokens) -> None:
+    """Undo `activate`, in the same task."""
     current_action.reset(tokens.action)
     context_api.detach(tokens.context)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import discord
 
 from slashspan.guard import guarded
-from telemetry.instrument import attributes as fields
+from telemetry.instrument import attributes
 from telemetry.instrument.gateway import frame_of
-from telemetry.instrument.hooks.scope import enter, leave
+from telemetry.instrument.hooks.scope import activate, deactivate
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,12 +35,12 @@ class Unanswered:
         patches.wrap(discord.Client, "_run_event", self._run_event)
 
     @guarded
-    def look(self, kind: str, interaction: discord.Interaction[Any]) -> None:
+    def on_dispatched(self, kind: str, interaction: discord.Interaction[Any]) -> None:
         """Called after discord.py has dispatched: if nobody took it, open an action for it."""
         if self._recorder.find(interaction.id) is not None:
             return
         frame = frame_of(interaction.id)
-        action = self._recorder.begin(kind, "", interaction.id, fields.of_interaction(interaction, frame), frame)
+        action = self._recorder.begin(kind, "", interaction.id, attributes.of_interaction(interaction, frame), frame)
         action.unmatched = True
         asyncio.get_running_loop().call_later(
             max(0.0, ANSWER_WITHIN - action.elapsed_ns() / 1e9), self._deadline, action
@@ -50,13 +50,13 @@ class Unanswered:
         self, wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Awaitable[Any]:
         if args[1] == "on_interaction":
-            action = self._taken(args[2])
+            action = self._claim(args[2])
             if action is not None:
                 return self._handler(action, wrapped, args, kwargs)
         return wrapped(*args, **kwargs)  # type: ignore[no-any-return]
 
     @guarded
-    def _taken(self, interaction: discord.Interaction[Any]) -> Action | None:
+    def _claim(self, interaction: discord.Interaction[Any]) -> Action | None:
         action = self._recorder.find(interaction.id)
         if action is None or not action.unmatched or action.command:
             return None
@@ -75,11 +75,11 @@ class Unanswered:
                 action.failed(error)
                 raise
 
-        tokens = enter(action)
+        tokens = activate(action)
         try:
             return await wrapped(watched, *rest, **kwargs)
         finally:
-            leave(tokens)
+            deactivate(tokens)
             self._done(action)
 
     @guarded

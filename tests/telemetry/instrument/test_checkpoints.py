@@ -72,10 +72,10 @@ async def test_a_slow_step_is_logged_with_its_command(caplog: pytest.LogCaptureF
                 await (await standin.slash("steps", guild=GUILD)).answered()
                 await standin.message("!p_steps", guild=GUILD)
                 await until_async(lambda: len(recorded.roots) == 2)
-    told = sorted(record.message for record in caplog.records if record.name == "slashspan.checkpoint")
-    assert len(told) == 2
-    assert re.fullmatch(r"⚠️ Slow checkpoint: interaction\.steps\.rows_fetched took \d+\.\d\dms", told[0])
-    assert re.fullmatch(r"⚠️ Slow checkpoint: message\.p_steps\.counted took \d+\.\d\dms", told[1])
+    warnings = sorted(record.message for record in caplog.records if record.name == "slashspan.checkpoint")
+    assert len(warnings) == 2
+    assert re.fullmatch(r"⚠️ Slow checkpoint: interaction\.steps\.rows_fetched took \d+\.\d\dms", warnings[0])
+    assert re.fullmatch(r"⚠️ Slow checkpoint: message\.p_steps\.counted took \d+\.\d\dms", warnings[1])
 
 
 async def test_no_step_is_slow_under_the_bound(caplog: pytest.LogCaptureFixture) -> None:
