@@ -1,4 +1,4 @@
-"""Sending many actions at a steady rate."""
+"""Sending many actions at a constant rate."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ async def drive(
     rate: float,
     on_sent: Callable[[int], None] = lambda sent: None,
 ) -> list[Action]:
-    """Take each step of `plan` at its moment, `rate` a second, whatever the bot does: an open loop.
+    """Run the steps of `plan` at `rate` per second, whatever the bot does: an open loop.
 
-    Late steps are made up for at once, so the rate holds over the run. Returns the ledger's entries.
+    Late steps run at once, so the rate holds over the whole run. Returns the ledger's entries.
     """
     started = time.monotonic()
     actions: list[Action] = []

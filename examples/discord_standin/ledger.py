@@ -1,4 +1,4 @@
-"""What was sent to the bot and what it did about it: the truth that recordings are compared with."""
+"""What was sent to the bot and how it responded: the ground truth that recordings are compared with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """How one REST call of an action is answered instead of well. `route`: callback, followup, original or message."""
+    """A scripted answer to one REST call of an action. `route`: callback, followup, original or message."""
 
     route: str
     status: int = 500
@@ -27,11 +27,11 @@ class Fault:
     delay: float = 0.0
     """Seconds before the answer."""
     empty_for: float | None = None
-    """With a good status: seconds until the bucket, which this call emptied, fills again."""
+    """With a 2xx status: this call exhausts the rate-limit bucket, which refills after so many seconds."""
 
     @classmethod
     def expired(cls) -> Fault:
-        """The answer came after 3 s: 404 with code 10062."""
+        """404 with code 10062, as after 3 s without an acknowledgement."""
         return cls("callback", 404, 10062, "Unknown interaction")
 
     @classmethod
@@ -51,7 +51,7 @@ class Call:
     method: str
     path: str
     received_ns: int
-    """`time.time_ns()` when it came in."""
+    """`time.time_ns()` when it was received."""
     answered_ns: int
     status: int
     type: int | None = None
@@ -66,7 +66,7 @@ class Action:
     kind: str
     """slash, user_menu, message_menu, prefix, component, modal, autocomplete, message"""
     command: str
-    """As the user called it: what was typed or pressed, not what the bot made of it."""
+    """What the user typed or pressed, which need not be the name of a registered command."""
     user: User
     guild: Guild | None
     channel: Channel
@@ -75,7 +75,7 @@ class Action:
     silent: bool = False
     """The bot is not expected to answer it."""
     sent_ns: int = 0
-    """`time.time_ns()` just before the frame went out."""
+    """`time.time_ns()` just before the frame was sent."""
     faults: list[Fault] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
@@ -84,12 +84,12 @@ class Action:
     source: dict[str, Any] | None = None
     """The message whose component was used."""
     note: Any = None
-    """Whatever the sender wants to remember of it."""
+    """Anything that the sender wants to keep with the action."""
     _waiting: list[tuple[Any, asyncio.Future[None]]] = field(default_factory=list)
 
     @property
     def ack(self) -> Call | None:
-        """The first callback that Discord took."""
+        """The first callback that was accepted."""
         return next((call for call in self.calls if call.route == "callback" and call.status < 300), None)
 
     @property
@@ -130,7 +130,7 @@ class Action:
                     future.set_result(None)
 
     def fault(self, route: str) -> Fault | None:
-        """The next scripted answer for that route, used up."""
+        """Take the next scripted answer for that route."""
         for fault in self.faults:
             if fault.route == route:
                 self.faults.remove(fault)
@@ -161,7 +161,7 @@ class Action:
 
 
 class Ledger:
-    """Every action in the order of sending, and everything that nobody expected."""
+    """Every action in the order of sending, and every unexpected request."""
 
     def __init__(self) -> None:
         self.actions: list[Action] = []
@@ -184,7 +184,7 @@ class Ledger:
         return self._by_token.get(token)
 
     def of_message(self, channel_id: int, reply_to: int | None) -> Action | None:
-        """The prefix command that a channel message answers: the one replied to, else the oldest without an answer."""
+        """The prefix command that a message answers: the one it replies to, otherwise the oldest without an answer."""
         if reply_to is not None and reply_to in self._by_id:
             return self._by_id[reply_to]
         waiting = self._by_channel.get(channel_id, [])
@@ -193,7 +193,7 @@ class Ledger:
         return waiting[0] if waiting else None
 
     def write(self, path: Path) -> None:
-        """All actions, as JSON lines."""
+        """Write all actions as JSON lines."""
         path.write_text("".join(json.dumps(action.as_json()) + "\n" for action in self.actions), "utf-8")
 
 

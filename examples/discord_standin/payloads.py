@@ -1,4 +1,4 @@
-"""Gateway payloads, as small as a realistic one can be."""
+"""Gateway payloads, as small as is realistic."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def dispatch(event: str, sequence: int, data: Mapping[str, Any]) -> dict[str, An
 
 
 def interaction(action: Action, application_id: int, data: Mapping[str, Any]) -> dict[str, Any]:
-    """An interaction in a guild, thread or DM, with what Discord sends along."""
+    """An interaction in a guild, thread or DM, with the fields that Discord adds."""
     payload: dict[str, Any] = {
         "id": str(action.id),
         "application_id": str(application_id),
@@ -103,7 +103,7 @@ def menu_data(name: str, kind: str, target: User | dict[str, Any]) -> dict[str, 
 
 
 def modal_data(modal: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, Any]:
-    """A submission of the modal that the bot showed: each input by its label, or as it was."""
+    """A submission of the modal that the bot showed: inputs by label, empty ones by default."""
     components = []
     for row in modal["components"]:
         inner = row["components"][0] if "components" in row else row["component"]

@@ -1,4 +1,4 @@
-"""Who is there: users, guilds, channels, and ids as Discord mints them."""
+"""Users, guilds, channels, and ids as Discord generates them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ NAMES: Final = (
     "[bold]not markup[/bold]",
     "<script>alert(1)</script>",
 )
-"""Names that a table, a page and a terminal must all survive."""
+"""Difficult names: a table, a page and a terminal must all cope with them."""
 
 
 def snowflake() -> int:
-    """A new id of now: 42 bits of milliseconds, 22 of a counter."""
+    """A new id with the current time: 42 bits of milliseconds, 22 bits of a counter."""
     return ((time.time_ns() // 1_000_000 - EPOCH_MS) << 22) | (next(_counter) & 0x3FFFFF)
 
 
@@ -71,7 +71,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Guild:
-    """A server with its channels; `thread` hangs under the first of them."""
+    """A server with a text channel and a thread."""
 
     id: int
     name: str = "Ladder"

@@ -1,4 +1,4 @@
-"""Pointing discord.py of this process at the stand-in that the environment names."""
+"""Points this process's discord.py at the stand-in named by the environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def redirect(environ: Mapping[str, str] = os.environ) -> Callable[[], None] | None:
-    """Use the stand-in of `StandIn.environ`; returns what undoes it, or None where the environment names none."""
+    """Use the stand-in of `StandIn.environ`. Returns a function that undoes it, or None if none is named."""
     api, gateway = environ.get("DISCORD_STANDIN_API"), environ.get("DISCORD_STANDIN_GATEWAY")
     if not api or not gateway:
         return None

@@ -26,7 +26,7 @@ class Rest:
     def __init__(self, discord: StandIn) -> None:
         self._discord = discord
         self._limits: dict[int, dict[str, str]] = {}
-        """By the request (`id`): rate-limit headers for the good answer to come."""
+        """By `id` of the request: rate-limit headers for its successful answer."""
 
     def add_to(self, app: web.Application) -> None:
         route = app.router.add_route

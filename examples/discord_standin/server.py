@@ -1,4 +1,4 @@
-"""The stand-in: gateway and REST on 127.0.0.1, and a method for everything that a user can do."""
+"""The stand-in: gateway and REST API on 127.0.0.1, and a method for each thing that a user can do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HEARTBEAT_MS: Final = 41_250
 class StandIn:
     """Discord for one bot. `async with StandIn() as discord:` binds a free port on 127.0.0.1.
 
-    `latency`: seconds that every REST answer about an action takes. `guilds` are made known to the bot.
+    `latency`: seconds before each REST answer about an action. `guilds`: those that the bot is a member of.
     """
 
     def __init__(self, *, port: int = 0, shards: int = 1, latency: float = 0.0, guilds: Sequence[Guild] = ()) -> None:
@@ -73,7 +73,7 @@ class StandIn:
 
     @property
     def environ(self) -> dict[str, str]:
-        """For a bot's process, where `redirect()` reads it."""
+        """Variables for the bot's process, which `redirect()` reads."""
         return {"DISCORD_STANDIN_API": self.api_url, "DISCORD_STANDIN_GATEWAY": self.gateway_url}
 
     async def ready(self, timeout: float = 20.0) -> None:
@@ -90,7 +90,7 @@ class StandIn:
             await asyncio.wait_for(self._changed.wait_for(lambda: not self._sockets), timeout)
 
     async def idle(self, shard: int = 0, timeout: float = 20.0) -> None:
-        """Wait until the bot has read what it was sent and answered: it has then ended what was only left to end."""
+        """Wait until the bot has read all frames and answers, and has finished whatever was waiting for them."""
         for _ in range(3):
             beats = self._beats
             await self._sockets[shard].send_json({"op": 1})
@@ -98,12 +98,12 @@ class StandIn:
                 await asyncio.wait_for(self._changed.wait_for(lambda: self._beats > beats), timeout)  # noqa: B023
 
     async def drop(self, shard: int = 0) -> None:
-        """Cut a shard's connection as a network would: the client resumes."""
+        """Cut a shard's connection, as a network failure would; the client resumes."""
         transport = self._transports[shard]
         if isinstance(transport, asyncio.Transport):
             transport.abort()
 
-    # What a user can do. Each returns the ledger's entry once the frame is sent.
+    # What a user can do. Each method returns the ledger's entry once the frame has been sent.
 
     async def slash(self, command: str, *, options: Mapping[str, Any] | None = None, **who: Any) -> Action:
         action = self._action("slash", command, **who)
@@ -125,7 +125,7 @@ class StandIn:
     async def press(
         self, shown: Action | Mapping[str, Any], label: str | None = None, *, values: Sequence[str] = (), **who: Any
     ) -> Action:
-        """Use a component of the newest message of an action: the button so labelled, or the first; or a select."""
+        """Use a component of an action's newest message: the one with this label, or the first."""
         message = dict(shown.messages[-1] if isinstance(shown, Action) else shown)
         items = [item for item in payloads.components(message) if label in (None, item.get("label"))]
         if isinstance(shown, Action):
@@ -138,13 +138,13 @@ class StandIn:
         return await self._interact(action, data)
 
     async def press_id(self, custom_id: str, component_type: int, message: Mapping[str, Any], **who: Any) -> Action:
-        """Use a component that the message, which has changed since, does not hold any more."""
+        """Use a component that the message no longer contains."""
         action = self._action("component", custom_id, **who)
         action.source = dict(message)
         return await self._interact(action, {"custom_id": custom_id, "component_type": component_type})
 
     async def submit(self, shown: Action, values: Mapping[str, str] | None = None, **who: Any) -> Action:
-        """Fill in the modal that the bot showed for an action: values by label."""
+        """Submit the modal that the bot showed for an action. `values`: by label."""
         if shown.modal is None:
             raise LookupError(f"{shown.kind} {shown.command!r} showed no modal")
         who = {"user": shown.user, "guild": shown.guild, "channel": shown.channel, **who}
@@ -152,9 +152,9 @@ class StandIn:
         return await self._interact(action, payloads.modal_data(shown.modal, values or {}))
 
     async def message(self, content: str, *, prefix: bool = True, silent: bool = False, **who: Any) -> Action:
-        """A chat message; `prefix`: one that the bot takes for a command; `silent`: it will not answer it.
+        """Send a chat message. `prefix`: the bot treats it as a command. `silent`: the bot will not answer it.
 
-        What the bot says in a channel counts as the answer to the oldest command there that waits for one.
+        A message of the bot counts as the answer to the oldest unanswered command in its channel.
         """
         action = self._action("prefix" if prefix else "message", content, **who)
         action.silent = silent
@@ -166,11 +166,11 @@ class StandIn:
         return await self._send(action, "MESSAGE_CREATE", data)
 
     def shown(self, body: Mapping[str, Any], channel: Channel) -> dict[str, Any]:
-        """A message of the bot that is there already, with components, as after a restart."""
+        """A message that the bot sent earlier, with components, for example before a restart."""
         return payloads.message(self.bot, channel.id, body)
 
     def dm(self, user_id: int) -> Channel:
-        """The one DM channel with that user."""
+        """The DM channel with that user; always the same one."""
         return self._dms.setdefault(user_id, Channel(snowflake(), 1))
 
     def _action(

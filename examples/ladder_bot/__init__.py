@@ -1,1 +1,1 @@
-"""A small 1v1 ladder for Discord: the reference bot of slashspan, and a model of its use."""
+"""A small 1v1 ladder for Discord: slashspan's reference bot, and an example of its use."""

@@ -1,4 +1,4 @@
-"""`python -m ladder_bot`: against Discord when DISCORD_TOKEN is set, else the stand-in that the environment names."""
+"""`python -m ladder_bot`: against Discord if DISCORD_TOKEN is set, otherwise the stand-in named by the environment."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if not token:
     from discord_standin import redirect
 
     if redirect() is None:
-        sys.exit("Set DISCORD_TOKEN to run against Discord, or use `slashspan demo`, which needs none.")
-    token = "stand-in"  # noqa: S105 - any string will do there
+        sys.exit("Set DISCORD_TOKEN to run against Discord, or use `slashspan demo`, which needs no token.")
+    token = "stand-in"  # noqa: S105 - the stand-in accepts any string
 
 telemetry.configure(service_name="ladder-bot", handle_sigterm=True)
 try:

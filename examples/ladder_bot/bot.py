@@ -1,4 +1,4 @@
-"""The bot: who may use what, and what users are told when something fails. Its commands are in the other modules."""
+"""The bot: who may use a command, and what users see when one fails. The commands are in the other modules."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from ladder_bot.guard import Needs, Refused, admit, manner_of
+from ladder_bot.guard import Needs, Refused, admit, policy_of
 from ladder_bot.ladder import Ladder
 from ladder_bot.moderation import Moderation
 from ladder_bot.playing import Playing
-from ladder_bot.reply import BROKEN, Reply, apologise
+from ladder_bot.reply import ERROR_ANSWER, Reply, answer_error
 
 if TYPE_CHECKING:
     from ladder_bot.settings import LadderSettings
@@ -23,24 +23,24 @@ class LadderTree(app_commands.CommandTree["LadderBot"]):
 
     async def interaction_check(self, interaction: discord.Interaction[Any]) -> bool:
         if interaction.command is not None:
-            how = manner_of(interaction.command)
-            Reply.to(interaction, private=how.private)  # from here on it is acknowledged in time
+            policy = policy_of(interaction.command)
+            Reply.to(interaction, private=policy.private)  # starts the timer that acknowledges it in time
             try:
-                await admit(self.client.ladder, interaction.user, how.needs)
+                await admit(self.client.ladder, interaction.user, policy.needs)
             except Refused:
                 raise
             except Exception as error:
-                # discord.py hands only errors of its own kind to `on_error`; the user would wait for nothing.
+                # discord.py passes only its own errors to `on_error`; the user would get no answer.
                 raise app_commands.CommandInvokeError(interaction.command, error) from error
         return True
 
     async def on_error(self, interaction: discord.Interaction[Any], error: app_commands.AppCommandError) -> None:
         if not isinstance(error, app_commands.CommandNotFound):
-            await apologise(interaction, error)
+            await answer_error(interaction, error)
 
 
 class LadderBot(commands.Bot):
-    """A 1v1 ladder for one server. `ladder` opens when the bot starts and closes with it."""
+    """A 1v1 ladder for one server. `ladder` is opened when the bot starts and closed when it stops."""
 
     def __init__(self, settings: LadderSettings | None = None, ladder: Ladder | None = None) -> None:
         intents = discord.Intents.default()
@@ -50,11 +50,11 @@ class LadderBot(commands.Bot):
             intents=intents,
             help_command=None,
             tree_cls=LadderTree,
-            # Names of players are text of strangers.
+            # Players' names are untrusted text.
             allowed_mentions=discord.AllowedMentions(everyone=False, roles=False),
         )
         self.ladder = ladder or Ladder(settings)
-        self.add_check(self._may_use)
+        self.add_check(self._check_player)
 
     async def setup_hook(self) -> None:
         await self.ladder.database.open()
@@ -68,7 +68,7 @@ class LadderBot(commands.Bot):
         if first:
             await self.ladder.database.close()
 
-    async def _may_use(self, ctx: commands.Context[Any]) -> bool:
+    async def _check_player(self, ctx: commands.Context[Any]) -> bool:
         try:
             await admit(self.ladder, ctx.author, Needs.SET_UP)
         except Refused:
@@ -82,4 +82,4 @@ class LadderBot(commands.Bot):
             await ctx.send(str(error))
         elif not isinstance(error, commands.CommandNotFound):
             await super().on_command_error(ctx, error)
-            await ctx.send(BROKEN)
+            await ctx.send(ERROR_ANSWER)

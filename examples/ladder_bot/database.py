@@ -1,4 +1,4 @@
-"""The ladder's database, PostgreSQL or SQLite: the same statements, from `sql/queries.sql`, on both."""
+"""The ladder's database, PostgreSQL or SQLite: both run the same statements, from `sql/queries.sql`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 STATEMENT_SECONDS: Final = 10.0
-"""Longest single statement: a database that does not answer must not hold a command for ever."""
+"""Timeout of a single statement: a database that does not answer must not hold up a command for ever."""
 ADVISORY_LOCK: Final = 0x1ADDE5
-"""Held while the schema is made: two bots may start at once."""
+"""Held while the schema is created: two bots may start at the same time."""
 _FOLDER = resources.files("ladder_bot").joinpath("sql")
 _BLOCK = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
 QUERIES: Final = dict(_BLOCK.findall(_FOLDER.joinpath("queries.sql").read_text("utf-8")))
@@ -30,32 +30,32 @@ Statement = tuple[Any, ...]
 
 
 class Database(Protocol):
-    """Runs named queries; safe for use by many tasks of one event loop."""
+    """Runs named queries. Safe to use from many tasks of one event loop."""
 
     async def open(self) -> None:
-        """Connect, and make what is missing of the schema."""
+        """Connect, and create whatever is missing from the schema."""
 
     async def close(self) -> None: ...
 
     async def fetch(self, name: str, *parameters: Any) -> list[Row]:
-        """Rows of one statement, which is its own transaction."""
+        """The rows of one statement, in a transaction of its own."""
 
     async def apply(self, statements: Sequence[Statement]) -> None:
-        """All of them or none. Raises AlreadyThere."""
+        """Run all statements in one transaction. Raises AlreadyExists."""
 
 
-class AlreadyThere(Exception):  # noqa: N818 - reads as what it is
-    """A row with that key was written before."""
+class AlreadyExists(Exception):  # noqa: N818 - describes a state
+    """A row with that key exists."""
 
 
 def open_database(dsn: str, *, pool: int = 5) -> Database:
-    """The database that `dsn` names; no connection is made yet. Raises SettingError."""
+    """The database at `dsn`, not connected yet. Raises SettingError."""
     scheme, _, path = dsn.partition(":///")
     if scheme == "sqlite" and path:
         return SqliteDatabase(Path(unquote(path)))
     if dsn.startswith(("postgresql://", "postgres://")):
         return PostgresDatabase(dsn, pool)
-    # Without the value: it may hold a password.
+    # The value is left out: it may contain a password.
     raise SettingError("LADDER_DSN: must be sqlite:///path or postgresql://user:password@host/database")
 
 
@@ -79,7 +79,7 @@ class PostgresDatabase:
             max_size=self._size,
             max_inactive_connection_lifetime=0,
             command_timeout=STATEMENT_SECONDS,
-            reset=_leave_as_it_is,
+            reset=_skip_reset,
         )
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", ADVISORY_LOCK)
@@ -99,18 +99,18 @@ class PostgresDatabase:
                     for name, *parameters in statements:
                         await connection.execute(QUERIES[name], *parameters)
             except self._duplicate as error:
-                raise AlreadyThere from error
+                raise AlreadyExists from error
 
 
-async def _leave_as_it_is(_: Any) -> None:
-    """asyncpg's own reset would add a round trip to each query, and nothing here changes a session.
+async def _skip_reset(_: Any) -> None:
+    """Leave the session as it is: asyncpg's own reset costs a round trip for each query, and nothing here changes it.
 
-    An open transaction is rolled back by the pool before this is called.
+    The pool rolls an open transaction back before it calls this.
     """
 
 
 class SqliteDatabase:
-    """One file, one connection, in one thread: the event loop never waits for the disk."""
+    """One file, one connection, one thread of its own, so that the event loop never waits for the disk."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -154,7 +154,7 @@ class SqliteDatabase:
         except BaseException as error:
             self._connection.execute("ROLLBACK")
             if isinstance(error, sqlite3.IntegrityError) and str(error).startswith("UNIQUE"):
-                raise AlreadyThere from error
+                raise AlreadyExists from error
             raise
         self._connection.execute("COMMIT")
 

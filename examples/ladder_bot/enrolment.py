@@ -1,4 +1,4 @@
-"""Players who are there from the start: of an older ladder, of the demo."""
+"""Players who are on the ladder from the start: imported from an older one, or made up for the demo."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Enrolled:
 
 
 async def enrol(database: Database, players: Iterable[Enrolled]) -> None:
-    """All of them, or none. Who is on the ladder already keeps the ratings of old."""
+    """Add the players in one transaction. Those already on the ladder keep their ratings."""
     statements: list[Statement] = []
     for player in players:
         statements += [

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from ladder_bot.ladder import Ladder
     from ladder_bot.players import Player
 
-_KEY: Final = "manner"
+_KEY: Final = "policy"
 
 
 class Needs(IntEnum):
-    """What a command asks of its user; each includes those before it."""
+    """What a command requires of its user; each level includes the ones before it."""
 
     NOTHING = 0
     NO_BAN = 1
@@ -30,34 +30,35 @@ class Needs(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
-    """How a command is treated; one that says nothing is for players who are set up, and answers in public."""
+class CommandPolicy:
+    """Who may use a command, and who sees its answer. The default: players who are set up, and everybody."""
 
     needs: Needs = Needs.SET_UP
     private: bool = False
 
 
 class Refused(app_commands.CheckFailure, commands.CheckFailure):
-    """The user may not; the message is for them."""
+    """The user may not use the command; the message is shown to them."""
 
 
-def manner(*, needs: Needs = Needs.SET_UP, private: bool = False) -> dict[Any, Any]:
-    """For a command's or a root group's `extras`."""
-    return {_KEY: Manner(needs, private)}
+def policy(*, needs: Needs = Needs.SET_UP, private: bool = False) -> dict[Any, Any]:
+    """The `extras` of a command, or of a root group, with this policy."""
+    return {_KEY: CommandPolicy(needs, private)}
 
 
-def manner_of(command: Any) -> Manner:
+def policy_of(command: Any) -> CommandPolicy:
+    """The policy of the command or of the nearest group around it that has one."""
     found = None
     while command is not None and found is None:
         found = getattr(command, "extras", {}).get(_KEY)
         command = getattr(command, "parent", None)
-    return found if isinstance(found, Manner) else Manner()
+    return found if isinstance(found, CommandPolicy) else CommandPolicy()
 
 
 async def admit(ladder: Ladder, user: discord.abc.User, needs: Needs) -> None:
-    """Raises Refused."""
+    """Raises Refused when the user does not meet `needs`."""
     if needs is not Needs.NOTHING:
-        words = _refusal(await ladder.see(user.id, user.name), needs)
+        words = _refusal(await ladder.get_or_create(user.id, user.name), needs)
         if words:
             raise Refused(words)
     telemetry.checkpoint("guard_checks_complete")
@@ -69,5 +70,5 @@ def _refusal(player: Player, needs: Needs) -> str | None:
     if needs >= Needs.TERMS and not player.accepted_terms:
         return "Read and accept the terms first: `/termsofservice`."
     if needs >= Needs.SET_UP and not player.set_up:
-        return "Tell the ladder about you first: `/setup`."
+        return "Set up your profile first: `/setup`."
     return None

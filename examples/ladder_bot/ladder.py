@@ -1,4 +1,4 @@
-"""The ladder: everything that is read from it or written to it. Each write makes the cache forget whom it concerns."""
+"""The ladder: everything that is read from it or written to it. Each write drops the player from the cache."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from ladder_bot.database import AlreadyThere, open_database
+from ladder_bot.database import AlreadyExists, open_database
 from ladder_bot.players import Player, PlayerCache
 from ladder_bot.settings import LadderSettings
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 MODES: Final = ("standard", "blitz")
 START_RATING: Final = 1000
 STEP: Final = 32
-"""Elo's K: the most that one match moves a rating."""
+"""Elo's K: the most points that one match can move."""
 PAGE: Final = 10
-"""Lines of the leaderboard that are shown at once."""
+"""Lines on one page of the leaderboard."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rating:
-    """How a player stands in one mode."""
+    """A player's rating in one mode."""
 
     mode: str
     rating: int
@@ -48,7 +48,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some lines that follow each other; whether there are lines above and below."""
+    """Consecutive lines, and whether there are more above and below."""
 
     lines: Sequence[Line]
     above: bool
@@ -57,7 +57,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A player with everything that `/profile` shows."""
+    """Everything that `/profile` shows of a player."""
 
     player: Player
     ratings: Sequence[Rating]
@@ -65,7 +65,7 @@ class Profile:
 
 
 class Ladder:
-    """Queries by purpose, on one database."""
+    """The ladder's queries, by purpose, on one database."""
 
     def __init__(self, settings: LadderSettings | None = None, cache: PlayerCache | None = None) -> None:
         self.settings = settings or LadderSettings()
@@ -74,18 +74,18 @@ class Ladder:
 
     # Players
 
-    async def see(self, uid: int, name: str) -> Player:
-        """The player of that user, new on first sight."""
+    async def get_or_create(self, uid: int, name: str) -> Player:
+        """The player of that user, created if there is none."""
 
         async def load() -> Player:
-            return Player.of((await self.database.fetch("see_player", uid, name))[0])
+            return Player.of((await self.database.fetch("get_or_create_player", uid, name))[0])
 
         if not self.settings.cache_players:
             return await load()
         return await self.cache.get(uid, name, load)
 
     async def find(self, uid: int) -> Player | None:
-        """As the database has it now; None for somebody who was never here."""
+        """Read from the database, never from the cache; None if there is no such player."""
         rows = await self.database.fetch("find_player", uid)
         return Player.of(rows[0]) if rows else None
 
@@ -103,7 +103,7 @@ class Ladder:
         await self._change(uid, ("set_banned", uid, name, banned))
 
     async def add_note(self, uid: int, name: str, *, author: int, note: str) -> None:
-        await self._change(uid, ("see_player", uid, name), ("add_note", uid, author, note))
+        await self._change(uid, ("get_or_create_player", uid, name), ("add_note", uid, author, note))
 
     async def _change(self, uid: int, *statements: Statement) -> None:
         try:
@@ -112,7 +112,7 @@ class Ladder:
             else:
                 await self.database.apply(statements)
         finally:
-            self.cache.forget(uid)  # also when it failed: it may have been written all the same
+            self.cache.forget(uid)  # also after an error: the write may have been committed
 
     # What commands show
 
@@ -121,7 +121,7 @@ class Ladder:
         return player, ratings
 
     async def profile(self, uid: int) -> Profile | None:
-        """None for somebody who was never here."""
+        """None if there is no such player."""
         player, ratings, recent = await self._together(
             lambda: self.find(uid),
             lambda: self._ratings(uid),
@@ -143,7 +143,7 @@ class Ladder:
     # Matches
 
     async def record_match(self, report_id: int, *, mode: str, winner: int, loser: int) -> int | None:
-        """Points that moved from `loser` to `winner`; None when that report was recorded before."""
+        """Points that moved from `loser` to `winner`; None if that report has been recorded already."""
         ratings = {
             row["uid"]: row["rating"] for row in await self.database.fetch("ratings_of_two", mode, winner, loser)
         }
@@ -156,24 +156,24 @@ class Ladder:
                     ("move_ratings", mode, winner, loser, change),
                 ]
             )
-        except AlreadyThere:
+        except AlreadyExists:
             return None
         return change
 
-    # The leaderboard, by key: a page is found from the line next to it, wherever that has moved to
+    # The leaderboard, paged by key: a page is found from the line next to it, wherever that line is now
 
     async def first_page(self, mode: str) -> Page:
         return _downwards(await self.database.fetch("first_lines", mode, PAGE + 1), above=False)
 
     async def page_after(self, mode: str, last: Line) -> Page:
-        """What is below `last` now; the last page when nothing is."""
+        """The page below `last`, or the last page if nothing is below it."""
         rows = await self.database.fetch("lines_after", mode, last.rating, last.uid, PAGE + 1)
         if rows:
             return _downwards(rows, above=True)
         return _upwards(await self.database.fetch("last_lines", mode, PAGE + 1), below=False)
 
     async def page_before(self, mode: str, first: Line) -> Page:
-        """What is above `first` now; the first page when that is less than a page."""
+        """The page above `first`, or the first page if less than a page is above it."""
         rows = await self.database.fetch("lines_before", mode, first.rating, first.uid, PAGE + 1)
         return _upwards(rows, below=True) if len(rows) >= PAGE else await self.first_page(mode)
 
@@ -187,7 +187,7 @@ def _downwards(rows: list[Row], *, above: bool) -> Page:
 
 
 def _upwards(rows: list[Row], *, below: bool) -> Page:
-    """From rows that were read from below; `places` counts all lines down to the lowest of them."""
+    """A page of rows that were read bottom up; `places` counts all lines down to the lowest of them."""
     shown = rows[:PAGE][::-1]
     first = int(rows[0]["places"]) - len(shown) + 1 if rows else 1
     return Page(_lines(shown, first), len(rows) > PAGE, below)

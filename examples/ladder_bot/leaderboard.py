@@ -1,4 +1,4 @@
-"""The leaderboard's pages. Ten lines are loaded for the answer; further ones when somebody wants to see them."""
+"""The leaderboard's pages. Ten lines are loaded for the first answer, further ones when somebody asks for them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import discord
 
 import telemetry
 from ladder_bot.ladder import PAGE, Page
-from ladder_bot.reply import Reply, apologise
+from ladder_bot.reply import Reply, answer_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from ladder_bot.ladder import Ladder, Line
 
 VIEW_SECONDS: Final = 5 * 60.0
-"""The buttons go to sleep after this long without use; the message can be changed for 15 minutes."""
+"""The buttons are disabled after this long without use; Discord lets the message be edited for 15 minutes."""
 
 
 class Pages(Protocol):
-    """Where pages come from."""
+    """A source of pages."""
 
     async def first(self) -> Page: ...
 
@@ -32,7 +32,7 @@ class Pages(Protocol):
 
 
 class LazyPages:
-    """Each page when it is asked for, as the ladder is then."""
+    """Loads each page when it is asked for."""
 
     def __init__(self, ladder: Ladder, mode: str) -> None:
         self._ladder = ladder
@@ -49,7 +49,7 @@ class LazyPages:
 
 
 class EagerPages:
-    """All lines in memory, as they were. Kept to measure what loading them costs."""
+    """All lines, loaded at once. Kept to measure what loading them costs."""
 
     def __init__(self, lines: Sequence[Line]) -> None:
         self._lines = lines
@@ -69,7 +69,7 @@ class EagerPages:
 
 
 class LeaderboardView(discord.ui.View):
-    """Turns the pages of one user's leaderboard."""
+    """The buttons that page through one user's leaderboard."""
 
     def __init__(self, pages: Pages, page: Page, interaction: discord.Interaction) -> None:
         super().__init__(timeout=VIEW_SECONDS)
@@ -87,7 +87,7 @@ class LeaderboardView(discord.ui.View):
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
         if interaction.user.id == self._user_id:
             return True
-        await interaction.response.send_message("Turn the pages of your own: `/leaderboard`.", ephemeral=True)
+        await interaction.response.send_message("Get your own pages with `/leaderboard`.", ephemeral=True)
         return False
 
     @discord.ui.button(label="Previous page")
@@ -100,7 +100,7 @@ class LeaderboardView(discord.ui.View):
 
     async def _turn(self, interaction: discord.Interaction, *, forwards: bool) -> None:
         reply = Reply.to(interaction, edits=True)
-        async with self._turning:  # two quick presses turn two pages
+        async with self._turning:  # two quick presses move two pages
             if self._page.lines and (self._page.below if forwards else self._page.above):
                 page = await (self._pages.after if forwards else self._pages.before)(self._page)
                 telemetry.checkpoint("rows_fetched")
@@ -114,7 +114,7 @@ class LeaderboardView(discord.ui.View):
             await self._newest.edit_original_response(view=self)
 
     async def on_error(self, interaction: discord.Interaction, error: Exception, _: discord.ui.Item[Any]) -> None:
-        await apologise(interaction, error)
+        await answer_error(interaction, error)
 
 
 def text_of(page: Page, *, lines: int = PAGE) -> str:

@@ -1,4 +1,4 @@
-"""A reported match, which counts once the opponent agrees."""
+"""Reported matches, which count once the opponent confirms them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import discord
 
 import telemetry
-from ladder_bot.reply import Reply, apologise
+from ladder_bot.reply import Reply, answer_error
 from ladder_bot.signing_up import ANSWER_SECONDS
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ConfirmView(discord.ui.View):
-    """Buttons for the opponent of `report`'s user."""
+    """The buttons with which the opponent confirms or disputes a report."""
 
     def __init__(
         self, ladder: Ladder, report: discord.Interaction, reporter: Player, opponent: Player, *, reporter_won: bool
@@ -36,7 +36,7 @@ class ConfirmView(discord.ui.View):
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
         if interaction.user.id == self._opponent.uid:
             return True
-        await interaction.response.send_message("Only the opponent can say.", ephemeral=True)
+        await interaction.response.send_message("Only the opponent can confirm or dispute this.", ephemeral=True)
         return False
 
     @discord.ui.button(label="Confirm", style=discord.ButtonStyle.success)
@@ -56,4 +56,4 @@ class ConfirmView(discord.ui.View):
         self.stop()
 
     async def on_error(self, interaction: discord.Interaction, error: Exception, _: discord.ui.Item[Any]) -> None:
-        await apologise(interaction, error)
+        await answer_error(interaction, error)

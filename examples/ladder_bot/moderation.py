@@ -1,4 +1,4 @@
-"""What moderators do. Discord asks for the permissions; a server's settings can give them to other roles."""
+"""Commands for moderators. Discord checks the permissions; a server can grant the commands to other roles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import discord
 from discord import app_commands
 
 import telemetry
-from ladder_bot.guard import Needs, manner
+from ladder_bot.guard import Needs, policy
 from ladder_bot.reply import Reply
 
 if TYPE_CHECKING:
@@ -23,25 +23,25 @@ class Moderation(app_commands.Group):
     note = app_commands.Group(name="note", description="Notes on players")
 
     def __init__(self, ladder: Ladder) -> None:
-        # A moderator need not play.
-        extras = manner(needs=Needs.NOTHING, private=True)
+        # A moderator need not be a player.
+        extras = policy(needs=Needs.NOTHING, private=True)
         super().__init__(name="mod", description="Moderation", extras=extras)
         self._ladder = ladder
 
-    @app_commands.command(description="Keep a player out")
+    @app_commands.command(description="Ban a player")
     async def ban(self, interaction: discord.Interaction, player: discord.User) -> None:
         await self._ladder.set_banned(player.id, player.name, True)
         telemetry.checkpoint("ban_written")
         await Reply.to(interaction).send("Banned.")
 
-    @app_commands.command(description="Let a player in again")
+    @app_commands.command(description="Let a banned player back in")
     @app_commands.checks.has_permissions(administrator=True)
     async def unban(self, interaction: discord.Interaction, player: discord.User) -> None:
         await self._ladder.set_banned(player.id, player.name, False)
         telemetry.checkpoint("ban_written")
         await Reply.to(interaction).send("Welcome back.")
 
-    @note.command(description="Write something down")
+    @note.command(description="Add a note on a player")
     async def add(
         self, interaction: discord.Interaction, player: discord.User, text: app_commands.Range[str, 1, 1000]
     ) -> None:

@@ -1,4 +1,4 @@
-"""What is known of a player, and the cache that spares a query before each command."""
+"""A player's record, and the cache that saves a query before each command."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
 CACHED_PLAYERS: Final = 10_000
-"""Most players in the cache; over it the one that was least lately active goes."""
+"""Size limit of the cache: beyond it the player who was inactive for longest is evicted."""
 
 _lookups = metrics.get_meter("ladder_bot").create_counter(
-    "ladder.player_cache.lookups", unit="{lookup}", description="Look-ups of a player's record, by result: hit or miss"
+    "ladder.player_cache.lookups", unit="{lookup}", description="Lookups of a player's record, by result: hit or miss"
 )
 
 
@@ -41,9 +41,9 @@ class Player:
 
 
 class PlayerCache:
-    """Players by user id. `clock` counts seconds; it runs steadily.
+    """Players by user id. `clock` is monotonic, in seconds.
 
-    Holds only while this process alone writes the ladder: what another one changes shows after `seconds` of rest.
+    Correct only while no other process writes to the ladder: its changes show once a player was inactive for `seconds`.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class PlayerCache:
         self._loading: dict[int, object] = {}
 
     async def get(self, uid: int, name: str, load: Callable[[], Awaitable[Player]]) -> Player:
-        """The player, loaded where it is not known, or known by another name."""
+        """The cached player; loaded if there is none, or if the name has changed."""
         player = self._kept.get(uid)
         if player is not None and player.name == name:
             _lookups.add(1, {"result": "hit"})
@@ -70,7 +70,7 @@ class PlayerCache:
         mine = self._loading[uid] = object()
         try:
             player = await load()
-            if self._loading.get(uid) is mine:  # else it was changed while it was on its way
+            if self._loading.get(uid) is mine:  # otherwise it was changed while it was loading
                 self._kept[uid] = player
             return player
         finally:
@@ -78,7 +78,7 @@ class PlayerCache:
                 del self._loading[uid]
 
     def forget(self, uid: int) -> None:
-        """To be called after each write that concerns the player."""
+        """Drop the player. To be called after each write to its record."""
         self._kept.pop(uid, None)
         self._loading.pop(uid, None)
 

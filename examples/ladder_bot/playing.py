@@ -1,4 +1,4 @@
-"""What players do."""
+"""Commands for players."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 import telemetry
-from ladder_bot.guard import Needs, manner
+from ladder_bot.guard import Needs, policy
 from ladder_bot.leaderboard import EagerPages, LazyPages, LeaderboardView, text_of
 from ladder_bot.matches import ConfirmView
 from ladder_bot.reply import Reply
@@ -42,24 +42,24 @@ class Playing(commands.Cog):
         await Reply.to(interaction).send(text_of(page), view=view)
         telemetry.checkpoint("answered")
 
-    @app_commands.command(description="Read and accept the terms", extras=manner(needs=Needs.NOTHING, private=True))
+    @app_commands.command(description="Read and accept the terms", extras=policy(needs=Needs.NOTHING, private=True))
     async def termsofservice(self, interaction: discord.Interaction) -> None:
         await Reply.to(interaction).send("Play fair.", view=TermsView(self._ladder))
 
-    @app_commands.command(description="Tell the ladder about you", extras=manner(needs=Needs.TERMS, private=True))
+    @app_commands.command(description="Set up your profile", extras=policy(needs=Needs.TERMS, private=True))
     async def setup(self, interaction: discord.Interaction) -> None:
         player, ratings = await self._ladder.standing(interaction.user.id)
         telemetry.checkpoint("standing_fetched")
         country = "" if player is None else player.country
         await Reply.to(interaction).send(summary(country, ratings), view=SetupView(self._ladder, country))
 
-    @app_commands.command(description="How you stand, or somebody else")
+    @app_commands.command(description="Your ratings, or those of another player")
     async def profile(self, interaction: discord.Interaction, player: discord.User | None = None) -> None:
         profile = await self._ladder.profile((player or interaction.user).id)
         telemetry.checkpoint("profile_fetched")
         await Reply.to(interaction).send(_card(profile) if profile else "Not on the ladder.")
 
-    @app_commands.command(description="Change your country", extras=manner(private=True))
+    @app_commands.command(description="Change your country", extras=policy(private=True))
     async def setcountry(self, interaction: discord.Interaction, country: Country) -> None:
         await self._ladder.set_country(interaction.user.id, country)
         telemetry.checkpoint("country_written")
@@ -69,7 +69,7 @@ class Playing(commands.Cog):
     @app_commands.guild_only()
     @app_commands.checks.cooldown(1, REPORT_EVERY)
     async def report(self, interaction: discord.Interaction, opponent: discord.User, won: bool) -> None:
-        reporter = await self._ladder.see(interaction.user.id, interaction.user.name)
+        reporter = await self._ladder.get_or_create(interaction.user.id, interaction.user.name)
         other = await self._ladder.find(opponent.id)
         telemetry.checkpoint("opponent_fetched")
         if other is None or other.banned or not other.set_up or other.uid == reporter.uid:
@@ -78,17 +78,17 @@ class Playing(commands.Cog):
         view = ConfirmView(self._ladder, interaction, reporter, other, reporter_won=won)
         await Reply.to(interaction).send(view.question(), view=view)
 
-    @app_commands.command(description="Who has won most")
+    @app_commands.command(description="The players with the most wins")
     async def season(self, interaction: discord.Interaction) -> None:
-        # It reads every match, and the more are played the longer it takes.
+        # It reads every match, so it takes longer the more have been played.
         await Reply.to(interaction).acknowledge()
         telemetry.checkpoint("deferred")
         winners = await self._ladder.most_wins()
         telemetry.checkpoint("archive_read")
         lines = [f"{row['wins']}  {discord.utils.escape_markdown(row['name'])}" for row in winners]
-        await Reply.to(interaction).send("\n".join(lines) or "No match was played yet.")
+        await Reply.to(interaction).send("\n".join(lines) or "No matches have been played yet.")
 
-    @app_commands.command(description="Fails, as a bug would", extras=manner(needs=Needs.NOTHING, private=True))
+    @app_commands.command(description="Fails, as a bug would", extras=policy(needs=Needs.NOTHING, private=True))
     async def crashtest(self, interaction: discord.Interaction) -> None:
         await Reply.to(interaction).send(str(1 / int(not interaction.id)))
 

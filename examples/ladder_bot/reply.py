@@ -1,4 +1,4 @@
-"""Answering in time: Discord gives an interaction up after 3 s without an acknowledgement."""
+"""Answering in time: an interaction expires after 3 s without an acknowledgement."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from discord import app_commands
 from ladder_bot.guard import Refused
 
 DEFER_AFTER_SECONDS: Final = 1.5
-"""A command that has not answered by then is acknowledged; earlier would cost every quick one a second request."""
+"""When a command that has not answered is acknowledged. Earlier would cost every quick command a second request."""
 _log = logging.getLogger("ladder_bot")
-BROKEN: Final = "Something broke; we have been told."
+ERROR_ANSWER: Final = "Something went wrong. The error has been logged."
 _KEY: Final = "reply"
 _MISSING: Final[Any] = discord.utils.MISSING
 
 
 class Reply:
-    """The one answer to an interaction. Acknowledges by itself when the answer takes long.
+    """The one answer to an interaction, which is acknowledged automatically if the answer takes long.
 
-    `private`: only the user sees it. `edits`: it changes the message whose component was used.
+    `private`: only the user sees it. `edits`: it edits the message whose component was used.
     """
 
     def __init__(self, interaction: discord.Interaction, *, private: bool = False, edits: bool = False) -> None:
@@ -36,7 +36,7 @@ class Reply:
 
     @classmethod
     def to(cls, interaction: discord.Interaction, **how: bool) -> Reply:
-        """The reply that was begun for this interaction, or a new one."""
+        """The reply already started for this interaction, or a new one."""
         reply = interaction.extras.get(_KEY)
         if not isinstance(reply, cls):
             reply = interaction.extras[_KEY] = cls(interaction, **how)
@@ -46,15 +46,15 @@ class Reply:
         self._task = asyncio.create_task(self.acknowledge())
 
     async def acknowledge(self) -> None:
-        """Tell Discord that the answer comes later, unless it is there."""
+        """Defer the answer, unless it has been sent."""
         self._timer.cancel()
-        async with self._answering:  # the answer must not overtake it, nor the other way round
+        async with self._answering:  # the acknowledgement and the answer must not overtake each other
             if not self._interaction.response.is_done():
-                with contextlib.suppress(discord.HTTPException):  # the answer will show what is wrong
+                with contextlib.suppress(discord.HTTPException):  # the answer will fail with the same error
                     await self._interaction.response.defer(ephemeral=self._private, thinking=not self._edits)
 
     async def send(self, content: str, *, view: discord.ui.View | None = None) -> None:
-        """Answer with a message of its own; `private` counts until the interaction is acknowledged."""
+        """Answer with a new message. `private` has no effect once the interaction has been acknowledged."""
         self._timer.cancel()
         shown = _MISSING if view is None else view
         async with self._answering:
@@ -66,7 +66,7 @@ class Reply:
                 await self._interaction.edit_original_response(content=content, view=shown)
 
     async def edit(self, content: str, *, view: discord.ui.View | None) -> None:
-        """Answer by changing the message whose component was used."""
+        """Answer by editing the message whose component was used."""
         self._timer.cancel()
         async with self._answering:
             if self._interaction.response.is_done():
@@ -74,14 +74,10 @@ class Reply:
             else:
                 await self._interaction.response.edit_message(content=content, view=view)
 
-    def not_needed(self) -> None:
-        """The command answers by other means, such as a form."""
-        self._timer.cancel()
 
-
-async def apologise(interaction: discord.Interaction, error: Exception) -> None:
-    """Tell the user that it did not work: the words of a check for them, else nothing that is not their business."""
-    words = BROKEN
+async def answer_error(interaction: discord.Interaction, error: Exception) -> None:
+    """Show the user that the command failed: the message of a failed check, but no details of other errors."""
+    words = ERROR_ANSWER
     if isinstance(error, app_commands.CheckFailure):
         words = str(error) if isinstance(error, Refused) else "Not now."
     else:

@@ -1,4 +1,4 @@
-"""What the bot is told by its environment. Everything but the DSN is for measuring: the defaults are the good way."""
+"""Settings from the environment. All but the DSN and the pool size are for benchmarks: leave them as they are."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CACHE_SECONDS: Final = 15 * 60.0
-"""How long a player who does nothing stays in the cache."""
+"""How long an inactive player stays in the cache."""
 
 
 class SettingError(Exception):
-    """A setting is wrong; the message says which, and what it may be."""
+    """An invalid setting; the message names it, its value and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class LadderSettings:
-    """Where the ladder is, and how it is read."""
+    """Where the ladder's data is, and how it is read."""
 
     dsn: str = "sqlite:///ladder.db"
     """`LADDER_DSN`: `sqlite:///path` or `postgresql://…`."""
     pool: int = 5
-    """`LADDER_POOL`: connections to PostgreSQL. All are opened at the start: a connection costs several round trips."""
+    """`LADDER_POOL`: connections to PostgreSQL, all opened at the start: opening one takes round trips."""
     cache_players: bool = True
-    """`LADDER_CACHE_PLAYERS`: false asks the database before each command."""
+    """`LADDER_CACHE_PLAYERS`: false queries the database before each command."""
     parallel_reads: bool = True
-    """`LADDER_PARALLEL_READS`: false reads one thing after the other."""
+    """`LADDER_PARALLEL_READS`: false reads one after the other."""
     lazy_leaderboard: bool = True
-    """`LADDER_LAZY_LEADERBOARD`: false loads every line before the first is shown."""
+    """`LADDER_LAZY_LEADERBOARD`: false loads every line before showing the first page."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> LadderSettings:

@@ -1,4 +1,4 @@
-"""Joining the ladder: the terms' buttons, the set-up's menu and form."""
+"""Joining the ladder: the buttons of `/termsofservice`, the menu and the form of `/setup`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import discord
 
 from ladder_bot.ladder import MODES
-from ladder_bot.reply import Reply, apologise
+from ladder_bot.reply import Reply, answer_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from ladder_bot.ladder import Ladder, Rating
 
 ANSWER_SECONDS: Final = 15 * 60
-"""As long as Discord lets the bot answer an interaction."""
+"""How long Discord lets a bot answer an interaction."""
 
 
 def summary(country: str, ratings: Sequence[Rating]) -> str:
-    """What the ladder knows of a player already."""
+    """What the ladder already knows about a player."""
     lines = [f"{each.mode}: {each.rating}" for each in ratings]
     if country:
         lines.insert(0, f"You play for {discord.utils.escape_markdown(country)}.")
@@ -39,7 +39,7 @@ class TermsView(discord.ui.View):
 
     @discord.ui.button(label="Decline", style=discord.ButtonStyle.danger)
     async def decline(self, interaction: discord.Interaction, _: discord.ui.Button[Any]) -> None:
-        await self._answer(interaction, "Without them you cannot play.", accepted=False)
+        await self._answer(interaction, "You cannot play without accepting them.", accepted=False)
 
     async def _answer(self, interaction: discord.Interaction, words: str, *, accepted: bool) -> None:
         reply = Reply.to(interaction, edits=True)
@@ -47,11 +47,11 @@ class TermsView(discord.ui.View):
         await reply.edit(words, view=None)
 
     async def on_error(self, interaction: discord.Interaction, error: Exception, _: discord.ui.Item[Any]) -> None:
-        await apologise(interaction, error)
+        await answer_error(interaction, error)
 
 
 class SetupView(discord.ui.View):
-    """Asks which mode the player plays most, then for the rest."""
+    """Asks for the player's main mode, then shows the form."""
 
     def __init__(self, ladder: Ladder, country: str) -> None:
         super().__init__(timeout=ANSWER_SECONDS)
@@ -63,15 +63,15 @@ class SetupView(discord.ui.View):
         options=[discord.SelectOption(label=mode.capitalize(), value=mode) for mode in MODES],
     )
     async def mode(self, interaction: discord.Interaction, select: discord.ui.Select[Any]) -> None:
-        # Nothing may be waited for here: a form can only be the first answer.
+        # Nothing may be awaited before this: a modal can only be the first response.
         await interaction.response.send_modal(SetupModal(self._ladder, select.values[0], self._country))
 
     async def on_error(self, interaction: discord.Interaction, error: Exception, _: discord.ui.Item[Any]) -> None:
-        await apologise(interaction, error)
+        await answer_error(interaction, error)
 
 
 class SetupModal(discord.ui.Modal, title="Set-up"):
-    """Asks what the ladder needs to know of a player."""
+    """Asks for what the ladder needs to know about a player."""
 
     country: discord.ui.TextInput[SetupModal] = discord.ui.TextInput(label="Country", min_length=2, max_length=40)
 
@@ -87,4 +87,4 @@ class SetupModal(discord.ui.Modal, title="Set-up"):
         await reply.send("You are set up.")
 
     async def on_error(self, interaction: discord.Interaction, error: Exception) -> None:  # type: ignore[override]
-        await apologise(interaction, error)
+        await answer_error(interaction, error)

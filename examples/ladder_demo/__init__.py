@@ -1,4 +1,4 @@
-"""`slashspan demo`: the reference bot against the stand-in, and what was recorded."""
+"""`slashspan demo`: runs the reference bot against the stand-in and compares what was recorded with what was sent."""
 
 from ladder_demo.demo import run_demo
 

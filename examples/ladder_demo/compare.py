@@ -1,4 +1,4 @@
-"""The ledger against the table: each action once, and as it was."""
+"""Compares the stand-in's ledger with the table: each action once, with the right values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def differences(actions: Sequence[Action], reader: Reader) -> list[str]:
-    """What does not agree, in words; empty when everything does. `note` of each action is what is expected of it."""
+    """One line for each difference; empty if there is none. The `note` of an action is what its row should contain."""
     since = _EPOCH + timedelta(microseconds=min(action.sent_ns for action in actions) // 1000)
     rows = reader.query("calls", {"since": since, "until": datetime(9999, 1, 1, tzinfo=timezone.utc)})
     by_id = {row["interaction_id"]: row for row in rows}
@@ -60,7 +60,7 @@ def _compare(action: Action, row: dict[str, Any]) -> Iterable[str]:
         yield f"called_at is {called - latest // 1000} µs after the bot's first call"
     ack = action.ack
     if (row["ack_ms"] is None) != (ack is None):
-        yield f"ack_ms is {row['ack_ms']}, but Discord took {ack}"
+        yield f"ack_ms is {row['ack_ms']}, but Discord accepted {ack}"
     elif ack is not None and row["ack_ms"] * 1000 + called + 1 < ack.received_ns // 1000:
         yield f"ack_ms is {row['ack_ms']}, before the acknowledgement was received"
 

@@ -1,4 +1,4 @@
-"""The stand-in, the bot in a process of its own, the users; then Ctrl-C, and the ledger against the table."""
+"""Runs the stand-in, the bot in a process of its own and its users; then Ctrl-C, and the comparison."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import insights
 from insights.text import print_summary
-from ladder_demo.cast import Cast, enrol
 from ladder_demo.compare import differences
+from ladder_demo.demo_players import DemoPlayers, enrol
 from ladder_demo.plan import mixed
 
 if TYPE_CHECKING:
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 ANSWER_SECONDS: Final = 30.0
-"""Longest wait for the answers still missing when all is sent."""
+"""How long to wait for outstanding answers once everything has been sent."""
 STOP_SECONDS: Final = 15.0
-SHOWN: Final = 20
-"""Differences that are printed one by one."""
+MAX_SHOWN: Final = 20
+"""Differences that are printed."""
 
 
-class BotDied(Exception):  # noqa: N818 - reads as what it is
-    """The bot ended by itself; the message is what it printed."""
+class BotDied(Exception):  # noqa: N818 - describes a state
+    """The bot exited on its own; the message is its output."""
 
 
 def run_demo(*, commands: int, rate: float, users: int, dsn: str, console: Console, seed: int = 1) -> int:
-    """Send `commands` by `users` users at `rate` a second; show what `dsn` holds of it. Returns the exit status."""
+    """Send `commands` by `users` users at `rate` per second, show what `dsn` recorded, return the exit status."""
     started = datetime.now(timezone.utc)
     try:
         actions = asyncio.run(_play(commands, rate, users, seed, dsn, console))
     except BotDied as error:
-        console.print(f"The bot ended by itself:\n{error}", markup=False, style="red")
+        console.print(f"The bot exited on its own:\n{error}", markup=False, style="red")
         return 1
     except KeyboardInterrupt:
         console.print("Stopped.", markup=False)
@@ -50,22 +50,24 @@ def run_demo(*, commands: int, rate: float, users: int, dsn: str, console: Conso
     with insights.open_reader(dsn) as reader:
         print_summary(insights.summary(reader, since=started), console)
         problems = differences(actions, reader)
-    for problem in problems[:SHOWN]:
+    for problem in problems[:MAX_SHOWN]:
         console.print(problem, markup=False, style="red")
     if problems:
         console.print(f"{len(problems):,} differences between what was sent and what was recorded", style="bold red")
         return 1
     count = f"{len(actions):,}"
-    console.print(f"sent {count} = recorded {count}, each once, as it was; see `slashspan stats`", style="bold green")
+    console.print(
+        f"sent {count} = recorded {count}, each once, every field right; see `slashspan stats`", style="bold green"
+    )
     return 0
 
 
 async def _play(commands: int, rate: float, users: int, seed: int, dsn: str, console: Console) -> list[Action]:
     guild = Guild(snowflake())
-    cast = Cast.of(users)
+    demo_players = DemoPlayers.create(users)
     with tempfile.TemporaryFile() as output, tempfile.TemporaryDirectory(prefix="ladder-") as folder:
         own = {"LADDER_DSN": f"sqlite:///{folder}/ladder.db", "SLASHSPAN_SPOOL": str(Path(folder) / "spool")}
-        await enrol(own["LADDER_DSN"], cast, seed)
+        await enrol(own["LADDER_DSN"], demo_players, seed)
         async with StandIn(guilds=[guild]) as discord:
             process = _start(discord, {**own, "SLASHSPAN_DSN": dsn}, output)
             try:
@@ -74,12 +76,12 @@ async def _play(commands: int, rate: float, users: int, seed: int, dsn: str, con
                     task = progress.add_task("commands", total=commands)
                     actions = await drive(
                         discord,
-                        mixed(commands, cast, guild, seed),
+                        mixed(commands, demo_players, guild, seed),
                         rate=rate,
                         on_sent=lambda sent: progress.update(task, completed=sent),
                     )
                     await _answers(actions)
-                    await discord.idle()  # nobody presses Ctrl-C before the bot has read what Discord answered
+                    await discord.idle()  # until the bot has read Discord's answers: Ctrl-C would interrupt that
                 await _stop(process)
             except BotDied:
                 raise BotDied(_read(output)) from None
@@ -117,13 +119,13 @@ async def _until_ready(discord: StandIn, process: subprocess.Popen[bytes]) -> No
 
 
 async def _answers(actions: list[Action]) -> None:
-    """Until the last command has been answered; one that cannot be (unknown, by prefix) has nothing to wait for."""
+    """Wait until the last command has been answered; unknown commands never are."""
     answered = [action.answered(ANSWER_SECONDS) for action in actions if action.note.outcome != "not_found"]
     await asyncio.gather(*answered, return_exceptions=True)
 
 
 async def _stop(process: subprocess.Popen[bytes]) -> None:
-    """As a person would: Ctrl-C."""
+    """Press Ctrl-C."""
     process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT))
     await asyncio.to_thread(process.wait, STOP_SECONDS)
 

@@ -1,4 +1,4 @@
-"""What the demo's users do, and what ought to be recorded of it: written by hand, not taken from a recording."""
+"""What the demo's users do, and the rows expected of it: written by hand, not taken from a recording."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ if TYPE_CHECKING:
     from discord_standin import Action, Guild, StandIn, User
     from discord_standin.driver import Step
 
-    from ladder_demo.cast import Cast
+    from ladder_demo.demo_players import DemoPlayers
 
     Who = Callable[[Any, random.Random], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A row's kind, command and outcome."""
+    """The kind, command and outcome of an expected row."""
 
     kind: str
     command: str
     outcome: str
 
 
-def mixed(count: int, cast: Cast, guild: Guild, seed: int) -> Iterator[Step]:
-    """`count` steps of several kinds by the cast, in the guild and in DMs, the same for the same seed."""
+def mixed(count: int, demo_players: DemoPlayers, guild: Guild, seed: int) -> Iterator[Step]:
+    """`count` steps of several kinds by the players, in the guild and in DMs; the same ones for the same seed."""
     dice = random.Random(seed)
-    state = _State(cast, guild)
+    state = _State(demo_players, guild)
     for _ in range(count):
         yield dice.choices(_STEPS, _WEIGHTS)[0](state, dice)
 
 
 class _State:
-    """Who is there, and what the plan must remember to know what will happen."""
+    """The players, and what must be remembered to know which outcome a step will have."""
 
-    def __init__(self, cast: Cast, guild: Guild) -> None:
-        self.cast = cast
+    def __init__(self, demo_players: DemoPlayers, guild: Guild) -> None:
+        self.players = demo_players
         self.guild = guild
         self.reported: set[User] = set()
         self.shown: defaultdict[str, list[Action]] = defaultdict(list)
-        """Answers whose buttons or form nobody has used yet, by what they are."""
+        """Answers whose buttons or form nobody has used yet, by name."""
 
     def player(self, dice: random.Random) -> dict[str, Any]:
-        """Somebody on the ladder, in the guild or in a DM."""
-        return {"user": dice.choice(self.cast.players), "guild": self.guild if dice.random() < 0.8 else None}
+        """An enrolled player, in the guild or in a DM."""
+        return {"user": dice.choice(self.players.enrolled), "guild": self.guild if dice.random() < 0.8 else None}
 
     def newcomer(self, dice: random.Random) -> dict[str, Any]:
-        return {"user": dice.choice(self.cast.newcomers), "guild": self.guild if dice.random() < 0.8 else None}
+        return {"user": dice.choice(self.players.newcomers), "guild": self.guild if dice.random() < 0.8 else None}
 
-    def outcast(self, _: random.Random) -> dict[str, Any]:
-        return {"user": self.cast.outcast, "guild": self.guild}
+    def banned(self, _: random.Random) -> dict[str, Any]:
+        return {"user": self.players.banned, "guild": self.guild}
 
 
 def _slash(command: str, outcome: str = "ok", by: Who = _State.player, shows: str = "", **options: Any) -> Any:
@@ -72,13 +72,13 @@ def _slash(command: str, outcome: str = "ok", by: Who = _State.player, shows: st
 
 
 def _then(shown: str, first: Any, use: Callable[[StandIn, Action, _State, bool], Awaitable[Action]]) -> Any:
-    """Use what an earlier answer shows; where none does, do `first`, which will."""
+    """Use the components of an earlier answer; without one, do `first`, which shows some."""
 
     def make(state: _State, dice: random.Random) -> Step:
         before, heads = first(state, dice), dice.random() < 0.5
 
         async def step(discord: StandIn) -> Action:
-            ready = next((action for action in state.shown[shown] if _in_place(discord, action)), None)
+            ready = next((action for action in state.shown[shown] if _listens_for(discord, action)), None)
             if ready is None:
                 return await before(discord)  # type: ignore[no-any-return]
             state.shown[shown].remove(ready)
@@ -89,11 +89,11 @@ def _then(shown: str, first: Any, use: Callable[[StandIn, Action, _State, bool],
     return make
 
 
-def _in_place(discord: StandIn, action: Action) -> bool:
-    """Whether the bot listens to the buttons or the form that it showed.
+def _listens_for(discord: StandIn, action: Action) -> bool:
+    """Whether the bot already listens for the buttons or the form that it showed.
 
-    discord.py does so from when it has read Discord's answer. A person is slower than that; here it is certain once the
-    bot has answered something that was sent later.
+    discord.py does once it has read Discord's answer. A person is slower than that; here it is certain once the bot has
+    answered something that was sent later.
     """
     shown = action.answer
     return shown is not None and any(
@@ -123,17 +123,17 @@ async def _submit(discord: StandIn, shown: Action, _: _State, __: bool) -> Actio
 
 async def _confirm(discord: StandIn, shown: Action, state: _State, _: bool) -> Action:
     note = Expected("component", "ConfirmView", "ok")
-    return await discord.press(shown, "Confirm", user=state.cast.rival, note=note)
+    return await discord.press(shown, "Confirm", user=state.players.opponent, note=note)
 
 
-async def _meddle(discord: StandIn, shown: Action, state: _State, _: bool) -> Action:
+async def _confirm_as_stranger(discord: StandIn, shown: Action, state: _State, _: bool) -> Action:
     note = Expected("component", "ConfirmView", "rejected")
-    return await discord.press(shown, "Confirm", user=state.cast.outcast, note=note)
+    return await discord.press(shown, "Confirm", user=state.players.banned, note=note)
 
 
 def _report(state: _State, dice: random.Random) -> Step:
     user = state.player(dice)["user"]
-    options = {"opponent": state.cast.rival, "won": dice.random() < 0.5}
+    options = {"opponent": state.players.opponent, "won": dice.random() < 0.5}
 
     async def step(discord: StandIn) -> Action:
         again = user in state.reported  # one report an hour
@@ -149,7 +149,7 @@ def _report(state: _State, dice: random.Random) -> Step:
 
 def _moderate(command: str, outcome: str, **more: Any) -> Any:
     def make(state: _State, dice: random.Random) -> Step:
-        options = {"player": state.cast.outcast, **more}
+        options = {"player": state.players.banned, **more}
         note, who = Expected("slash", command, outcome), state.player(dice)["user"]
         return lambda discord: discord.slash(command, options=options, user=who, guild=state.guild, note=note)
 
@@ -180,7 +180,7 @@ _MIX = (
     (_then("leaderboard", _leaderboard, _next_page), 8),
     (_slash("leaderboard", "rejected", by=_State.newcomer), 3),
     (_slash("profile"), 6),
-    (_slash("profile", "rejected", by=_State.outcast), 1),
+    (_slash("profile", "rejected", by=_State.banned), 1),
     (_slash("setcountry", country="Chile"), 2),
     (_terms, 8),
     (_then("terms", _terms, _press_terms), 8),
@@ -189,7 +189,7 @@ _MIX = (
     (_then("form", _choose_mode, _submit), 5),
     (_report, 8),
     (_then("report", _report, _confirm), 3),
-    (_then("report", _report, _meddle), 1),
+    (_then("report", _report, _confirm_as_stranger), 1),
     (_slash("season"), 3),
     (_slash("crashtest", "error"), 3),
     (_moderate("mod ban", "ok"), 3),

@@ -1,4 +1,4 @@
-"""collector-config.yaml in the real collector: what a bot hands over arrives, also through crashes and outages."""
+"""collector-config.yaml in the real collector: what a bot sends arrives, despite crashes and outages."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def environ(endpoint: str, protocol: str, exporters: str = "otlp") -> dict[str, 
 
 
 async def play(tmp_path: Path, settings: dict[str, str], times: int = 3) -> list[str]:
-    """A bot that is told nothing but settings; ids of the interactions that it answered."""
+    """Run a bot that has nothing but settings; ids of the interactions that it answered."""
     async with bot_process([*RUN, PLAIN], tmp_path, settings) as bot:
         actions = [await bot.discord.slash("ping") for _ in range(times)]
         for action in actions:
@@ -89,7 +89,7 @@ def test_the_configuration_is_valid_with_only_the_endpoint_set(tmp_path: Path) -
     assert done.returncode == 0, done.stderr
 
 
-def test_a_batch_is_never_given_up(tmp_path: Path) -> None:
+def test_batches_are_retried_without_a_time_limit(tmp_path: Path) -> None:
     done = subprocess.run(
         [BINARY, "print-config", "--config", CONFIG],
         env={"ANALYTICS_ENDPOINT": "127.0.0.1:1"},
@@ -101,7 +101,7 @@ def test_a_batch_is_never_given_up(tmp_path: Path) -> None:
     assert "max_elapsed_time: 0s\n" in done.stdout, done.stderr
 
 
-def test_nothing_is_configured_by_a_name_that_is_going_away(running: tuple[Collector, Backend]) -> None:
+def test_the_configuration_uses_no_deprecated_names(running: tuple[Collector, Backend]) -> None:
     receiver, _ = running
     assert "deprecated" not in receiver.log
 
@@ -130,12 +130,12 @@ async def test_a_bots_spans_arrive(protocol: str, running: tuple[Collector, Back
     receiver, backend = running
     port = receiver.grpc_port if protocol == "grpc" else receiver.http_port
     sent = await play(tmp_path, environ(f"http://127.0.0.1:{port}", protocol))
-    backend.wait_for(6)  # each action's own span and the REST request inside
+    backend.wait_for(6)  # the span of each action and of its REST request
     assert sorted(interactions(backend.spans)) == sorted(sent)
     assert not (tmp_path / "command_calls.db").exists()
 
 
-async def test_rows_and_spans_go_their_own_ways(running: tuple[Collector, Backend], tmp_path: Path) -> None:
+async def test_rows_and_spans_can_go_to_different_places(running: tuple[Collector, Backend], tmp_path: Path) -> None:
     receiver, backend = running
     endpoint = f"http://127.0.0.1:{receiver.grpc_port}"
     sent = await play(tmp_path, environ(endpoint, "grpc", "command_calls,otlp"))
@@ -156,9 +156,9 @@ async def test_a_collector_that_is_killed_loses_nothing(running: tuple[Collector
     assert set(interactions(backend.spans)) == set(sent)
 
 
-# What OTLP over HTTP says with 503 and 429.
+# The equivalents of 503 and 429 in OTLP over HTTP.
 @pytest.mark.parametrize("status", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED])
-async def test_a_backend_that_says_later_gets_it_later(
+async def test_a_backend_that_is_unavailable_gets_the_spans_later(
     status: grpc.StatusCode, running: tuple[Collector, Backend], tmp_path: Path
 ) -> None:
     receiver, backend = running
@@ -171,7 +171,7 @@ async def test_a_backend_that_says_later_gets_it_later(
     assert sorted(interactions(backend.spans)) == sorted(sent)
 
 
-async def test_what_was_recorded_while_the_collector_was_down_comes_with_the_next_run(
+async def test_the_next_run_delivers_what_was_recorded_while_the_collector_was_down(
     running: tuple[Collector, Backend], tmp_path: Path
 ) -> None:
     receiver, backend = running

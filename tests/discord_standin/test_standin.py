@@ -1,4 +1,4 @@
-"""The stand-in does to the real client what Discord would, and its ledger tells what happened."""
+"""The stand-in behaves to the real client as Discord would, and its ledger records what happened."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def make_bot() -> commands.Bot:
     return bot
 
 
-async def test_buttons_and_modals_are_used_through_the_ids_that_the_bot_sent() -> None:
+async def test_buttons_and_modals_are_used_by_the_ids_that_the_bot_sent() -> None:
     async with running(make_bot(), guilds=[GUILD]) as standin:
         shown = await standin.slash("show", guild=GUILD)  # with a file: components in multipart
         await shown.answered()
@@ -87,7 +87,7 @@ async def test_options_of_every_type_arrive() -> None:
         assert action.messages[-1]["content"] == "owner 3 x"
 
 
-async def test_the_ledger_keeps_calls_in_their_order_and_times() -> None:
+async def test_the_ledger_keeps_the_order_and_the_times_of_calls() -> None:
     async with running(make_bot(), guilds=[GUILD]) as standin:
         action = await standin.slash("later", guild=GUILD)
         await action.answered()
@@ -127,7 +127,7 @@ async def test_a_dropped_connection_is_resumed() -> None:
         await (await standin.message("!pong", guild=GUILD)).answered()
 
 
-async def test_answers_are_told_apart_by_reply() -> None:
+async def test_answers_are_matched_to_commands_by_reply() -> None:
     async with running(make_bot(), guilds=[GUILD]) as standin:
         first = await standin.message("!unknown", guild=GUILD)
         second = await standin.message("!pong", guild=GUILD)
@@ -135,24 +135,24 @@ async def test_answers_are_told_apart_by_reply() -> None:
         assert first.answer is None
 
 
-async def test_driving_sends_each_step_and_the_ledger_can_be_kept(tmp_path: Path) -> None:
-    told: list[int] = []
+async def test_driving_sends_each_step_and_the_ledger_can_be_written(tmp_path: Path) -> None:
+    sent: list[int] = []
     async with running(make_bot(), guilds=[GUILD]) as standin:
 
         async def step(discord: StandIn) -> Any:
             return await discord.slash("show", guild=GUILD)
 
-        actions = await drive(standin, [step] * 50, rate=5000, on_sent=told.append)
+        actions = await drive(standin, [step] * 50, rate=5000, on_sent=sent.append)
         for action in actions:
             await action.answered()
         standin.ledger.write(tmp_path / "ledger.jsonl")
-    assert told == list(range(1, 51))
+    assert sent == list(range(1, 51))
     kept = [json.loads(line) for line in (tmp_path / "ledger.jsonl").read_text("utf-8").splitlines()]
     assert [entry["id"] for entry in kept] == [action.id for action in actions]
     assert {call["status"] for entry in kept for call in entry["calls"]} == {200}
 
 
-async def test_what_nobody_expected_is_noted() -> None:
+async def test_unexpected_requests_are_in_the_ledger() -> None:
     async with StandIn() as standin:
         undo = redirect(standin.environ)
         assert undo is not None
@@ -167,13 +167,13 @@ async def test_what_nobody_expected_is_noted() -> None:
     assert redirect({}) is None
 
 
-def test_ids_are_unique_and_of_now() -> None:
+def test_ids_are_unique_and_carry_the_current_time() -> None:
     found = [snowflake() for _ in range(10_000)]
     assert len(set(found)) == len(found)
     assert abs(discord.utils.snowflake_time(found[-1]) - discord.utils.utcnow()).total_seconds() < 60
 
 
-def test_users_have_all_sorts_of_names() -> None:
+def test_users_have_difficult_names() -> None:
     names = {user.name for user in users(30)}
     assert len(names) == 30
     assert {name for name in NAMES if len(name) <= 32} <= names

@@ -1,4 +1,4 @@
-"""A writer with no more rights than a bot needs, and quick retries."""
+"""A role with only the rights that a bot needs, and short retry intervals."""
 
 from __future__ import annotations
 

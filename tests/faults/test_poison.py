@@ -1,6 +1,6 @@
-"""A row that PostgreSQL refuses for what is in it is set aside, alone, with the reason; the others are stored.
+"""A row that PostgreSQL rejects for its contents is dead-lettered, alone, with the reason; the others are stored.
 
-`from_span` lets none of these through; they are put past it, as a bug of ours would.
+`from_span` lets none of these through; they bypass it, as they would because of a bug.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def poisoned(batch: list[CommandCall], places: list[int], values: dict[str, Any]
 
 
 @pytest.mark.parametrize("what", POISON)
-def test_only_the_row_to_blame_is_set_aside(
+def test_only_the_rejected_row_is_dead_lettered(
     what: str, delivery: Delivery, server: Postgres, database: str, tmp_path: Path
 ) -> None:
     expected = []
@@ -78,7 +78,9 @@ def test_only_the_row_to_blame_is_set_aside(
 
 
 @pytest.mark.parametrize("what", ["NUL in text", "more than 64 bits"])
-def test_a_batch_of_poison_alone(what: str, delivery: Delivery, server: Postgres, database: str) -> None:
+def test_a_batch_of_rejected_rows_does_not_stop_the_next_one(
+    what: str, delivery: Delivery, server: Postgres, database: str
+) -> None:
     delivery.put(poisoned(rows(40), list(range(40)), POISON[what]))
     delivery.put(rows(60)[40:])
     assert delivery.flush(20.0)

@@ -1,6 +1,6 @@
-"""Behind PgBouncer in transaction mode, where nothing may be kept on a connection; and TLS, which it speaks.
+"""PgBouncer in transaction mode, where no state may be kept on a connection; and TLS, which it offers.
 
-PostgreSQL's binaries from PyPI are built without TLS, so PgBouncer stands for a server that has it.
+PostgreSQL's binaries from PyPI are built without TLS, so PgBouncer stands in for a server with TLS.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WRITERS, BATCHES = 8, 12
 pytestmark = pytest.mark.skipif(BINARY is None, reason="PgBouncer is not installed: apt-get install pgbouncer")
 
 
-def test_eight_writers_on_three_connections(server: Postgres, database: str) -> None:
+def test_eight_writers_share_three_connections_of_a_pooler(server: Postgres, database: str) -> None:
     everything = rows(WRITERS * BATCHES * 60)
     share = len(everything) // WRITERS
     errors: list[BaseException] = []
@@ -37,7 +37,7 @@ def test_eight_writers_on_three_connections(server: Postgres, database: str) -> 
             for start in range(0, len(mine), share // BATCHES):
                 batch = mine[start : start + share // BATCHES]
                 store.write(batch, timeout=20)
-                store.write(batch[:10], timeout=20)  # inserted, and there already
+                store.write(batch[:10], timeout=20)  # a retry: some are new, some are stored already
         except BaseException as error:
             errors.append(error)
         finally:
@@ -81,7 +81,7 @@ def tls(server: Postgres, tmp_path: Path) -> Iterator[tuple[int, Path]]:
 
 
 @pytest.mark.parametrize("mode", ["require", "verify-ca", "verify-full"])
-def test_tls_as_libpq_users_write_it(mode: str, server: Postgres, database: str, tls: tuple[int, Path]) -> None:
+def test_sslmode_works_as_in_libpq(mode: str, server: Postgres, database: str, tls: tuple[int, Path]) -> None:
     port, authority = tls
     owner = open_store(server.dsn(database))
     owner.prepare(timeout=20)
@@ -95,7 +95,7 @@ def test_tls_as_libpq_users_write_it(mode: str, server: Postgres, database: str,
 
 
 @pytest.mark.parametrize("wrong", ["authority", "host", "no tls"])
-def test_a_server_that_cannot_prove_who_it_is_gets_no_row(
+def test_a_server_with_the_wrong_certificate_gets_no_row(
     wrong: str, database: str, tls: tuple[int, Path], tmp_path: Path
 ) -> None:
     port, authority = tls

@@ -1,4 +1,5 @@
-"""PostgreSQL says no, for reasons that are no row's fault, and is mended while the bot runs: every row arrives once."""
+"""PostgreSQL refuses to write for reasons that are not the rows' fault, and is fixed while the bot runs: every row
+arrives once."""
 
 from __future__ import annotations
 
@@ -34,13 +35,13 @@ REFUSALS = {
         "ALTER TABLE command_calls DROP COLUMN locale",
         "ALTER TABLE command_calls ADD COLUMN locale text",
     ),
-    # A full disk is the server's to report; a trigger says it in its place, with the code that the server would.
+    # Only the server can report a full disk; a trigger raises its error instead, with the same code.
     "53100 disk full": (
         "CREATE TRIGGER no_space BEFORE INSERT ON command_calls EXECUTE FUNCTION no_space()",
         "DROP TRIGGER no_space ON command_calls",
     ),
 }
-"""By what the store is told, up to the first space, or colon: what breaks it, and what mends it."""
+"""What breaks it and what fixes it. The key starts, up to the colon or space, with a part of the store's error."""
 NO_SPACE = """
 CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$
@@ -53,25 +54,25 @@ def dsn_of(server: Postgres, role: str, database: str, password: str = "geheim")
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_a_refusal_that_is_mended_loses_nothing(
+def test_a_refusal_that_is_fixed_loses_nothing(
     refusal: str, server: Postgres, database: str, writer: str, tmp_path: Path
 ) -> None:
-    breaks, mends = (sql.format(role=writer, database=database) for sql in REFUSALS[refusal])
+    breaks, fixes = (sql.format(role=writer, database=database) for sql in REFUSALS[refusal])
     said = refusal.partition(":")[0] if ":" in refusal else refusal.partition(" ")[0]
     server.execute(NO_SPACE, database)
     with Load(dsn_of(server, writer, database), tmp_path) as load:
-        load.more()
+        load.wait_for_rows()
         server.execute(breaks, database)
         server.execute(TERMINATE.format(role=writer), database)
-        load.fails()
-        until(lambda: said in load.why)
-        # A read-only database can only be mended from another one.
-        server.execute(mends, "postgres" if "DATABASE" in mends else database)
-        load.more()
-        load.all_arrive_once(server, database)
+        load.wait_for_failures()
+        until(lambda: said in load.last_error)
+        # A read-only database can only be fixed from another one.
+        server.execute(fixes, "postgres" if "DATABASE" in fixes else database)
+        load.wait_for_rows()
+        load.assert_each_arrives_once(server, database)
 
 
-def test_57014_a_lock_that_outlasts_the_statement_timeout(
+def test_a_lock_that_outlasts_the_statement_timeout_loses_nothing(
     server: Postgres, database: str, writer: str, tmp_path: Path
 ) -> None:
     import asyncio
@@ -90,38 +91,38 @@ def test_57014_a_lock_that_outlasts_the_statement_timeout(
         await connection.close()
 
     with Load(dsn_of(server, writer, database), tmp_path) as load:
-        load.more()
+        load.wait_for_rows()
         server.execute(f"ALTER ROLE {writer} SET statement_timeout = '200ms'")
         server.execute(TERMINATE.format(role=writer))
         thread = threading.Thread(target=asyncio.run, args=(lock(),))
         thread.start()
         held.wait()
-        load.fails()
-        until(lambda: "57014" in load.why)
+        load.wait_for_failures()
+        until(lambda: "57014" in load.last_error)
         release.set()
         thread.join()
-        load.all_arrive_once(server, database)
+        load.assert_each_arrives_once(server, database)
 
 
-def test_a_wrong_password_that_is_put_right_loses_nothing_and_is_never_said(
+def test_a_wrong_password_that_is_corrected_loses_nothing_and_is_never_logged(
     server: Postgres, database: str, writer: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.require_password(writer)
-    server.execute(f"ALTER ROLE {writer} PASSWORD 'ein anderes'")
+    server.execute(f"ALTER ROLE {writer} PASSWORD 'another one'")
     with caplog.at_level(logging.DEBUG), Load(dsn_of(server, writer, database), tmp_path) as load:
-        load.fails()
+        load.wait_for_failures()
         assert "password authentication failed" in caplog.text
         server.execute(f"ALTER ROLE {writer} PASSWORD 'geheim'")
-        load.all_arrive_once(server, database)
+        load.assert_each_arrives_once(server, database)
     assert "geheim" not in caplog.text
 
 
-def test_a_name_that_does_not_resolve_is_told_and_the_rows_wait(
+def test_a_host_that_does_not_resolve_is_logged_and_the_rows_wait(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "slashspan"):
         with Load("postgresql://bot:geheim@nowhere.invalid/db", tmp_path) as load:
-            load.fails()
+            load.wait_for_failures()
             load.stop()
             recorded = len(load.recorded)
         assert load.counts.waiting == recorded
@@ -130,9 +131,11 @@ def test_a_name_that_does_not_resolve_is_told_and_the_rows_wait(
     assert "geheim" not in caplog.text
 
 
-def test_a_table_dropped_under_the_owner_is_made_anew(server: Postgres, database: str, tmp_path: Path) -> None:
+def test_a_table_dropped_while_its_owner_writes_is_created_again(
+    server: Postgres, database: str, tmp_path: Path
+) -> None:
     with Load(server.dsn(database), tmp_path) as load:
-        load.more()
+        load.wait_for_rows()
         server.execute("DROP TABLE command_calls", database)
         before = load.counts.stored
         until(lambda: load.counts.stored > before + 200)

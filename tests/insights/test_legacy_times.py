@@ -1,4 +1,4 @@
-"""In SQLite an old bot's times stand beside ours: they are filtered, sorted and shown alike."""
+"""In SQLite the times of an old bot and ours are stored in different forms, but filtered, sorted and shown alike."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ START = datetime(2026, 3, 5, tzinfo=UTC)
 
 
 def table_of_both(dsn: str) -> list[datetime]:
-    """The moments in it, each in a form drawn by lot, two days long."""
+    """Fill a table with times of two days, each in a random form; returns the times."""
     dice = random.Random(5)
     moments = [START + timedelta(seconds=dice.randrange(172_800)) for _ in range(200)]
     execute(dsn, SQLITE["timestamp"])
@@ -66,7 +66,7 @@ def test_both_forms_are_filtered_and_sorted_alike(tmp_path: Path) -> None:
             assert summary.last == max(moment for moment in moments if moment < edges[high])
 
 
-def test_a_day_is_still_found_by_the_index(tmp_path: Path) -> None:
+def test_a_day_is_found_by_the_index(tmp_path: Path) -> None:
     import sqlite3
     from contextlib import closing
 

@@ -1,4 +1,4 @@
-"""The same numbers from both dialects, and those that plain Python finds."""
+"""Both dialects give the same numbers as plain Python."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def nearest_rank(values: list[float], percent: int) -> float | None:
 
 
 @pytest.mark.parametrize("count", [1, 7, 20, 300])
-def test_the_numbers(count: int, dsn: str) -> None:
+def test_the_numbers_are_those_of_plain_python(count: int, dsn: str) -> None:
     rows = sample(count, seed=count)
     write_rows(dsn, rows)
     with insights.open_reader(dsn) as reader:
@@ -58,7 +58,7 @@ def test_the_numbers(count: int, dsn: str) -> None:
     assert sum(step.slow for step in found.steps) == slow
 
 
-def test_bounds_take_the_first_moment_and_leave_the_last(dsn: str) -> None:
+def test_since_is_inclusive_and_until_is_exclusive(dsn: str) -> None:
     write_rows(dsn, sample(10, seed=1))
     start = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=FULL.called_at_us)
     with insights.open_reader(dsn) as reader:
@@ -73,7 +73,7 @@ def printed(found: insights.Summary) -> str:
     return stream.getvalue()
 
 
-def test_names_are_shown_and_never_obeyed(dsn: str) -> None:
+def test_markup_and_control_characters_in_names_have_no_effect(dsn: str) -> None:
     rows = [dataclasses.replace(FULL, command="[bold red]x[/]\x1b[31m\u202e", duration_ms=1.0)]
     write_rows(dsn, rows)
     with insights.open_reader(dsn) as reader:
@@ -87,7 +87,7 @@ def test_names_are_shown_and_never_obeyed(dsn: str) -> None:
     assert str(shown("a\nb")) == "a�b"
 
 
-def test_an_empty_table_says_what_to_do(dsn: str) -> None:
+def test_for_an_empty_table_the_demo_is_suggested(dsn: str) -> None:
     store = open_store(dsn)
     store.prepare(timeout=20)
     store.close(timeout=5)
@@ -95,7 +95,7 @@ def test_an_empty_table_says_what_to_do(dsn: str) -> None:
         assert "slashspan demo" in printed(insights.summary(reader))
 
 
-def test_a_missing_table_names_the_mend(server: Any, tmp_path: Path) -> None:
+def test_for_a_missing_table_the_command_that_creates_it_is_named(server: Any, tmp_path: Path) -> None:
     with pytest.raises(insights.ReadError, match="does not exist yet"):
         insights.open_reader(f"sqlite:///{tmp_path / 'none.db'}")
     with (
@@ -110,7 +110,7 @@ def test_a_missing_table_names_the_mend(server: Any, tmp_path: Path) -> None:
         insights.open_reader(f"sqlite:///{tmp_path / 'x.db'}", table='x"; DROP TABLE y')
 
 
-def test_reading_goes_on_while_a_bot_writes(dsn: str) -> None:
+def test_a_reader_works_while_a_bot_writes(dsn: str) -> None:
     store = open_store(dsn)
     rows = sample(100, seed=3)
     store.write(rows[:10], timeout=20)

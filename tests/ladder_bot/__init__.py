@@ -1,1 +1,1 @@
-"""The reference bot, run by the real client against the stand-in."""
+"""The reference bot, run with the real client against the stand-in."""

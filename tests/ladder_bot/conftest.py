@@ -1,4 +1,4 @@
-"""A ladder with some players, in a database of each kind, and its bot."""
+"""A ladder with some players, in each kind of database, and its bot."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ladder_bot.ladder import Ladder
 from ladder_bot.settings import LadderSettings
 
 from tests.support.bots import running
-from tests.support.ladder import GUILD, Counting, Playground
+from tests.support.ladder import GUILD, CountingDatabase, Playground
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,11 +39,11 @@ def settings(ladder_dsn: str) -> LadderSettings:
 @pytest.fixture
 async def play(settings: LadderSettings) -> AsyncIterator[Playground]:
     ladder = Ladder(settings)
-    counting = Counting(ladder.database)
+    counting = CountingDatabase(ladder.database)
     ladder.database = counting
     bot = LadderBot(ladder=ladder)
     async with running(bot, guilds=[GUILD]) as discord:
         players = [User(snowflake(), f"player {number}") for number in range(PLAYERS)]
         await enrol(counting, [Enrolled(p.id, p.name, "Chile", 1500 - 10 * n) for n, p in enumerate(players)])
-        counting.asked.clear()
+        counting.queries.clear()
         yield Playground(discord, ladder, counting, players)

@@ -1,4 +1,4 @@
-"""What the commands read and write, how they wait, and that each wait is acknowledged."""
+"""What the commands read and write, and that slow ones are acknowledged in time."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from ladder_bot import reply as reply_module
-from ladder_bot.database import AlreadyThere, open_database
+from ladder_bot.database import AlreadyExists, open_database
 from ladder_bot.ladder import Ladder
-from ladder_bot.reply import BROKEN
+from ladder_bot.reply import ERROR_ANSWER
 from ladder_bot.settings import LadderSettings, SettingError
 
-from tests.support.ladder import GUILD, Counting, said
+from tests.support.ladder import GUILD, CountingDatabase, said
 
 if TYPE_CHECKING:
     from tests.support.ladder import Playground
@@ -22,8 +22,8 @@ DEFERRED = 5
 UPDATED_LATER = 6
 
 
-class Meeting:
-    """Lets queries through once all of `names` are under way: it hangs if one waits for another."""
+class Rendezvous:
+    """Lets queries through once all of `names` have started: it hangs if one waits for another."""
 
     def __init__(self, *names: str) -> None:
         self._missing = set(names)
@@ -36,21 +36,21 @@ class Meeting:
         await self._all_here.wait()
 
 
-async def test_setup_reads_player_and_ratings_side_by_side(play: Playground) -> None:
-    await play.slash("leaderboard")  # the guard's record is cached
-    play.database.before = Meeting("find_player", "ratings_of")
+async def test_setup_reads_player_and_ratings_concurrently(play: Playground) -> None:
+    await play.slash("leaderboard")  # the player is cached now
+    play.database.before = Rendezvous("find_player", "ratings_of")
     assert "standard: 1500" in said(await play.slash("setup"))
 
 
-async def test_profile_reads_three_things_side_by_side(play: Playground) -> None:
+async def test_profile_runs_its_three_queries_concurrently(play: Playground) -> None:
     await play.slash("leaderboard")
-    play.database.before = Meeting("find_player", "ratings_of", "recent_matches")
+    play.database.before = Rendezvous("find_player", "ratings_of", "recent_matches")
     assert "Chile" in said(await play.slash("profile"))
 
 
-async def test_the_serial_way_reads_one_after_the_other(settings: LadderSettings) -> None:
+async def test_without_parallel_reads_queries_run_one_after_the_other(settings: LadderSettings) -> None:
     ladder = Ladder(dataclasses.replace(settings, parallel_reads=False))
-    counting = Counting(ladder.database)
+    counting = CountingDatabase(ladder.database)
     ladder.database = counting
     await ladder.database.open()
     running = 0
@@ -69,7 +69,7 @@ async def test_the_serial_way_reads_one_after_the_other(settings: LadderSettings
         await ladder.database.close()
 
 
-async def test_a_match_counts_once_the_opponent_agrees(play: Playground) -> None:
+async def test_a_match_counts_once_the_opponent_confirms_it(play: Playground) -> None:
     reporter, opponent, other = play.players[:3]
     shown = await play.slash("report", reporter, opponent=opponent, won=True)
     assert f"<@{opponent.id}>" in said(shown)
@@ -89,7 +89,7 @@ async def test_a_disputed_match_changes_nothing(play: Playground) -> None:
     assert (await play.ladder.standing(play.players[0].id))[1][0].games == 0
 
 
-async def test_a_match_against_oneself_is_none(play: Playground) -> None:
+async def test_a_match_against_oneself_is_refused(play: Playground) -> None:
     assert "somebody else" in said(await play.slash("report", opponent=play.players[0], won=True))
 
 
@@ -98,12 +98,12 @@ async def test_a_report_is_recorded_once(play: Playground) -> None:
     assert await play.ladder.record_match(7, mode="standard", winner=winner, loser=loser) == 16
     assert await play.ladder.record_match(7, mode="standard", winner=winner, loser=loser) is None
     assert (await play.ladder.standing(winner))[1][0].games == 1
-    with pytest.raises(AlreadyThere):
+    with pytest.raises(AlreadyExists):
         await play.database.apply([("record_match", 7, "standard", winner, loser, 1)])
 
 
 class Gate:
-    """Holds queries back until Discord has been told that the answer comes later."""
+    """Holds queries back until the interaction has been acknowledged."""
 
     def __init__(self, play: Playground) -> None:
         self._play = play
@@ -113,13 +113,13 @@ class Gate:
 
 
 @pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_timer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reply_module, "DEFER_AFTER_SECONDS", 0.01)
 
 
-@pytest.mark.usefixtures("hasty")
+@pytest.mark.usefixtures("short_timer")
 @pytest.mark.parametrize("command", ["leaderboard", "profile", "setup", "season"])
-async def test_a_slow_command_is_acknowledged_first(play: Playground, command: str) -> None:
+async def test_a_slow_command_is_acknowledged_before_its_queries_finish(play: Playground, command: str) -> None:
     play.database.before = Gate(play)
     action = await play.slash(command)
     assert [call.type for call in action.calls if call.route == "callback"] == [DEFERRED]
@@ -127,15 +127,15 @@ async def test_a_slow_command_is_acknowledged_first(play: Playground, command: s
     assert action.answer.route == "original"
 
 
-@pytest.mark.usefixtures("hasty")
-async def test_a_refusal_after_a_slow_check_is_told(play: Playground) -> None:
+@pytest.mark.usefixtures("short_timer")
+async def test_a_refusal_after_a_slow_check_reaches_the_user(play: Playground) -> None:
     await play.ladder.set_banned(play.players[0].id, "player 0", True)
     play.database.before = Gate(play)
     assert "banned" in said(await play.slash("leaderboard"))
 
 
-@pytest.mark.usefixtures("hasty")
-async def test_slow_buttons_are_acknowledged_first(play: Playground) -> None:
+@pytest.mark.usefixtures("short_timer")
+async def test_a_slow_button_is_acknowledged_before_its_queries_finish(play: Playground) -> None:
     shown = await play.slash("leaderboard")
     play.database.before = Gate(play)
     pressed = await play.press(shown, "Next page")
@@ -143,38 +143,38 @@ async def test_slow_buttons_are_acknowledged_first(play: Playground) -> None:
     assert said(pressed).startswith("11. ")
 
 
-@pytest.mark.usefixtures("hasty")
-async def test_a_failing_slow_button_is_told(play: Playground) -> None:
+@pytest.mark.usefixtures("short_timer")
+async def test_the_failure_of_a_slow_button_reaches_the_user(play: Playground) -> None:
     async def fails(_: str) -> None:
         await play.discord.ledger.actions[-1].acknowledged()
-        raise OSError("the database is away")
+        raise OSError("the database is unavailable")
 
     shown = await play.slash("termsofservice")
     play.database.before = fails
-    assert said(await play.press(shown, "Accept")) == BROKEN
+    assert said(await play.press(shown, "Accept")) == ERROR_ANSWER
 
 
-async def test_a_database_that_is_away_is_told(play: Playground) -> None:
+async def test_an_unavailable_database_is_reported_to_the_user(play: Playground) -> None:
     async def fails(_: str) -> None:
-        raise OSError("the database is away")
+        raise OSError("the database is unavailable")
 
     play.database.before = fails
-    assert said(await play.slash("leaderboard")) == BROKEN
+    assert said(await play.slash("leaderboard")) == ERROR_ANSWER
     prefix = await play.discord.message("!ladder", user=play.players[0], guild=GUILD)
     await prefix.answered()
-    assert said(prefix) == BROKEN
+    assert said(prefix) == ERROR_ANSWER
     play.database.before = None
     assert "player 0" in said(await play.slash("leaderboard"))
 
 
 async def test_season_is_acknowledged_before_it_reads(play: Playground) -> None:
-    await play.slash("leaderboard")  # the guard's record is cached
+    await play.slash("leaderboard")  # the player is cached now
     play.database.before = Gate(play)
     action = await play.slash("season")
     assert [call.type for call in action.calls if call.route == "callback"] == [DEFERRED]
 
 
-async def test_a_quick_command_answers_at_once(play: Playground) -> None:
+async def test_a_quick_command_is_answered_without_deferring(play: Playground) -> None:
     action = await play.slash("leaderboard")
     assert [call.route for call in action.calls] == ["callback"]
 
@@ -187,7 +187,7 @@ async def test_commands_work_in_a_dm(play: Playground) -> None:
 
 
 @pytest.mark.parametrize("dsn", ["", "ladder.db", "sqlite://", "sqlite:///", "mysql://secret@host/ladder"])
-def test_a_wrong_dsn_is_told_without_showing_it(dsn: str) -> None:
+def test_an_invalid_dsn_is_reported_without_showing_it(dsn: str) -> None:
     with pytest.raises(SettingError) as caught:
         open_database(dsn)
     assert "secret" not in str(caught.value)
@@ -197,12 +197,12 @@ def test_a_wrong_dsn_is_told_without_showing_it(dsn: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [("LADDER_CACHE_PLAYERS", "yes"), ("LADDER_POOL", "0"), ("LADDER_POOL", "many")]
 )
-def test_a_wrong_setting_is_told(name: str, value: str) -> None:
+def test_an_invalid_setting_is_named_with_its_value(name: str, value: str) -> None:
     with pytest.raises(SettingError, match=f"{name}='{value}'"):
         LadderSettings.from_environ({name: value})
 
 
-def test_the_switches_are_read() -> None:
+def test_the_settings_are_read_from_the_environment() -> None:
     environ = {"LADDER_PARALLEL_READS": "false", "LADDER_LAZY_LEADERBOARD": "false", "LADDER_DSN": ""}
     found = LadderSettings.from_environ(environ)
     assert found == LadderSettings(parallel_reads=False, lazy_leaderboard=False)

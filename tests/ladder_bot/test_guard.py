@@ -23,7 +23,7 @@ def stranger() -> User:
     return User(snowflake(), "stranger")
 
 
-async def test_each_step_of_joining_is_asked_for(play: Playground) -> None:
+async def test_each_step_of_joining_is_required(play: Playground) -> None:
     user = stranger()
     assert "/termsofservice" in said(await play.slash("leaderboard", user))
     assert "/termsofservice" in said(await play.slash("setup", user))
@@ -43,14 +43,14 @@ async def test_each_step_of_joining_is_asked_for(play: Playground) -> None:
     assert player.mode == "blitz"
 
 
-async def test_who_declines_the_terms_is_out_again(play: Playground) -> None:
+async def test_declining_the_terms_takes_access_away(play: Playground) -> None:
     terms = await play.slash("termsofservice")
     await play.press(terms, "Decline")
     assert "/termsofservice" in said(await play.slash("leaderboard"))
 
 
-async def test_who_is_banned_can_do_nothing_but_read_the_terms(play: Playground) -> None:
-    await play.slash("leaderboard")  # known to the cache
+async def test_a_banned_player_can_only_read_the_terms(play: Playground) -> None:
+    await play.slash("leaderboard")  # the player is cached now
     await play.slash("mod ban", play.players[1], player=play.players[0])
     for command in ("leaderboard", "setup", "profile", "season"):
         assert "banned" in said(await play.slash(command))
@@ -69,45 +69,45 @@ async def test_a_prefix_command_is_for_players(play: Playground) -> None:
     assert "/termsofservice" in said(refused)
 
 
-async def test_moderation_asks_for_permissions(play: Playground) -> None:
+async def test_moderation_requires_permissions(play: Playground) -> None:
     assert said(await play.slash("mod unban", player=play.players[3])) == "Not now."
     assert said(await play.slash("mod note add", player=stranger(), text="was late")) == "Noted."
 
 
-async def test_a_failure_is_told_without_its_words(play: Playground) -> None:
-    assert said(await play.slash("crashtest")) == "Something broke; we have been told."
+async def test_the_answer_to_a_failed_command_hides_the_error(play: Playground) -> None:
+    assert said(await play.slash("crashtest")) == "Something went wrong. The error has been logged."
 
 
-async def test_the_second_command_asks_the_database_nothing(play: Playground) -> None:
+async def test_a_second_command_uses_the_cached_player(play: Playground) -> None:
     await play.slash("leaderboard")
-    assert play.database.asked["see_player"] == 1
+    assert play.database.queries["get_or_create_player"] == 1
     await play.slash("profile")
     await play.slash("leaderboard")
-    assert play.database.asked["see_player"] == 1
+    assert play.database.queries["get_or_create_player"] == 1
 
 
-async def test_a_new_name_is_written(play: Playground) -> None:
+async def test_a_changed_name_is_written(play: Playground) -> None:
     await play.slash("leaderboard")
     renamed = dataclasses.replace(play.players[0], name="a new name")
     assert "a new name" in said(await play.slash("profile", renamed))
 
 
-async def test_a_write_is_seen_by_the_next_command(play: Playground) -> None:
+async def test_the_next_command_sees_a_write(play: Playground) -> None:
     await play.slash("profile")
     await play.slash("setcountry", country="Peru")
-    assert (await play.ladder.see(play.players[0].id, "player 0")).country == "Peru"
-    assert play.database.asked["see_player"] == 2
+    assert (await play.ladder.get_or_create(play.players[0].id, "player 0")).country == "Peru"
+    assert play.database.queries["get_or_create_player"] == 2
 
 
-async def test_without_the_cache_each_command_asks(settings: LadderSettings) -> None:
+async def test_without_the_cache_each_command_queries_the_player(settings: LadderSettings) -> None:
     ladder = Ladder(dataclasses.replace(settings, cache_players=False))
     await ladder.database.open()
     try:
         for country in ("Peru", "Chile"):
-            await ladder.see(1, "nelly")
-            # Behind the ladder's back, as another process would.
+            await ladder.get_or_create(1, "nelly")
+            # Past the cache, as another process would.
             await ladder.database.fetch("set_country", 1, country)
-            assert (await ladder.see(1, "nelly")).country == country
+            assert (await ladder.get_or_create(1, "nelly")).country == country
     finally:
         await ladder.database.close()
 
@@ -125,7 +125,7 @@ def player(uid: int, **changes: Any) -> Player:
 
 
 class Loads:
-    """Loads players from nowhere and counts."""
+    """Loads made-up players and counts how often."""
 
     def __init__(self, cache: PlayerCache) -> None:
         self.cache = cache
@@ -139,7 +139,7 @@ class Loads:
         return await self.cache.get(uid, "nelly", load)
 
 
-async def test_a_player_is_kept_for_a_quarter_of_an_hour() -> None:
+async def test_an_inactive_player_is_evicted_after_fifteen_minutes() -> None:
     clock = Clock()
     loads = Loads(PlayerCache(clock=clock))
     await loads.get()
@@ -155,7 +155,7 @@ async def test_a_player_is_kept_for_a_quarter_of_an_hour() -> None:
     assert CACHE_SECONDS == 15 * 60
 
 
-async def test_the_cache_is_bounded_and_keeps_who_is_active() -> None:
+async def test_the_cache_is_bounded_and_keeps_active_players() -> None:
     cache = PlayerCache(players=2)
     loads = Loads(cache)
     for uid in (1, 2, 1, 3, 1):
@@ -167,7 +167,7 @@ async def test_the_cache_is_bounded_and_keeps_who_is_active() -> None:
     assert PlayerCache()._kept.maxsize == CACHED_PLAYERS
 
 
-async def test_a_player_who_changes_while_being_loaded_is_not_kept() -> None:
+async def test_a_player_who_changes_while_being_loaded_is_not_cached() -> None:
     cache = PlayerCache()
 
     async def changed_meanwhile() -> Player:
@@ -180,7 +180,7 @@ async def test_a_player_who_changes_while_being_loaded_is_not_kept() -> None:
     assert loads.count == 1
 
 
-async def test_a_load_that_fails_leaves_nothing() -> None:
+async def test_a_failed_load_leaves_nothing_in_the_cache() -> None:
     cache = PlayerCache()
 
     async def fails() -> Player:
@@ -192,7 +192,7 @@ async def test_a_load_that_fails_leaves_nothing() -> None:
     assert cache._loading == {}
 
 
-async def test_loads_side_by_side_do_not_wait_for_each_other() -> None:
+async def test_concurrent_loads_do_not_wait_for_each_other() -> None:
     cache = PlayerCache()
     gate = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""The leaderboard's pages: only what is shown is loaded, and a ladder that moves meanwhile does no harm."""
+"""The leaderboard's pages: only what is shown is loaded, and changes to the ladder between pages do no harm."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def places(lines: Sequence[str]) -> list[int]:
 
 
 async def move(play: Playground, number: int, rating: int) -> None:
-    """As matches would, all at once."""
+    """Set the rating, as a match would."""
     _, ratings = await play.ladder.standing(play.players[number].id)
     change = rating - ratings[0].rating
     await play.database.fetch("move_ratings", "standard", play.players[number].id, -1, change)
 
 
-async def test_pages_to_the_end_and_back(play: Playground) -> None:
+async def test_paging_to_the_end_and_back_shows_every_line(play: Playground) -> None:
     first = await play.slash("leaderboard")
     assert names(first) == list(range(10))
     assert disabled(first) == [True, False]
@@ -54,21 +54,21 @@ async def test_pages_to_the_end_and_back(play: Playground) -> None:
     assert said(await play.press(back, "Previous page")) == said(first)
 
 
-async def test_only_what_is_shown_is_loaded(play: Playground) -> None:
+async def test_only_the_shown_page_is_loaded(play: Playground) -> None:
     first = await play.slash("leaderboard")
-    assert {name: play.database.asked[name] for name in QUERIES if play.database.asked[name]} == {"first_lines": 1}
+    assert {name: play.database.queries[name] for name in QUERIES if play.database.queries[name]} == {"first_lines": 1}
     await play.press(first, "Next page")
-    assert play.database.asked["lines_after"] == 1
+    assert play.database.queries["lines_after"] == 1
 
 
-async def test_a_press_past_the_end_shows_the_end(play: Playground) -> None:
+async def test_paging_past_the_end_shows_the_last_page(play: Playground) -> None:
     shown = await play.slash("leaderboard")
     for _ in range(4):
         shown = await play.press(shown, "Next page")
     assert names(shown) == list(range(20, 25))
 
 
-async def test_equal_ratings_are_neither_lost_nor_doubled(play: Playground) -> None:
+async def test_players_with_equal_ratings_are_each_shown_once(play: Playground) -> None:
     for number in range(25):
         await move(play, number, 1200)
     shown = await play.slash("leaderboard")
@@ -79,7 +79,7 @@ async def test_equal_ratings_are_neither_lost_nor_doubled(play: Playground) -> N
     assert seen == list(range(25))
 
 
-async def test_a_page_that_moved_meanwhile(play: Playground) -> None:
+async def test_pages_follow_lines_that_moved_in_the_meantime(play: Playground) -> None:
     first = await play.slash("leaderboard")
     await move(play, 24, 2000)  # the last is the first now: everybody below is one place further down
     second = await play.press(first, "Next page")
@@ -92,7 +92,7 @@ async def test_a_page_that_moved_meanwhile(play: Playground) -> None:
     assert names(await play.press(back, "Previous page")) == [24, *range(9)]
 
 
-async def test_what_was_below_is_gone(play: Playground) -> None:
+async def test_the_last_page_is_shown_when_nothing_is_left_below(play: Playground) -> None:
     first = await play.slash("leaderboard")
     for number in range(10, 25):
         await play.ladder.set_banned(play.players[number].id, "x", True)
@@ -101,7 +101,7 @@ async def test_what_was_below_is_gone(play: Playground) -> None:
     assert disabled(last) == [True, True]
 
 
-async def test_a_ladder_without_players(play: Playground) -> None:
+async def test_a_ladder_with_one_player_has_no_other_pages(play: Playground) -> None:
     for user in play.players[1:]:
         await play.ladder.set_banned(user.id, "x", True)
     shown = await play.slash("leaderboard", mode="blitz")
@@ -109,13 +109,13 @@ async def test_a_ladder_without_players(play: Playground) -> None:
     assert disabled(shown) == [True, True]
 
 
-async def test_pages_are_turned_by_their_owner(play: Playground) -> None:
+async def test_only_its_owner_can_page_through_a_leaderboard(play: Playground) -> None:
     shown = await play.slash("leaderboard")
     assert "your own" in said(await play.press(shown, "Next page", user=play.players[1]))
     assert names(await play.press(shown, "Next page")) == list(range(10, 20))
 
 
-async def test_after_a_while_the_buttons_sleep(play: Playground, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unused_buttons_are_disabled(play: Playground, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leaderboard_module, "VIEW_SECONDS", 0.05)
     shown = await play.slash("leaderboard")
     edited = await shown._until(lambda: next((c for c in shown.calls if c.method == "PATCH"), None), 10.0)
@@ -123,7 +123,7 @@ async def test_after_a_while_the_buttons_sleep(play: Playground, monkeypatch: py
     assert disabled(shown) == [True, True]
 
 
-async def test_eager_pages_are_the_same(play: Playground) -> None:
+async def test_eager_and_lazy_pages_are_equal(play: Playground) -> None:
     lazy = LazyPages(play.ladder, "standard")
     eager = EagerPages(await play.ladder.all_lines("standard"))
     pages: list[tuple[Page, Page]] = [(await lazy.first(), await eager.first())]
@@ -137,9 +137,9 @@ async def test_eager_pages_are_the_same(play: Playground) -> None:
         assert ours == theirs
 
 
-async def test_the_eager_way_loads_everything_at_once(play: Playground) -> None:
+async def test_the_eager_leaderboard_loads_everything_at_once(play: Playground) -> None:
     play.ladder.settings = dataclasses.replace(play.ladder.settings, lazy_leaderboard=False)
     first = await play.slash("leaderboard")
     second = await play.press(first, "Next page")
     assert names(second) == list(range(10, 20))
-    assert [name for name in QUERIES if play.database.asked[name]] == ["all_lines"]
+    assert [name for name in QUERIES if play.database.queries[name]] == ["all_lines"]

@@ -1,4 +1,4 @@
-"""`slashspan demo`, short: what was sent is what was recorded, and a difference does not pass unseen."""
+"""A short `slashspan demo`: what was sent is what was recorded, and every difference is found."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def demo(dsn: str, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[st
     return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=100, cwd=cwd)
 
 
-def test_sent_is_recorded(dsn: str, tmp_path: Path) -> None:
+def test_all_that_was_sent_is_recorded(dsn: str, tmp_path: Path) -> None:
     done = demo(dsn, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "sent 200 = recorded 200" in done.stdout
@@ -29,7 +29,7 @@ def test_sent_is_recorded(dsn: str, tmp_path: Path) -> None:
     assert re.search(r"200 calls by \d+ users", done.stdout)
 
 
-def test_a_second_run_counts_only_its_own(tmp_path: Path) -> None:
+def test_a_second_run_counts_only_its_own_commands(tmp_path: Path) -> None:
     dsn = f"sqlite:///{tmp_path / 'twice.db'}"
     demo(dsn, tmp_path)
     done = demo(dsn, tmp_path, "--seed", "2")
@@ -38,7 +38,7 @@ def test_a_second_run_counts_only_its_own(tmp_path: Path) -> None:
         assert connection.execute("SELECT count(*) FROM command_calls").fetchone() == (400,)
 
 
-def test_a_bot_that_cannot_start_is_shown(tmp_path: Path) -> None:
+def test_the_error_of_a_bot_that_cannot_start_is_shown(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "foreign.db")) as connection:
         connection.execute("CREATE TABLE command_calls (title TEXT)")
     done = demo(f"sqlite:///{tmp_path / 'foreign.db'}", tmp_path)
@@ -49,7 +49,7 @@ def test_a_bot_that_cannot_start_is_shown(tmp_path: Path) -> None:
 
 @pytest.fixture
 def recorded(tmp_path: Path) -> tuple[list[object], str]:
-    """Two actions and the table that a perfect recording of them would make."""
+    """Two actions, and a table with a perfect recording of them."""
     from discord_standin import Action, Call, Channel, User, snowflake
     from ladder_demo.plan import Expected
 
@@ -98,7 +98,7 @@ SELECT discord_uid, player_name, command, called_at, interaction_id, 9 FROM comm
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "reported"),
     [
         ("DELETE FROM command_calls WHERE span_id = 0", "recorded 0 times"),
         ("UPDATE command_calls SET outcome = 'error' WHERE span_id = 0", "outcome is 'error', not 'ok'"),
@@ -111,11 +111,11 @@ SELECT discord_uid, player_name, command, called_at, interaction_id, 9 FROM comm
         (TWICE, "recorded 2 times"),
     ],
 )
-def test_every_difference_is_found(change: str, told: str, recorded: tuple[list[object], str]) -> None:
+def test_every_difference_is_found(change: str, reported: str, recorded: tuple[list[object], str]) -> None:
     actions, dsn = recorded
     with closing(sqlite3.connect(dsn.removeprefix("sqlite:///"))) as connection, connection:
         connection.execute(change)
-    assert any(told in problem for problem in compare(actions, dsn))
+    assert any(reported in problem for problem in compare(actions, dsn))
 
 
 def compare(actions: list[object], dsn: str) -> list[str]:
@@ -127,7 +127,7 @@ def compare(actions: list[object], dsn: str) -> list[str]:
         return differences(actions, reader)  # type: ignore[arg-type]
 
 
-def test_the_reference_bot_says_what_it_needs(tmp_path: Path) -> None:
+def test_without_a_token_the_reference_bot_names_the_variable(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "ladder_bot"],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""What tests share. No test module imports another."""
+"""Helpers that tests share; test modules do not import each other (tests/test_layout.py)."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
-"""Of the repository."""
+"""The repository's root folder."""

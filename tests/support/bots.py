@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @contextlib.asynccontextmanager
 async def running(bot: discord.Client, **stand_in: Any) -> AsyncIterator[StandIn]:
-    """`bot` connected to a stand-in of its own; closed and gone at the end."""
+    """Connect `bot` to a stand-in of its own; close it at the end."""
     async with StandIn(**stand_in) as standin:
         undo = redirect(standin.environ)
         assert undo is not None
         task = asyncio.create_task(bot.start("token"))
         try:
-            await _first(task, standin.ready())
+            await _ready_or_failed(task, standin.ready())
             yield standin
         finally:
             await bot.close()
@@ -32,8 +32,8 @@ async def running(bot: discord.Client, **stand_in: Any) -> AsyncIterator[StandIn
         assert standin.ledger.unexpected == []
 
 
-async def _first(task: asyncio.Task[None], ready: Any) -> None:
-    """Until the client is ready, or its own error if it dies before."""
+async def _ready_or_failed(task: asyncio.Task[None], ready: Any) -> None:
+    """Wait until the client is ready; raise its error if it fails before."""
     waiting = asyncio.ensure_future(ready)
     await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
     if not waiting.done():

@@ -27,7 +27,7 @@ CONFIG = ROOT / "collector-config.yaml"
 
 
 class Backend(trace_service_pb2_grpc.TraceServiceServicer):
-    """Plays the analytics backend on a port of its own: OTLP over gRPC. `refuse`: a status to say, with RetryInfo."""
+    """The analytics backend, OTLP over gRPC on its own port. `refuse`: a status to answer with, plus RetryInfo."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -65,7 +65,7 @@ class Backend(trace_service_pb2_grpc.TraceServiceServicer):
         return list(self._spans)
 
     def wait_for(self, count: int, seconds: float = 40.0) -> list[Any]:
-        """Until that many spans have arrived."""
+        """Wait until that many spans have arrived."""
         deadline = time.monotonic() + seconds
         while len(self._spans) < count:
             assert time.monotonic() < deadline, f"{len(self._spans)} of {count} spans arrived"
@@ -74,7 +74,7 @@ class Backend(trace_service_pb2_grpc.TraceServiceServicer):
 
 
 class Collector:
-    """The binary on free loopback ports; `kill` is a SIGKILL, after which `start` may be called again."""
+    """The binary on free loopback ports. `kill` sends SIGKILL; `start` may be called again afterwards."""
 
     def __init__(self, backend: Backend, folder: Path) -> None:
         self.grpc_port, self.http_port, self._health_port = free_port(), free_port(), free_port()

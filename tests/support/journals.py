@@ -24,12 +24,12 @@ def journal(folder: Path, max_bytes: int = PLENTY) -> Journal:
 
 
 def die(dying: Journal) -> None:
-    """What the kernel does when a process is killed: its descriptors are closed, nothing is written."""
+    """Do what the kernel does to a killed process: close its descriptors, write nothing."""
     dying.after_fork_in_child()
 
 
 def put(into: Journal, *keys: int, size: int = 0) -> list[Receipt]:
-    """Finished actions that are not on their way, with the key as payload."""
+    """Append finished actions that are not in flight, with the key as payload."""
     receipts = [into.append(RecordType.SPAN, 1, key, payload(key, size), RecordState.PENDING) for key in keys]
     assert None not in receipts
     return [receipt for receipt in receipts if receipt is not None]
@@ -40,7 +40,7 @@ def payload(key: int, size: int = 0) -> bytes:
 
 
 def keys(of: Journal, limit: int = 1_000_000) -> list[int]:
-    """Take all that is to be replayed; checks that each payload is the one that was written."""
+    """Lease everything that is due for replay, and check each payload."""
     taken = of.take(limit)
     for _, record in taken:
         assert int(record.payload.split(b".", 1)[0]) == record.key
@@ -52,7 +52,7 @@ def segment_files(folder: Path) -> list[Path]:
 
 
 def left_behind(spool: Path, dsn: str, waiting: list[CommandCall], service: str = "ladder-bot") -> RowSpool:
-    """As a bot that died leaves it; `die(….journal)` kills it."""
+    """The spool of a running bot with these rows; `die(….journal)` kills the bot."""
     bot = RowSpool(Journal(Destination.of(service, dsn, "command_calls").folder(spool), max_bytes=PLENTY))
     for row in waiting:
         assert bot.append(row) is not None

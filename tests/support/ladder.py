@@ -1,4 +1,4 @@
-"""The reference bot on a ladder of its own, as a test drives it."""
+"""The reference bot on a ladder of its own, driven by a test."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 GUILD = Guild(snowflake())
 
 
-class Counting:
-    """A database that counts what is asked of it, by query; `before` runs ahead of each, with its name."""
+class CountingDatabase:
+    """A database that counts its queries by name; `before` is awaited before each one, with its name."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.asked: Counter[str] = Counter()
+        self.queries: Counter[str] = Counter()
         self.before: Any = None
 
     async def open(self) -> None:
@@ -32,23 +32,23 @@ class Counting:
         await self._database.close()
 
     async def fetch(self, name: str, *parameters: Any) -> list[Row]:
-        self.asked[name] += 1
+        self.queries[name] += 1
         if self.before is not None:
             await self.before(name)
         return await self._database.fetch(name, *parameters)
 
     async def apply(self, statements: Sequence[Statement]) -> None:
-        self.asked.update(statement[0] for statement in statements)
+        self.queries.update(statement[0] for statement in statements)
         await self._database.apply(statements)
 
 
 class Playground:
     """The bot, its ladder and Discord; `players` are set up, ratings falling from 1500 by ten."""
 
-    def __init__(self, discord: StandIn, ladder: Ladder, counting: Counting, players: list[User]) -> None:
+    def __init__(self, discord: StandIn, ladder: Ladder, database: CountingDatabase, players: list[User]) -> None:
         self.discord = discord
         self.ladder = ladder
-        self.database = counting
+        self.database = database
         self.players = players
 
     async def slash(self, command: str, user: User | None = None, **options: Any) -> Action:
@@ -57,16 +57,17 @@ class Playground:
         return action
 
     async def press(self, shown: Action, label: str | None = None, **how: Any) -> Action:
-        await self.discord.idle()  # the client has read Discord's answer and listens to the buttons
+        await self.discord.idle()  # the client has read Discord's answer and listens for the buttons
         action = await self.discord.press(shown, label, **how)
         await action.answered()
         return action
 
 
 def said(action: Action) -> str:
+    """The text of the newest message."""
     return str(action.messages[-1]["content"])
 
 
 def disabled(action: Action) -> list[bool]:
-    """Of the message's two buttons."""
+    """Whether the message's two buttons are disabled."""
     return [bool(item.get("disabled")) for item in action.messages[-1]["components"][0]["components"]]

@@ -1,4 +1,4 @@
-"""Tables as old bots made them."""
+"""Tables as older bots created them."""
 
 from __future__ import annotations
 

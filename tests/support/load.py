@@ -1,4 +1,4 @@
-"""A bot's load on the real exporter, spool and store, and the oracle: what was recorded is in the table, each once."""
+"""A bot's load on the real exporter, spool and store, and the check that each recorded row is in the table once."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from exporters.rows.counts import Counts
     from tests.support.postgres import Postgres
 
-EACH_SECONDS = 0.002
+INTERVAL_SECONDS = 0.002
 
 
 class Load:
-    """Records a user action every EACH_SECONDS in a thread, from entering the `with` block to `stop`."""
+    """Records a user action every INTERVAL_SECONDS in a thread, from entering the `with` block until `stop`."""
 
     def __init__(self, dsn: str, folder: Path) -> None:
         self.spool = RowSpool(Journal(folder, max_bytes=2**26))
@@ -48,7 +48,7 @@ class Load:
 
     def _run(self) -> None:
         tracer = self._provider.get_tracer("load")
-        while not self._stop.wait(EACH_SECONDS):
+        while not self._stop.wait(INTERVAL_SECONDS):
             span = tracer.start_span("slash admin ban", kind=SpanKind.SERVER, attributes=ATTRIBUTES)
             span.end()
             key = span.get_span_context().span_id
@@ -76,25 +76,25 @@ class Load:
         return self.processor.counts()
 
     @property
-    def why(self) -> str:
-        """The reason that the spool shows for what waits."""
+    def last_error(self) -> str:
+        """The reason that the spool gives for waiting rows."""
         folder = self.spool.journal.own_folder
         try:
             return "" if folder is None else (folder / TROUBLE).read_text("utf-8")
         except FileNotFoundError:
             return ""
 
-    def more(self, stored: int = 40) -> None:
-        """Wait until so many more rows are stored."""
+    def wait_for_rows(self, stored: int = 40) -> None:
+        """Wait until `stored` more rows are stored."""
         goal = self.counts.stored + stored
         until(lambda: self.counts.stored >= goal)
 
-    def fails(self, times: int = 2) -> None:
-        """Wait until so many more writes have failed, and rows wait."""
+    def wait_for_failures(self, times: int = 2) -> None:
+        """Wait until `times` more writes have failed, and rows are waiting."""
         goal = self.counts.retried + times
         until(lambda: self.counts.retried >= goal and self.counts.waiting > 100)
 
-    def all_arrive_once(self, server: Postgres, database: str, table: str = "command_calls") -> None:
+    def assert_each_arrives_once(self, server: Postgres, database: str, table: str = "command_calls") -> None:
         self.stop()
         assert self.processor.force_flush(30_000), self.counts
         rows: list[dict[str, Any]] = server.execute(f"SELECT span_id FROM {table}", database)

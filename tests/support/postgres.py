@@ -1,4 +1,4 @@
-"""A real PostgreSQL from PyPI's binaries, on 127.0.0.1 with a port of its own."""
+"""A real PostgreSQL, from binaries on PyPI, on 127.0.0.1 with a port of its own."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def free_port() -> int:
 
 
 class Postgres:
-    """One server with an empty data folder. `start`, `stop` and `restart` may be called at any time."""
+    """One server with an empty data folder. `start`, `stop` and `restart` may be called repeatedly."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
-        # Only the package's knowledge of its binaries, and of the user that a root needs, is used: it would listen on
-        # a socket file, which no proxy can stand in front of.
+        # The package only locates the binaries and the user to run them as root: it would start a server that listens
+        # on a Unix socket, which no proxy can be put in front of.
         self._server = get_server(folder / "data", cleanup_mode=None, start=False)
         self._server.ensure_pgdata_inited()
 
@@ -52,7 +52,7 @@ class Postgres:
         self._control("-l", str(self._server.log), "-o", options, "start")
 
     def stop(self, mode: str = "fast") -> None:
-        """`mode`: fast, or immediate, which is a crash."""
+        """`mode`: fast, or immediate, which is like a crash."""
         self._control("-m", mode, "stop")
 
     def restart(self, mode: str = "fast") -> None:
@@ -64,25 +64,25 @@ class Postgres:
         return f"postgresql://postgres@127.0.0.1:{port or self.port}/{database}"
 
     def require_password(self, role: str) -> None:
-        """From now on this role proves who it is; others need not."""
+        """Require a password from this role; others need none."""
         file = Path(self._server.pgdata) / "pg_hba.conf"
         rule = f"host all {role} 127.0.0.1/32 scram-sha-256\n"
         file.write_text(rule + file.read_text("utf-8"), "utf-8")
         self.execute("SELECT pg_reload_conf()")
 
     def create_database(self) -> str:
-        """A new, empty one; its name."""
+        """Create an empty database; its name."""
         name = f"test_{next(_numbers)}"
         self.execute(f"CREATE DATABASE {name}")
         return name
 
     def drop_database(self, name: str) -> None:
-        """Also with connections to it open. At once, and not with the server's whole folder at the end: each is 300
-        files, and two hundred of them, by then written to disk, can take minutes to delete."""
+        """Drop it, even with open connections. Called after each test: deleting two hundred databases of 300 files each
+        at the end can take minutes."""
         self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def execute(self, sql: str, database: str = "postgres") -> list[dict[str, Any]]:
-        """Run one statement as the superuser; its rows."""
+        """Run one statement as the superuser; return its rows."""
 
         async def run() -> list[dict[str, Any]]:
             connection = await asyncpg.connect(self.dsn(database))
@@ -108,9 +108,9 @@ def in_own_loop(coroutine: Any) -> Any:
 
 @contextlib.contextmanager
 def postgres() -> Iterator[Postgres]:
-    """A running server, gone at the end."""
+    """A running server, deleted at the end."""
     folder = Path(tempfile.mkdtemp(prefix="slashspan-pg-"))
-    folder.chmod(0o755)  # a root's server runs as another user
+    folder.chmod(0o755)  # as root, the server runs as another user
     server = Postgres(folder)
     server.start()
     try:

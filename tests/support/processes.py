@@ -1,4 +1,4 @@
-"""A bot in a process of its own, against a stand-in in the test's."""
+"""A bot in a process of its own, connected to a stand-in in the test's process."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ class BotProcess:
         self._process.send_signal(number)
 
     def kill(self) -> None:
-        """At once, as `kill -9` does: nothing of the bot runs any more."""
+        """Send SIGKILL."""
         self._process.kill()
 
     async def interrupt(self) -> None:
-        """Ctrl-C, once the bot has nothing left to end: Python 3.10 interrupts whatever runs."""
+        """Send SIGINT (Ctrl-C) once the bot is idle: Python 3.10 interrupts whatever runs."""
         await self.discord.idle()
         self.signal(signal.SIGINT)
 
     async def ended(self, timeout: float = 60.0) -> int:
-        """Its exit status."""
+        """Wait for the end; its exit status."""
         out, _ = await asyncio.wait_for(self._process.communicate(), timeout)
         self.output += out.decode("utf-8", "replace")
         assert self._process.returncode is not None
@@ -55,7 +55,7 @@ class BotProcess:
 async def bot_process(
     command: Sequence[str], cwd: Path, environ: dict[str, str] | None = None, **stand_in: Any
 ) -> AsyncIterator[BotProcess]:
-    """`command` run with `python`, connected to a stand-in; killed at the end if it still runs."""
+    """Run `python command…` connected to a stand-in; killed at the end if it is still running."""
     async with StandIn(**stand_in) as discord:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "SLASHSPAN_"))}
         process = await asyncio.create_subprocess_exec(

@@ -1,4 +1,4 @@
-"""A TCP proxy that stands for a long or broken line: adds delay, cuts, swallows, refuses."""
+"""A TCP proxy that simulates a slow or broken network: delays, cuts, swallows and refuses."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def proxy_process(target_port: int, *, delay: float) -> Iterator[int]:
-    """Port of a Proxy in a process of its own, where it takes no time from what is measured."""
+    """The port of a Proxy in a process of its own, where it takes no CPU time from what is measured."""
     context = multiprocessing.get_context("spawn")
-    told: multiprocessing.Queue[int] = context.Queue()
-    process = context.Process(target=_serve_for_ever, args=(target_port, delay, told), daemon=True)
+    ports: multiprocessing.Queue[int] = context.Queue()
+    process = context.Process(target=_serve_forever, args=(target_port, delay, ports), daemon=True)
     process.start()
     try:
-        yield told.get(timeout=30)
+        yield ports.get(timeout=30)
     finally:
         process.kill()
         process.join()
 
 
-def _serve_for_ever(target_port: int, delay: float, told: multiprocessing.Queue[int]) -> None:
+def _serve_forever(target_port: int, delay: float, ports: multiprocessing.Queue[int]) -> None:
     with Proxy(target_port, delay=delay) as proxy:
-        told.put(proxy.port)
+        ports.put(proxy.port)
         threading.Event().wait()
 
 
 class Proxy:
     """Forwards 127.0.0.1:`port` to `target_port`. `delay`: seconds each way. Used in a `with` block.
 
-    `round_trips` counts how often the client spoke after the server did. Runs in a thread of its own.
+    `round_trips`: how often the client sent something after the server had. Runs in a thread of its own.
     """
 
     def __init__(self, target_port: int, *, delay: float = 0.0) -> None:
@@ -75,17 +75,17 @@ class Proxy:
         asyncio.run_coroutine_threadsafe(close(), self._loop).result()
 
     def refuse(self, on: bool = True) -> None:
-        """Close new connections as they come, and cut those there are."""
+        """Close new connections at once, and cut the existing ones."""
         self._refusing = on
         if on:
             self.cut()
 
     def black_hole(self, on: bool = True) -> None:
-        """Take everything, answer nothing, close nothing."""
+        """Accept everything, forward nothing, close nothing."""
         self._black_hole = on
 
     def swallow_answers(self, on: bool = True) -> None:
-        """Let the server hear everything and the client nothing: what was committed is not known to be."""
+        """Forward requests but no answers: the client cannot know what was committed."""
         self._swallow_answers = on
 
     def _run(self, started: threading.Event) -> None:

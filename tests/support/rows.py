@@ -1,4 +1,4 @@
-"""Rows to write."""
+"""Rows for tests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BARE = CommandCall(1, 1, "0" * 32, 0, "", "", "prefix", "ok")
 
 
 def rows(count: int, **changes: Any) -> list[CommandCall]:
-    """That many, each its own."""
+    """That many different rows."""
     return [dataclasses.replace(FULL, span_id=n, called_at_us=FULL.called_at_us + n, **changes) for n in range(count)]
 
 

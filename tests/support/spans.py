@@ -1,4 +1,4 @@
-"""Finished spans, made by the real SDK."""
+"""Finished spans, created by the real SDK."""
 
 from __future__ import annotations
 

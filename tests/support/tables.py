@@ -1,4 +1,4 @@
-"""Looking into a store from beside, in either dialect."""
+"""Direct access to a store's database, in either dialect."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SELECT relname, pg_get_expr(relpartbound, oid) AS bound,
 
 
 def execute(dsn: str, *statements: str) -> list[dict[str, Any]]:
-    """Run them, in autocommit; the rows of the last one."""
+    """Run them in autocommit; return the rows of the last one."""
     if dsn.startswith("sqlite"):
         with contextlib.closing(sqlite3.connect(dsn.removeprefix("sqlite:///"), isolation_level=None)) as lite:
             lite.row_factory = sqlite3.Row
@@ -48,7 +48,7 @@ def execute(dsn: str, *statements: str) -> list[dict[str, Any]]:
 
 
 def catalog(dsn: str, table: str = "command_calls") -> dict[str, list[dict[str, Any]]]:
-    """All that the database knows of the table's shape, and which migrations are recorded."""
+    """The table's structure as the database knows it, and the recorded migrations."""
     recorded = execute(dsn, "SELECT table_name, version FROM slashspan_migrations ORDER BY 1, 2")
     if dsn.startswith("sqlite"):
         made = execute(dsn, f"SELECT type, name, sql FROM sqlite_master WHERE tbl_name = '{table}' ORDER BY 1, 2")

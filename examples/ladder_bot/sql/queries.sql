@@ -1,6 +1,6 @@
--- Every statement of the bot, the same for PostgreSQL and SQLite; `-- name:` begins one, $1 … are its parameters.
+-- Every statement of the bot, for PostgreSQL and SQLite alike. `-- name:` starts one; $1, $2 … are its parameters.
 
--- name: see_player
+-- name: get_or_create_player
 INSERT INTO players (uid, name) VALUES ($1, $2)
 ON CONFLICT (uid) DO UPDATE SET name = excluded.name
 RETURNING uid, name, country, mode, banned,
