@@ -16,6 +16,7 @@ import asyncpg
 
 from benchmarks._report import Aim, Report, median
 from exporters.delivery.backlog import REPLAY_ROWS
+from exporters.rows.command_call import ROW_COLUMNS
 from exporters.rows.timestamps import as_datetime
 from exporters.stores import postgres_copy as binary_copy
 from exporters.stores import schema
@@ -33,14 +34,14 @@ if TYPE_CHECKING:
 LIVE, BACKLOG = 512, REPLAY_ROWS
 ROUND_TRIP = 0.16
 TABLE = schema.Table("command_calls")
-COLUMNS = ", ".join(schema.ROW_COLUMNS)
+NAMES = [column.name for column in ROW_COLUMNS]
+COLUMNS = ", ".join(NAMES)
 
 
 def run(*, quick: bool = False) -> Report:
     count, rounds = (3 * BACKLOG, 2) if quick else (8 * BACKLOG, 3)
     rows = [
-        dataclasses.replace(FULL, called_at_us=FULL.called_at_us + 1000 * n, span_id=hash((n, "row")))
-        for n in range(count)
+        dataclasses.replace(FULL, called_at=FULL.called_at + 1000 * n, span_id=hash((n, "row"))) for n in range(count)
     ]
     with postgres() as server, tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
@@ -65,7 +66,7 @@ def run(*, quick: bool = False) -> Report:
             Aim(f"160 ms away a backlog at 30,000 rows/s: {far['backlog']:,.0f}", far["backlog"] >= 30_000),
         ),
         notes=(
-            f"medians of {rounds} rounds of {count:,} rows of {len(schema.ROW_COLUMNS)} columns, in turns",
+            f"medians of {rounds} rounds of {count:,} rows of {len(NAMES)} columns, in turns",
             f"live and by hand in batches of {LIVE}, a backlog and COPY in batches of {BACKLOG}",
         ),
     )
@@ -84,7 +85,7 @@ def _near(server: Postgres, rows: Sequence[CommandCall], rounds: int, folder: Pa
     file.write_bytes(b"".join(binary_copy.chunks(rows)))
     file.chmod(0o644)
     by_hand: str = getattr(store, "_insert")  # noqa: B009 - the same statement, sent by hand
-    values = f"INSERT INTO {TABLE.quoted} ({COLUMNS}) VALUES ({', '.join(f'${n + 1}' for n in range(24))})"
+    values = f"INSERT INTO {TABLE.quoted} ({COLUMNS}) VALUES ({', '.join(f'${n + 1}' for n in range(len(NAMES)))})"
 
     async def server_copy() -> None:
         await connection.execute(f"COPY {TABLE.quoted} ({COLUMNS}) FROM '{file}' (FORMAT binary)")
@@ -159,10 +160,10 @@ def _batches(rows: Sequence[CommandCall], size: int) -> list[Sequence[CommandCal
 
 def _arrays(rows: Sequence[CommandCall]) -> list[list[Any]]:
     return [
-        [as_datetime(row.called_at_us) for row in rows]
+        [as_datetime(row.called_at) for row in rows]
         if column == "called_at"
         else [getattr(row, column) for row in rows]
-        for column in schema.ROW_COLUMNS
+        for column in NAMES
     ]
 
 
@@ -170,4 +171,4 @@ async def _copy(connection: Any, data: bytes) -> None:
     async def source() -> Any:
         yield data
 
-    await connection.copy_to_table(TABLE.name, source=source(), columns=schema.ROW_COLUMNS, format="binary")
+    await connection.copy_to_table(TABLE.name, source=source(), columns=NAMES, format="binary")

@@ -120,6 +120,6 @@ def _costs(dsn: str, sizes: list[int]) -> dict[int, float]:
 
 def _rows(start: int, count: int) -> list[CommandCall]:
     return [
-        dataclasses.replace(FULL, called_at_us=FULL.called_at_us + 1000 * n, span_id=hash((n, "row")))
+        dataclasses.replace(FULL, called_at=FULL.called_at + 1000 * n, span_id=hash((n, "row")))
         for n in range(start, start + count)
     ]

@@ -97,6 +97,7 @@ OUTCOME: Final = _define("discord.interaction.outcome", "string", "How the actio
 INTERACTION_ID: Final = _define(
     "discord.interaction.id", "string", "Snowflake of the interaction; for a prefix command of the message"
 )
+APPLICATION_ID: Final = _define("discord.application.id", "string", "Snowflake of the bot's application")
 USER_ID: Final = _define("discord.user.id", "string", "Snowflake of the user, or its pseudonym", personal=True)
 USER_NAME: Final = _define("discord.user.name", "string", "The user's name at that time", personal=True)
 GUILD_ID: Final = _define("discord.guild.id", "string", "Snowflake of the guild; absent in a DM")
@@ -118,6 +119,12 @@ GATEWAY_DELAY_MS: Final = _define(
     "discord.interaction.gateway_delay_ms",
     "double",
     "Receive minus the snowflake's time; two clocks, may be negative",
+    unit="ms",
+)
+LOOP_DELAY_MS: Final = _define(
+    "discord.interaction.loop_delay_ms",
+    "double",
+    "How long it waited to be read because the bot's event loop was busy; absent: unknown",
     unit="ms",
 )
 RATE_LIMITED_MS: Final = _define(

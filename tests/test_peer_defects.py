@@ -192,7 +192,7 @@ def test_called_at_is_the_time_of_the_call() -> None:
     store.fail = lambda: None
     exporter.force_flush(20_000)
     exporter.shutdown()
-    assert [row.called_at_us for row in store.rows] == [span.start_time // 1000 for span in batch]
+    assert [row.called_at for row in store.rows] == [span.start_time // 1000 for span in batch]
 
 
 def test_a_write_that_failed_is_retried() -> None:

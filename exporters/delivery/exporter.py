@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from exporters.common.gil import yielding_gil
 from exporters.delivery.worker import Delivery
-from exporters.rows.command_call import CommandCall, from_span
+from exporters.rows.from_span import from_span
 from exporters.spool.dead_letters import DeadLetters
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
+    from exporters.rows.command_call import CommandCall
     from exporters.rows.counts import Counts
     from exporters.spool.journal import Receipt
     from exporters.spool.row_spool import RowSpool

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
-from exporters.rows.command_call import attributes_of
 from exporters.rows.counts import Counts, DropReason
+from exporters.rows.from_span import attributes_of
 from slashspan import semconv
 
 if TYPE_CHECKING:

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgpack
 
 from exporters.common.gil import yielding_gil
-from exporters.rows.command_call import CommandCall, attributes_of, checkpoints_of, from_parts, jsonable, service_of
+from exporters.rows.command_call import CommandCall
 from exporters.rows.counts import DropReason
+from exporters.rows.from_span import attributes_of, checkpoints_of, from_parts, service_of
+from exporters.rows.values import jsonable
 from exporters.spool.records import MAX_PAYLOAD, NewerFormat, RecordType
 from exporters.spool.segment import RecordState
 from slashspan.semconv import ATTRIBUTES, CHECKPOINT_AT_MS, OUTCOME, Outcome

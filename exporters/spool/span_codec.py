@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
-from exporters.rows.command_call import jsonable
+from exporters.rows.values import jsonable
 from exporters.spool.records import MAX_PAYLOAD
 
 if TYPE_CHECKING:

@@ -108,7 +108,7 @@ def _called_at_us(record: Record) -> int | None:
         row = row_of(record)
     except Exception:  # noqa: BLE001 - whatever is in it, the others are counted
         return None
-    return None if row is None else row.called_at_us
+    return None if row is None else row.called_at
 
 
 def _trouble(folder: Path) -> dict[str, Any] | None:

@@ -17,13 +17,15 @@ import socket
 import struct
 import threading
 from concurrent import futures
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
+from exporters.rows.columns import TIMESTAMP
+from exporters.rows.command_call import ROW_COLUMNS
 from exporters.rows.timestamps import as_datetime
 from exporters.stores import postgres_copy as binary_copy
-from exporters.stores import schema
 from exporters.stores.errors import RowsRejected, StoreError, StoreUnavailable
 from exporters.stores.schema.postgres_apply import prepare
 
@@ -41,21 +43,7 @@ GRACE_SECONDS: Final = 1.0
 KEEPALIVE_SECONDS: Final = 30
 _ROW_CLASSES: Final = ("22", "23", "54")
 """SQLSTATE classes that blame a row: data exceptions, constraints, limits."""
-_TYPES: Final = {
-    "discord_uid": "bigint",
-    "called_at": "timestamptz",
-    "duration_ms": "float8",
-    "ack_ms": "float8",
-    "gateway_delay_ms": "float8",
-    "rate_limited_ms": "float8",
-    "interaction_id": "bigint",
-    "guild_id": "bigint",
-    "channel_id": "bigint",
-    "shard_id": "integer",
-    "span_id": "bigint",
-    "checkpoints": "jsonb",
-    "attributes": "jsonb",
-}
+_NAMES: Final = [column.name for column in ROW_COLUMNS]
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -76,10 +64,9 @@ class PostgresStore:
         self._statement: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = 0
-        columns = ", ".join(schema.ROW_COLUMNS)
-        arrays = ", ".join(f"${n}::{_TYPES.get(c, 'text')}[]" for n, c in enumerate(schema.ROW_COLUMNS, 1))
+        arrays = ", ".join(f"${n}::{column.type.postgresql}[]" for n, column in enumerate(ROW_COLUMNS, 1))
         self._insert = (
-            f"INSERT INTO {table.quoted} ({columns}) SELECT * FROM unnest({arrays}) "  # noqa: S608 - quoted
+            f"INSERT INTO {table.quoted} ({', '.join(_NAMES)}) SELECT * FROM unnest({arrays}) "  # noqa: S608 - quoted
             "ON CONFLICT (called_at, span_id) DO NOTHING"
         )
 
@@ -217,7 +204,7 @@ class PostgresStore:
             await self._connection.copy_to_table(
                 self._table.name,
                 schema_name=self._table.schema,
-                columns=schema.ROW_COLUMNS,
+                columns=_NAMES,
                 source=source(),
                 format="binary",
                 timeout=timeout,
@@ -236,11 +223,11 @@ class PostgresStore:
 
 
 def _columns(rows: Sequence[CommandCall]) -> list[list[Any]]:
+    """The values of each column, as asyncpg binds them to an array."""
+    columns = [map(attrgetter(name), rows) for name in _NAMES]
     return [
-        [as_datetime(row.called_at_us) for row in rows]
-        if column == "called_at"
-        else [getattr(row, column) for row in rows]
-        for column in schema.ROW_COLUMNS
+        [as_datetime(value) for value in values] if column.type is TIMESTAMP else list(values)
+        for column, values in zip(ROW_COLUMNS, columns, strict=True)
     ]
 
 

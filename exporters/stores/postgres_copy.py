@@ -11,10 +11,11 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from exporters.common.gil import yield_gil
-from exporters.stores import schema
+from exporters.rows.columns import BIGINT, DOUBLE, INTEGER, JSON, TEXT, TIMESTAMP, UNIQUE_TEXT, ColumnType
+from exporters.rows.command_call import ROW_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from exporters.rows.command_call import CommandCall
 
@@ -28,7 +29,6 @@ TRAILER: Final = b"\xff\xff"
 _EPOCH_US: Final = 946_684_800_000_000
 """2000-01-01 UTC."""
 _NULL: Final = b"\xff\xff\xff\xff"
-_COLUMNS: Final = struct.pack(">h", len(schema.ROW_COLUMNS))
 _length = struct.Struct(">i").pack
 _int8 = struct.Struct(">iq").pack
 _int4 = struct.Struct(">ii").pack
@@ -40,7 +40,7 @@ def chunks(rows: Sequence[CommandCall]) -> Iterator[bytes]:
     text = _Texts()
     yield HEADER
     for start in range(0, len(rows), CHUNK_ROWS):
-        yield b"".join([_encoded(row, text) for row in rows[start : start + CHUNK_ROWS]])
+        yield b"".join([_encode_row(row, text) for row in rows[start : start + CHUNK_ROWS]])
         yield_gil()
     yield TRAILER
 
@@ -59,41 +59,43 @@ class _Texts(dict["str | None", bytes]):
         return encoded
 
 
-def _encoded(row: CommandCall, text: _Texts) -> bytes:
-    """In the order of `schema.ROW_COLUMNS`."""
-    trace_id = row.trace_id.encode()
-    return b"".join(
-        (
-            _COLUMNS,
-            _int8(8, row.discord_uid),
-            text[row.player_name],
-            text[row.command],
-            _int8(8, row.called_at_us - _EPOCH_US),
-            text[row.kind],
-            text[row.outcome],
-            text[row.error_type],
-            _NULL if row.duration_ms is None else _float8(8, row.duration_ms),
-            _NULL if row.ack_ms is None else _float8(8, row.ack_ms),
-            _NULL if row.gateway_delay_ms is None else _float8(8, row.gateway_delay_ms),
-            _NULL if row.rate_limited_ms is None else _float8(8, row.rate_limited_ms),
-            _NULL if row.interaction_id is None else _int8(8, row.interaction_id),
-            _NULL if row.guild_id is None else _int8(8, row.guild_id),
-            _NULL if row.channel_id is None else _int8(8, row.channel_id),
-            _NULL if row.shard_id is None else _int4(4, row.shard_id),
-            text[row.locale],
-            text[row.guild_locale],
-            text[row.service_name],
-            text[row.service_version],
-            text[row.environment],
-            _length(len(trace_id)),
-            trace_id,
-            _int8(8, row.span_id),
-            _NULL if row.checkpoints is None else _jsonb(row.checkpoints),
-            _NULL if row.attributes is None else _jsonb(row.attributes),
-        )
-    )
-
-
 def _jsonb(value: str) -> bytes:
     data = value.encode()
     return _length(len(data) + 1) + b"\x01" + data
+
+
+def _unique_text(value: str) -> bytes:
+    data = value.encode()
+    return _length(len(data)) + data
+
+
+_EXPRESSIONS: Final[dict[ColumnType, str]] = {
+    BIGINT: "null if {0} is None else int8(8, {0})",
+    INTEGER: "null if {0} is None else int4(4, {0})",
+    DOUBLE: "null if {0} is None else float8(8, {0})",
+    TEXT: "text[{0}]",
+    UNIQUE_TEXT: "unique_text({0})",
+    TIMESTAMP: "int8(8, {0} - epoch)",
+    JSON: "null if {0} is None else jsonb({0})",
+}
+
+
+def _row_encoder() -> Callable[[CommandCall, _Texts], bytes]:
+    """One expression with every column written out, as `dataclass` makes an `__init__`: a loop takes 40 % longer."""
+    values = ", ".join(f"({_EXPRESSIONS[column.type].format(f'row.{column.name}')})" for column in ROW_COLUMNS)
+    names = {
+        "join": b"".join,
+        "count": struct.pack(">h", len(ROW_COLUMNS)),
+        "null": _NULL,
+        "epoch": _EPOCH_US,
+        "int8": _int8,
+        "int4": _int4,
+        "float8": _float8,
+        "unique_text": _unique_text,
+        "jsonb": _jsonb,
+    }
+    encoder: Callable[[CommandCall, _Texts], bytes] = eval(f"lambda row, text: join((count, {values}))", names)  # noqa: S307
+    return encoder
+
+
+_encode_row: Final = _row_encoder()

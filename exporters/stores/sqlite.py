@@ -11,11 +11,12 @@ import os
 import sqlite3
 import threading
 import weakref
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from exporters.common.gil import yielding_gil
+from exporters.rows.command_call import ROW_COLUMNS
 from exporters.rows.timestamps import as_text
-from exporters.stores import schema
 from exporters.stores.errors import RowsRejected, StoreUnavailable
 from exporters.stores.schema.sqlite_upgrade import prepare, transaction
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from exporters.rows.command_call import CommandCall
     from exporters.stores.schema import Table
 
+_NAMES: Final = [column.name for column in ROW_COLUMNS]
+_CALLED_AT: Final = _NAMES.index("called_at")
+_values_of: Final = attrgetter(*_NAMES)
 _ROW_IS_TO_BLAME: Final = (
     sqlite3.IntegrityError,
     sqlite3.DataError,
@@ -50,9 +54,8 @@ class SqliteStore:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         _stores.add(self)
-        marks = ", ".join("?" * len(schema.ROW_COLUMNS))
         self._insert = (
-            f"INSERT INTO {table.quoted} ({', '.join(schema.ROW_COLUMNS)}) VALUES ({marks}) "  # noqa: S608 - quoted
+            f"INSERT INTO {table.quoted} ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))}) "  # noqa: S608 - quoted
             "ON CONFLICT (called_at, span_id) DO NOTHING"
         )
 
@@ -68,7 +71,7 @@ class SqliteStore:
         with self._lock, self._told_apart():
             connection = self._open(timeout)
             try:
-                values = [_values(row) for row in yielding_gil(rows)]
+                values = [_bound(row) for row in yielding_gil(rows)]
             except OverflowError as error:
                 raise RowsRejected(f"a time is out of range: {error}") from error
             with transaction(connection):
@@ -134,30 +137,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
 
 
-def _values(row: CommandCall) -> tuple[Any, ...]:
-    return (
-        row.discord_uid,
-        row.player_name,
-        row.command,
-        as_text(row.called_at_us),
-        row.kind,
-        row.outcome,
-        row.error_type,
-        row.duration_ms,
-        row.ack_ms,
-        row.gateway_delay_ms,
-        row.rate_limited_ms,
-        row.interaction_id,
-        row.guild_id,
-        row.channel_id,
-        row.shard_id,
-        row.locale,
-        row.guild_locale,
-        row.service_name,
-        row.service_version,
-        row.environment,
-        row.trace_id,
-        row.span_id,
-        row.checkpoints,
-        row.attributes,
-    )
+def _bound(row: CommandCall) -> tuple[Any, ...]:
+    """The values of a row, as SQLite binds them."""
+    values = _values_of(row)
+    return *values[:_CALLED_AT], as_text(values[_CALLED_AT]), *values[_CALLED_AT + 1 :]

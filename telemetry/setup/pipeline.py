@@ -26,7 +26,7 @@ from exporters.delivery.exporter import CommandCallsExporter
 from exporters.delivery.processor import CommandCallsProcessor, DeadlineBatchProcessor
 from exporters.delivery.retrying_exporter import RetryingExporter
 from exporters.delivery.self_metrics import SelfMetrics
-from exporters.rows.command_call import service_of
+from exporters.rows.from_span import service_of
 from exporters.spool.destinations import Destination
 from exporters.spool.journal import Journal
 from exporters.spool.row_spool import RowSpool

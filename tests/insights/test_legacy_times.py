@@ -44,7 +44,7 @@ def table_of_both(dsn: str) -> list[datetime]:
     run_migration(dsn, "command_calls")
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
     rows = [
-        dataclasses.replace(FULL, called_at_us=(moment - epoch) // timedelta(microseconds=1), span_id=n)
+        dataclasses.replace(FULL, called_at=(moment - epoch) // timedelta(microseconds=1), span_id=n)
         for n, moment in enumerate(ours)
     ]
     write_rows(dsn, rows)

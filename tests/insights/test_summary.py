@@ -60,7 +60,7 @@ def test_the_numbers_are_those_of_plain_python(count: int, dsn: str) -> None:
 
 def test_since_is_inclusive_and_until_is_exclusive(dsn: str) -> None:
     write_rows(dsn, sample(10, seed=1))
-    start = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=FULL.called_at_us)
+    start = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=FULL.called_at)
     with insights.open_reader(dsn) as reader:
         found = insights.summary(reader, since=start + timedelta(seconds=2), until=start + timedelta(seconds=5))
     assert found.calls == 3

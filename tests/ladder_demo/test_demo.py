@@ -69,7 +69,7 @@ def recorded(tmp_path: Path) -> tuple[list[object], str]:
         rows.append(
             dataclasses.replace(
                 FULL,
-                called_at_us=10**15 + 5,
+                called_at=10**15 + 5,
                 span_id=number,
                 interaction_id=action.id,
                 discord_uid=user.id,

@@ -10,7 +10,7 @@ from typing import Any
 from exporters.rows.command_call import CommandCall
 
 FULL = CommandCall(
-    called_at_us=1_795_452_472_714_022,
+    called_at=1_795_452_472_714_022,
     span_id=-(2**63),
     trace_id="0af7651916cd43dd8448eb211c80319c",
     discord_uid=80351110224678912,
@@ -22,8 +22,10 @@ FULL = CommandCall(
     duration_ms=12.5,
     ack_ms=3.25,
     gateway_delay_ms=-0.5,
+    loop_delay_ms=1.75,
     rate_limited_ms=0.0,
     interaction_id=1574466529095843846,
+    application_id=1395121340893008024,
     guild_id=197038439483310086,
     channel_id=155101607195836416,
     shard_id=3,
@@ -35,12 +37,21 @@ FULL = CommandCall(
     checkpoints='[{"name":"rows_fetched","at_ms":1.5,"step_ms":1.5}]',
     attributes='{"ladder.page":2}',
 )
-BARE = CommandCall(1, 1, "0" * 32, 0, "", "", "prefix", "ok")
+BARE = CommandCall(
+    called_at=1,
+    span_id=1,
+    trace_id="0" * 32,
+    discord_uid=0,
+    player_name="",
+    command="",
+    kind="prefix",
+    outcome="ok",
+)
 
 
 def rows(count: int, **changes: Any) -> list[CommandCall]:
     """That many different rows."""
-    return [dataclasses.replace(FULL, span_id=n, called_at_us=FULL.called_at_us + n, **changes) for n in range(count)]
+    return [dataclasses.replace(FULL, span_id=n, called_at=FULL.called_at + n, **changes) for n in range(count)]
 
 
 def sample(count: int, seed: int) -> list[CommandCall]:
@@ -49,7 +60,7 @@ def sample(count: int, seed: int) -> list[CommandCall]:
     return [
         dataclasses.replace(
             FULL,
-            called_at_us=FULL.called_at_us + number * 1_000_000,
+            called_at=FULL.called_at + number * 1_000_000,
             span_id=number,
             discord_uid=dice.choice([0, 1, 2, 3]),
             kind=dice.choice(["slash", "prefix"]),

@@ -22,6 +22,7 @@ ATTRIBUTES: dict[str, Any] = {
     semconv.OUTCOME: "error",
     semconv.ERROR_TYPE: "KeyError",
     semconv.INTERACTION_ID: "1574466529095843846",
+    semconv.APPLICATION_ID: "1395121340893008024",
     semconv.USER_ID: "80351110224678912",
     semconv.USER_NAME: "nelly",
     semconv.GUILD_ID: "197038439483310086",
@@ -31,6 +32,7 @@ ATTRIBUTES: dict[str, Any] = {
     semconv.GUILD_LOCALE: "de",
     semconv.ACK_MS: 3.25,
     semconv.GATEWAY_DELAY_MS: -0.5,
+    semconv.LOOP_DELAY_MS: 1.75,
     semconv.RATE_LIMITED_MS: 0.5,
 }
 

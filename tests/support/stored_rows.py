@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 import insights
+from exporters.rows.command_call import ROW_COLUMNS
 from exporters.stores.dsn import open_store
 from tests.support.postgres import in_own_thread
 
@@ -28,11 +29,11 @@ def write_rows(dsn: str, rows: Sequence[CommandCall]) -> None:
 
 
 def read_rows(dsn: str, table: str = "command_calls") -> list[dict[str, Any]]:
-    """All of them, by the time of the call; also from a test whose event loop is running."""
+    """What each row was written with, by the time of the call; also from a test whose event loop is running."""
 
     def read() -> list[dict[str, Any]]:
         with insights.open_reader(dsn, table=table) as reader:
-            return reader.query("calls", EVER)
+            return [{column.name: row[column.name] for column in ROW_COLUMNS} for row in reader.query("calls", EVER)]
 
     rows: list[dict[str, Any]] = in_own_thread(read)
     return rows

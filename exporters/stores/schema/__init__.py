@@ -1,8 +1,9 @@
-"""The table: its columns, its migrations (numbered `.sql` files, one folder a dialect), its safely quoted name.
+"""The table: its migrations (numbered `.sql` files, one folder per dialect) and its safely quoted name.
 
-The first file creates the table. Each later one either adds columns, which is quick and which a store does by itself,
-or adds indexes, which takes long on a full table and is left to `slashspan migrate`: that one reads from the files,
-one statement a line, which column or index a table still lacks.
+The first file creates the table. Each later one either adds a column (`ALTER TABLE {table} ADD COLUMN {columns};`),
+which is quick and which a store does by itself, or adds indexes, which takes long on a full table and is left to
+`slashspan migrate`. `{columns}` are those that `exporters/rows/command_call.py` declares for the migration; which
+indexes a table still lacks is read from the files, one statement a line.
 """
 
 from __future__ import annotations
@@ -10,46 +11,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from importlib import resources
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from exporters.rows.command_call import COLUMNS
 from slashspan.errors import ConfigurationError
 
-RECORD_TABLE: Final = "slashspan_migrations"
-LEGACY_COLUMNS: Final = ("id", "discord_uid", "player_name", "command", "called_at")
-ROW_COLUMNS: Final = (
-    "discord_uid",
-    "player_name",
-    "command",
-    "called_at",
-    "kind",
-    "outcome",
-    "error_type",
-    "duration_ms",
-    "ack_ms",
-    "gateway_delay_ms",
-    "rate_limited_ms",
-    "interaction_id",
-    "guild_id",
-    "channel_id",
-    "shard_id",
-    "locale",
-    "guild_locale",
-    "service_name",
-    "service_version",
-    "environment",
-    "trace_id",
-    "span_id",
-    "checkpoints",
-    "attributes",
-)
-"""What a row fills, in the order in which the stores bind it."""
-COLUMNS: Final = ("id", *ROW_COLUMNS, "inserted_at")
+if TYPE_CHECKING:
+    from exporters.rows.columns import Column, Dialect
 
+RECORD_TABLE: Final = "slashspan_migrations"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,39}")
 """Short enough that the names of indexes and partitions, which begin with it, stay within PostgreSQL's 63."""
-_COLUMN = re.compile(
-    r"^(?:    |ALTER TABLE \{table\} ADD COLUMN )([a-z_]+) +([A-Za-z]+(?: precision)?)\b(.*?)[,;]?$", re.MULTILINE
-)
 _INDEX = re.compile(r"^CREATE (UNIQUE )?INDEX \{index\}_([a-z_]+) ON \{table\} (.+);$", re.MULTILINE)
 
 
@@ -90,20 +62,6 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A column as a migration declares it."""
-
-    name: str
-    type: str
-    more: str
-    """`NOT NULL`, `DEFAULT …`."""
-
-    @property
-    def default(self) -> str | None:
-        return self.more.partition("DEFAULT ")[2] or None
-
-
-@dataclass(frozen=True, slots=True)
 class Index:
     """An index as a migration declares it."""
 
@@ -133,21 +91,23 @@ class Migration:
     indexes: tuple[Index, ...]
 
 
-def migrations(dialect: str, table: Table, *, partitioned: bool = False) -> list[Migration]:
+def migrations(dialect: Dialect, table: Table, *, partitioned: bool = False) -> list[Migration]:
     """Every step for `sqlite` or `postgresql`, in order, for this table."""
     steps = []
-    words = {
-        "{table}": table.quoted,
-        "{index}": table.name,
-        "{key}": "id, called_at" if partitioned else "id",
-        "{partitioned}": " PARTITION BY RANGE (called_at)" if partitioned else "",
-    }
     for file in resources.files(__name__).joinpath(dialect).iterdir():
         if file.name.endswith(".sql") and file.name[:4].isdigit():
             text = sql = file.read_text("utf-8")
+            version = int(file.name[:4])
+            columns = tuple(column for column in COLUMNS if column.since == version)
+            words = {
+                "{table}": table.quoted,
+                "{index}": table.name,
+                "{columns}": ",\n    ".join(column.declaration(dialect) for column in columns),
+                "{key}": "id, called_at" if partitioned else "id",
+                "{partitioned}": " PARTITION BY RANGE (called_at)" if partitioned else "",
+            }
             for word, value in words.items():
                 sql = sql.replace(word, value)
-            columns = tuple(Column(name, type_, more.strip()) for name, type_, more in _COLUMN.findall(text))
             indexes = tuple(Index(suffix, bool(unique), on) for unique, suffix, on in _INDEX.findall(text))
-            steps.append(Migration(int(file.name[:4]), file.name[:-4], sql, columns, indexes))
+            steps.append(Migration(version, file.name[:-4], sql, columns, indexes))
     return sorted(steps, key=lambda step: step.version)

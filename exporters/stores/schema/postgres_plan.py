@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
+from exporters.rows.command_call import LEGACY_COLUMNS
 from exporters.stores import schema
 from exporters.stores.errors import SchemaMismatch
 from exporters.stores.schema.plan import MIGRATE, Plan, Step, missing_columns, refuse, refuse_newer, refuse_older
 
 if TYPE_CHECKING:
+    from exporters.rows.columns import Column, Dialect
     from exporters.stores.schema import Index, Migration, Table
 
-DIALECT: Final = "postgresql"
+DIALECT: Final[Dialect] = "postgresql"
 NAIVE: Final = "timestamp without time zone"
 AWARE: Final = "timestamp with time zone"
 UTC: Final = "UTC"
@@ -149,12 +151,12 @@ def _check(state: State, table: Table, steps: list[Migration], recorded: set[int
             f"{table} is no table (pg_class.relkind {state.kind!r}). Name another with SLASHSPAN_TABLE"
         )
     reasons = []
-    if absent := [name for name in schema.LEGACY_COLUMNS if name not in state.columns]:
+    if absent := [name for name in LEGACY_COLUMNS if name not in state.columns]:
         reasons.append(f"of ours it lacks {', '.join(absent)}")
     for column in _ours(steps):
         found = state.columns.get(column.name)
-        if found and not _convertible(column.name, column.type, found["type"]):
-            reasons.append(f"{column.name} is {found['type']} and must be {column.type}")
+        if found and not _convertible(column.name, column.type.postgresql, found["type"]):
+            reasons.append(f"{column.name} is {found['type']} and must be {column.type.postgresql}")
     ours = {column.name: column for column in _ours(steps)}
     for name, found in state.columns.items():
         if found["required"] and not found["fills"] and (name == "id" or name not in ours):
@@ -164,7 +166,7 @@ def _check(state: State, table: Table, steps: list[Migration], recorded: set[int
     refuse_newer(table, missing_columns(steps, state.columns), recorded, steps[-1].version)
 
 
-def _ours(steps: list[Migration]) -> list[schema.Column]:
+def _ours(steps: list[Migration]) -> list[Column]:
     return [column for step in steps for column in step.columns]
 
 
@@ -185,7 +187,7 @@ def _wrong(state: State, steps: list[Migration]) -> list[str]:
         for column in _ours(steps)
         if column.name != "id"
         and column.name in state.columns
-        and _SHORT.get(state.columns[column.name]["type"], state.columns[column.name]["type"]) != column.type
+        and _SHORT.get(state.columns[column.name]["type"], state.columns[column.name]["type"]) != column.type.postgresql
     ]
 
 
@@ -193,11 +195,11 @@ def _conversions(state: State, table: Table, wishes: Wishes) -> list[Step]:
     steps = []
     for column in _ours(schema.migrations(DIALECT, table)):
         found = state.columns.get(column.name)
-        if found is None or column.name == "id" or _SHORT.get(found["type"], found["type"]) == column.type:
+        if found is None or column.name == "id" or _SHORT.get(found["type"], found["type"]) == column.type.postgresql:
             continue
-        alter = f'ALTER TABLE {table.quoted} ALTER COLUMN "{column.name}" TYPE {column.type}'
+        alter = f'ALTER TABLE {table.quoted} ALTER COLUMN "{column.name}" TYPE {column.type.postgresql}'
         if not found["type"].endswith("without time zone"):
-            steps.append(Step(f"{column.name} becomes {column.type}", (alter,)))
+            steps.append(Step(f"{column.name} becomes {column.type.postgresql}", (alter,)))
             continue
         sql = ["SET LOCAL TimeZone = 'UTC'"]  # what makes PostgreSQL keep the rows as they are
         sql.append(alter if wishes.zone == UTC else f"{alter} USING \"{column.name}\" AT TIME ZONE '{wishes.zone}'")
@@ -216,7 +218,8 @@ def _columns_step(state: State, table: Table, step: Migration) -> Step:
     """Nullable and without defaults, so that old rows stay as they are: nothing but the catalog changes."""
     lacking = [column for column in step.columns if column.name not in state.columns]
     sql = [
-        f"ALTER TABLE {table.quoted} " + ", ".join(f'ADD COLUMN "{column.name}" {column.type}' for column in lacking)
+        f"ALTER TABLE {table.quoted} "
+        + ", ".join(f'ADD COLUMN "{column.name}" {column.type.postgresql}' for column in lacking)
     ]
     sql += [_fills(table, column.name) for column in lacking if column.default]
     if not step.indexes:

@@ -10,6 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from exporters.rows.command_call import LEGACY_COLUMNS
 from exporters.stores import schema
 from exporters.stores.errors import SchemaMismatch
 from exporters.stores.schema.plan import MIGRATE, Plan, Step, missing_columns, refuse, refuse_newer, refuse_older
@@ -17,9 +18,10 @@ from exporters.stores.schema.plan import MIGRATE, Plan, Step, missing_columns, r
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from exporters.stores.schema import Column, Migration, Table
+    from exporters.rows.columns import Column, Dialect
+    from exporters.stores.schema import Migration, Table
 
-DIALECT: Final = "sqlite"
+DIALECT: Final[Dialect] = "sqlite"
 _RECORD: Final = (
     f"CREATE TABLE IF NOT EXISTS {schema.RECORD_TABLE} (table_name TEXT NOT NULL, version INTEGER NOT NULL, "
     "applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (table_name, version))"
@@ -177,12 +179,12 @@ def _quick_steps(state: State, table: Table, recorded: set[int]) -> list[Step]:
 
 def _check(state: State, table: Table, steps: list[Migration], recorded: set[int]) -> None:
     reasons = []
-    if absent := [name for name in schema.LEGACY_COLUMNS if name not in state.columns]:
+    if absent := [name for name in LEGACY_COLUMNS if name not in state.columns]:
         reasons.append(f"of ours it lacks {', '.join(absent)}")
     ours = {column.name: column for column in _ours(steps)}
     for name, found in state.columns.items():
         if name in ours and name != "id" and not _fits(ours[name], found):
-            reasons.append(f"{name} is {found.type} and must be {ours[name].type}")
+            reasons.append(f"{name} is {found.type} and must be {ours[name].type.sqlite}")
         if found.required and found.default is None and name not in ours:
             reasons.append(f"{name} is NOT NULL and does not fill itself")
     if "id" in state.columns and state.columns["id"].required and not _is_rowid(state):
@@ -201,7 +203,7 @@ def _fits(column: Column, found: Found) -> bool:
     real = not integer and not text and any(word in found.type for word in ("REAL", "FLOA", "DOUB"))
     if column.name == "called_at":  # DATE, DATETIME and TIMESTAMP have no affinity of their own and keep text
         return not integer and not real
-    return {"INTEGER": integer, "TEXT": text, "REAL": real}[column.type]
+    return {"INTEGER": integer, "TEXT": text, "REAL": real}[column.type.sqlite]
 
 
 def _is_rowid(state: State) -> bool:
@@ -225,7 +227,7 @@ def _creation(table: Table) -> Step:
 
 def _columns_step(state: State, table: Table, step: Migration) -> Step:
     lacking = [column for column in step.columns if column.name not in state.columns]
-    sql = [f'ALTER TABLE {table.quoted} ADD COLUMN "{column.name}" {column.type}' for column in lacking]
+    sql = [f'ALTER TABLE {table.quoted} ADD COLUMN "{column.name}" {column.type.sqlite}' for column in lacking]
     sql += [_RECORD, _forgotten(table) if step.indexes else _recorded(table, step)]
     return Step(f"add {', '.join(column.name for column in lacking)}", tuple(sql))
 
@@ -236,10 +238,11 @@ def _triggers(state: State, table: Table, steps: list[Migration]) -> list[Step]:
     for column in _ours(steps):
         found = state.columns.get(column.name)
         name = table.part(column.name)
-        if column.default and (found is None or found.default is None) and name not in state.triggers:
+        default = column.default.get(DIALECT)
+        if default and (found is None or found.default is None) and name not in state.triggers:
             sql = (  # the names are checked, the default is the migration's
                 f'CREATE TRIGGER "{name}" AFTER INSERT ON {table.quoted} WHEN NEW."{column.name}" IS NULL '  # noqa: S608
-                f'BEGIN UPDATE {table.quoted} SET "{column.name}" = {column.default} WHERE rowid = NEW.rowid; END'
+                f'BEGIN UPDATE {table.quoted} SET "{column.name}" = {default} WHERE rowid = NEW.rowid; END'
             )
             todo.append(Step(f"{column.name} fills itself in new rows", (sql,)))
     return todo

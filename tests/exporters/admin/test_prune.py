@@ -52,7 +52,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def call(number: int, age: timedelta, user: int = 1) -> CommandCall:
     at = int((NOW - age).timestamp()) * 1_000_000 + number
-    return dataclasses.replace(FULL, called_at_us=at, span_id=number, discord_uid=user)
+    return dataclasses.replace(FULL, called_at=at, span_id=number, discord_uid=user)
 
 
 def left(dsn: str) -> list[int]:
@@ -83,7 +83,7 @@ def test_whole_months_go_as_partitions(server: Postgres) -> None:
     run_migration(dsn, T, partitioned=True)
     stray = datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
     rows = [
-        dataclasses.replace(FULL, called_at_us=int(at.timestamp()) * 1_000_000, span_id=n)
+        dataclasses.replace(FULL, called_at=int(at.timestamp()) * 1_000_000, span_id=n)
         for n, at in enumerate([stray, stray + timedelta(minutes=1), stray + timedelta(days=40), NOW])
     ]
     write_rows(dsn, rows)
@@ -182,7 +182,7 @@ def test_both_forms_of_time_in_a_legacy_sqlite_table(tmp_path: Path) -> None:
         )
     run_migration(dsn, T)
     ours = [int(at.timestamp() * 1_000_000) + microseconds for microseconds in (-1, 0)]
-    write_rows(dsn, [dataclasses.replace(FULL, called_at_us=us, span_id=us) for us in ours])
+    write_rows(dsn, [dataclasses.replace(FULL, called_at=us, span_id=us) for us in ours])
     assert count_old(dsn, T, at).rows == 3
     assert prune(dsn, T, at) == 3
     rest = [row["called_at"] for row in execute(dsn, "SELECT called_at FROM command_calls ORDER BY id")]

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporters.rows.command_call import from_span
 from exporters.rows.counts import DropReason
+from exporters.rows.from_span import from_span
 from exporters.spool.records import NewerFormat, RecordType
 from exporters.spool.row_spool import MAX_RECORD, RowSpool, row_of
 from exporters.spool.segment import RecordState

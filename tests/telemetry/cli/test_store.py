@@ -61,7 +61,7 @@ def test_partitions_are_told(server: Postgres) -> None:
 def old_and_new(dsn: str) -> None:
     now = int(datetime.now(timezone.utc).timestamp()) * 1_000_000
     day = 86_400_000_000
-    write_rows(dsn, [dataclasses.replace(FULL, called_at_us=now - n * 10 * day, span_id=n) for n in range(20)])
+    write_rows(dsn, [dataclasses.replace(FULL, called_at=now - n * 10 * day, span_id=n) for n in range(20)])
 
 
 def count(dsn: str) -> int:

@@ -14,7 +14,7 @@ import pytest
 from discord.ext import commands
 
 import telemetry
-from exporters.rows.command_call import from_span
+from exporters.rows.from_span import from_span
 from slashspan import semconv
 from telemetry.instrument import checkpoints
 from tests.support.actions.bot import make_bot

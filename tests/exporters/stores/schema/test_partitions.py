@@ -47,7 +47,7 @@ def months(moment: datetime, count: int) -> list[str]:
 
 
 def call(moment: datetime, span_id: int = 1) -> CommandCall:
-    return dataclasses.replace(FULL, called_at_us=int(moment.timestamp() * 1_000_000), span_id=span_id)
+    return dataclasses.replace(FULL, called_at=int(moment.timestamp() * 1_000_000), span_id=span_id)
 
 
 def written(dsn: str, *moments: datetime) -> None:

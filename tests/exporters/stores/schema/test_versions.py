@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from exporters.admin.migrate import plan_migration, run_migration
+from exporters.rows.columns import BIGINT, Column
 from exporters.stores import schema
 from exporters.stores.dsn import open_store
 from exporters.stores.errors import SchemaMismatch
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from exporters.rows.columns import Dialect
     from tests.support.postgres import Postgres
 
 T = "command_calls"
@@ -31,12 +33,11 @@ NEWEST = REAL + 2
 KINDS = ["sqlite", "postgresql", "partitioned"]
 
 
-def made_up(dialect: str, table: schema.Table, version: int) -> list[schema.Migration]:
+def made_up(dialect: Dialect, table: schema.Table, version: int) -> list[schema.Migration]:
     """The migrations of that version, as its package would have held them."""
-    whole = "bigint" if dialect == "postgresql" else "INTEGER"
-    column = schema.Column("season", whole, "")
+    column = Column(name="season", type=BIGINT, meaning="Made up", since=REAL + 1)
     index = schema.Index("season", False, "(season, called_at)")
-    add = f"ALTER TABLE {table.quoted} ADD COLUMN season {whole};\n"
+    add = f"ALTER TABLE {table.quoted} ADD COLUMN {column.declaration(dialect)};\n"
     later = [
         schema.Migration(REAL + 1, "season", add, (column,), ()),
         schema.Migration(REAL + 2, "by_season", index.sql(table.part("season"), table.quoted) + ";\n", (), (index,)),
@@ -49,7 +50,7 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Make the package one of that version."""
 
     def become(version: int) -> None:
-        def migrations(dialect: str, table: schema.Table, *, partitioned: bool = False) -> list[schema.Migration]:
+        def migrations(dialect: Dialect, table: schema.Table, *, partitioned: bool = False) -> list[schema.Migration]:
             real = [s for s in _real(dialect, table, partitioned=partitioned) if s.version <= version]
             return real + made_up(dialect, table, version)
 

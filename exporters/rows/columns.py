@@ -1,0 +1,68 @@
+"""What a column is: its type in each dialect, what follows the type, and which span attribute it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from exporters.rows.values import as_float, as_int32, as_int64, as_json, as_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Dialect = Literal["postgresql", "sqlite"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColumnType:
+    """A type of column. Stores choose by identity how they encode it."""
+
+    postgresql: str
+    sqlite: str
+    convert: Callable[[Any], Any]
+    """From an attribute's value; None for one that the column cannot hold. Never raises."""
+
+
+BIGINT: Final = ColumnType("bigint", "INTEGER", as_int64)
+INTEGER: Final = ColumnType("integer", "INTEGER", as_int32)
+DOUBLE: Final = ColumnType("double precision", "REAL", as_float)
+TEXT: Final = ColumnType("text", "TEXT", as_text)
+UNIQUE_TEXT: Final = ColumnType("text", "TEXT", as_text)
+"""Text that does not repeat from row to row: not worth remembering how it was encoded."""
+TIMESTAMP: Final = ColumnType("timestamptz", "TEXT", as_int64)
+"""Microseconds since 1970-01-01 UTC in a row; in SQLite UTC ISO 8601 text, which sorts and which its date functions
+read."""
+JSON: Final = ColumnType("jsonb", "TEXT", as_json)
+"""JSON text in a row, encoded once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of `command_calls`."""
+
+    name: str
+    type: ColumnType
+    meaning: str
+    attribute: str | None = None
+    """Key of the span attribute that it is read from."""
+    if_absent: Any = None
+    """Stored when the span lacks the attribute, or has one that the column cannot hold."""
+    required: bool = False
+    """NOT NULL, in a table that slashspan creates."""
+    default: Mapping[Dialect, str] = field(default_factory=dict)
+    """The SQL expression with which the store fills it."""
+    generated: Mapping[Dialect, str] = field(default_factory=dict)
+    """SQL for a column that the store numbers."""
+    since: int = 1
+    """The migration that adds it."""
+
+    def declaration(self, dialect: Dialect) -> str:
+        """As in CREATE TABLE."""
+        parts = [self.name, getattr(self.type, dialect)]
+        if self.required:
+            parts.append("NOT NULL")
+        if generated := self.generated.get(dialect):
+            parts.append(generated)
+        if default := self.default.get(dialect):
+            parts.append(f"DEFAULT {default}")
+        return " ".join(parts)

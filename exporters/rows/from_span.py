@@ -1,0 +1,113 @@
+"""A finished span becomes a row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from exporters.rows.command_call import ROW_COLUMNS, CommandCall
+from exporters.rows.values import INT64, as_float, as_json, as_text
+from slashspan import semconv
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import ReadableSpan
+
+_OURS: Final = frozenset(attribute.key for attribute in semconv.ATTRIBUTES)
+_FROM_ATTRIBUTES: Final = tuple(
+    (column.name, column.attribute, column.type.convert, column.if_absent) for column in ROW_COLUMNS if column.attribute
+)
+
+
+def from_span(span: ReadableSpan) -> CommandCall | None:
+    """The row of a finished user action; None for any other span. Never raises for what a bot may have set."""
+    context = span.context
+    if context is None or span.start_time is None:
+        return None
+    events = span._events
+    return from_parts(
+        attributes_of(span),
+        trace_id=context.trace_id,
+        span_id=context.span_id,
+        start_ns=span.start_time,
+        end_ns=span.end_time,
+        service=service_of(span.resource),
+        checkpoints=checkpoints_of((event.name, event.attributes or {}) for event in events) if events else None,
+    )
+
+
+def attributes_of(span: ReadableSpan) -> Mapping[str, Any]:
+    """The span's attributes, to be read only. Through the SDK's interface a copy takes 5 µs; a dict is inside."""
+    attributes = span._attributes
+    inner = getattr(attributes, "_dict", None)
+    return inner if isinstance(inner, dict) else dict(attributes or {})
+
+
+def from_parts(
+    attributes: Mapping[str, Any],
+    *,
+    trace_id: int,
+    span_id: int,
+    start_ns: int,
+    end_ns: int | None,
+    service: Service,
+    checkpoints: str | None,
+) -> CommandCall | None:
+    """The row of a span's parts, None when it is not a user action. Never raises for odd attributes."""
+    get = attributes.get
+    if get(semconv.KIND) is None:
+        return None
+    own = None if attributes.keys() <= _OURS else {key: attributes[key] for key in attributes if key not in _OURS}
+    fields = {
+        name: if_absent if (value := get(key)) is None or (value := convert(value)) is None else value
+        for name, key, convert, if_absent in _FROM_ATTRIBUTES
+    }
+    fields["called_at"] = start_ns // 1000
+    fields["duration_ms"] = None if end_ns is None else (end_ns - start_ns) / 1e6
+    fields["trace_id"] = f"{trace_id:032x}"
+    fields["span_id"] = span_id - 2 * INT64 if span_id >= INT64 else span_id
+    fields["service_name"], fields["service_version"], fields["environment"] = service
+    fields["checkpoints"] = checkpoints
+    fields["attributes"] = as_json(own) if own else None
+    return CommandCall(**fields)
+
+
+Service = tuple["str | None", "str | None", "str | None"]
+"""Name, version, environment."""
+
+_last_service: tuple[Resource | None, Service] = (None, (None, None, None))
+
+
+def service_of(resource: Resource) -> Service:
+    """What the resource says of the bot."""
+    # A process has one resource or two; hashing one costs more than the row.
+    global _last_service
+    known, service = _last_service
+    if known is not resource:
+        get = resource.attributes.get
+        environment = get("deployment.environment.name", get("deployment.environment"))
+        service = (_optional(get("service.name")), _optional(get("service.version")), _optional(environment))
+        _last_service = (resource, service)
+    return service
+
+
+def _optional(value: Any) -> str | None:
+    return None if value is None else as_text(value)
+
+
+def checkpoints_of(events: Iterable[tuple[str, Mapping[str, Any]]]) -> str | None:
+    """The column `checkpoints` from a span's events, by name and attributes; other events are passed over."""
+    marks = []
+    for name, values in events:
+        attributes = dict(values)
+        at = attributes.pop(semconv.CHECKPOINT_AT_MS, None)
+        step = attributes.pop(semconv.CHECKPOINT_STEP_MS, None)
+        if at is not None:
+            marks.append({"name": name, "at_ms": _rounded(at), "step_ms": _rounded(step), **attributes})
+    return as_json(marks) if marks else None
+
+
+def _rounded(value: Any) -> float | None:
+    number = as_float(value)
+    return None if number is None else round(number, 3)
