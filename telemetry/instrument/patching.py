@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import inspect
+import sys
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -57,7 +59,7 @@ class Patches:
                     report(name)
             return original(instance, *args, **kwargs)
 
-        self._put(owner, name, original, patched)
+        self._put(owner, name, original, _as_coroutine_function(patched, original))
 
     def add(self, owner: type, name: str, value: Any) -> None:
         """Give `owner` an attribute that it has not. Raises AttributeError when it has one."""
@@ -82,7 +84,7 @@ class Patches:
                 return wrapper(original.__get__(instance), instance, args, kwargs)
             return original(instance, *args, **kwargs)
 
-        return patched
+        return _as_coroutine_function(patched, original)
 
     def has(self, owner: type, name: str) -> bool:
         """Whether `owner.name` is wrapped by this instrumentation."""
@@ -99,6 +101,20 @@ class Patches:
                 delattr(owner, name)
             else:
                 setattr(owner, name, original)
+
+
+def _as_coroutine_function(patched: Any, original: Any) -> Any:
+    """`patched`, which `inspect.iscoroutinefunction` answers as it does for `original`."""
+    if not inspect.iscoroutinefunction(original):
+        return patched
+    if sys.version_info >= (3, 12):
+        return inspect.markcoroutinefunction(patched)
+
+    @functools.wraps(original)
+    async def coroutine_function(instance: Any, /, *args: Any, **kwargs: Any) -> Any:
+        return await patched(instance, *args, **kwargs)
+
+    return coroutine_function
 
 
 def _own(owner: type, name: str) -> Any:

@@ -38,13 +38,18 @@ def _dispatch_timeout(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...]
         context_api.detach(context)
 
 
-async def _wait_for(
-    wrapped: Callable[..., Awaitable[Any]], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
+def _wait_for(wrapped: Callable[..., Awaitable[Any]], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    # discord.py registers the waiter when `wait_for` is called, not when what it returns is awaited.
+    waiting = wrapped(*args, **kwargs)
+    return waiting if current_action.get() is None else _resumed_outside(waiting)
+
+
+async def _resumed_outside(waiting: Awaitable[Any]) -> Any:
+    """Await it; when the action has ended in the meantime, the rest of the waiter's task is no part of it."""
     try:
-        return await wrapped(*args, **kwargs)
+        return await waiting
     finally:
         action = current_action.get()
         if action is not None and action.ended:
             current_action.set(None)
-            context_api.attach(Context())  # for the rest of the waiter's task
+            context_api.attach(Context())

@@ -1,0 +1,78 @@
+"""What the bot's code can see of discord.py is as it would be without us."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import pickle
+from typing import Any
+
+import discord
+import pytest
+
+from telemetry.instrument.instrumentor import DiscordInstrumentor
+from tests.support.actions.bot import make_bot
+from tests.support.actions.cases import GUILD
+from tests.support.actions.play import Recorded
+from tests.support.bots import running
+
+
+def patched_methods() -> list[tuple[type, str, Any, Any]]:
+    """Class, attribute, original and what is there now, of all that is wrapped."""
+    patches: Any = DiscordInstrumentor()._patches
+    return [entry for entry in patches._applied if callable(entry[2])]
+
+
+def answers(function: Any) -> dict[str, Any]:
+    """What a bot may ask of a function."""
+    return {
+        "inspect.iscoroutinefunction": inspect.iscoroutinefunction(function),
+        "asyncio.iscoroutinefunction": asyncio.iscoroutinefunction(function),
+        "isfunction": inspect.isfunction(function),
+        "signature": inspect.signature(function),
+        "names": (function.__name__, function.__qualname__, function.__module__, function.__doc__),
+        "annotations": function.__annotations__,
+    }
+
+
+def test_every_wrapped_method_answers_as_discord_py_has_it() -> None:
+    with Recorded():
+        methods = patched_methods()
+        assert len(methods) > 10
+        for owner, name, original, patched in methods:
+            assert answers(patched) == answers(original), f"{owner.__qualname__}.{name}"
+            assert pickle.loads(pickle.dumps(getattr(owner, name))) is getattr(owner, name)
+
+
+@pytest.mark.parametrize("in_command", [True, False])
+async def test_wait_for_listens_from_its_call_on(in_command: bool) -> None:
+    bot = make_bot()
+    called, sent, heard = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def waits() -> None:
+        waiting = bot.wait_for("message", timeout=10)
+        assert inspect.iscoroutine(waiting)
+        assert not inspect.iscoroutinefunction(bot.wait_for)
+        called.set()
+        await sent.wait()
+        assert (await waiting).content == "before the await"
+        heard.set()
+
+    @bot.tree.command()
+    async def listens(interaction: discord.Interaction) -> None:
+        await interaction.response.defer()
+        await waits()
+
+    with Recorded():
+        async with running(bot, guilds=[GUILD]) as standin:
+            if in_command:
+                await standin.slash("listens", guild=GUILD)
+            else:
+                task = asyncio.create_task(waits())
+            await called.wait()
+            await standin.message("before the await", prefix=False, guild=GUILD)
+            await standin.idle()
+            sent.set()
+            await asyncio.wait_for(heard.wait(), 20)
+            if not in_command:
+                await task
