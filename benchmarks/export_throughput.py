@@ -19,8 +19,8 @@ from exporters.delivery.backlog import REPLAY_ROWS
 from exporters.rows.command_call import ROW_COLUMNS
 from exporters.rows.timestamps import as_datetime
 from exporters.stores import postgres_copy as binary_copy
-from exporters.stores import schema
-from exporters.stores.dsn import open_store
+from exporters.stores.factory import open_store
+from slashspan.table import Table
 from tests.support.postgres import postgres
 from tests.support.proxy import proxy_process
 from tests.support.rows import FULL
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 LIVE, BACKLOG = 512, REPLAY_ROWS
 ROUND_TRIP = 0.16
-TABLE = schema.Table("command_calls")
+TABLE = Table("command_calls")
 NAMES = [column.name for column in ROW_COLUMNS]
 COLUMNS = ", ".join(NAMES)
 

@@ -18,6 +18,7 @@ import asyncpg
 
 from benchmarks._report import Aim, Report, median
 from exporters.stores import schema
+from slashspan.table import Table
 from tests.support.postgres import postgres
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ async def _measure(server: Postgres, rows: int) -> Report:
 
 
 async def _create(connection: Any, name: str, more: str) -> None:
-    first = schema.migrations("postgresql", schema.Table(name))[0]
+    first = schema.migrations("postgresql", Table(name))[0]
     await connection.execute(first.sql)
     if more:
         await connection.execute(more.format(name))

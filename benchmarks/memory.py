@@ -23,7 +23,7 @@ from exporters.delivery.exporter import CommandCallsExporter
 from exporters.delivery.processor import CommandCallsProcessor
 from exporters.spool.journal import Journal
 from exporters.spool.row_spool import RowSpool
-from exporters.stores.dsn import open_store
+from exporters.stores.factory import open_store
 from slashspan.semconv import Kind
 from slashspan.settings import Settings
 from telemetry import DiscordInstrumentor

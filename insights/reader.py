@@ -8,21 +8,21 @@ import re
 import sqlite3
 from datetime import datetime, timezone
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
-from urllib.parse import unquote
 
+from slashspan.dsn import POSTGRESQL_EXTRA, Dsn
 from slashspan.errors import ConfigurationError
 from slashspan.sqlite_time import SQLITE_MOMENT, SQLITE_SINCE_DAY, SQLITE_UNTIL_DAY
+from slashspan.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from typing_extensions import Self
 
 READ_SECONDS: Final = 60.0
 CONNECT_SECONDS: Final = 10.0
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,62}(\.[A-Za-z_][A-Za-z0-9_$]{0,62})?")
 _PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
 
 Row = dict[str, Any]
@@ -43,17 +43,11 @@ class Reader(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
-def open_reader(dsn: str, *, table: str = "command_calls") -> Reader:
+def open_reader(dsn: Dsn | str, *, table: str = "command_calls") -> Reader:
     """A reader of the store that `dsn` names. Raises ReadError or ConfigurationError."""
-    if not _NAME.fullmatch(table):
-        raise ConfigurationError(f"SLASHSPAN_TABLE={table!r}: must be name or schema.name, of letters and digits")
-    quoted = ".".join(f'"{part}"' for part in table.split("."))
-    scheme = dsn.partition(":")[0].lower()
-    if scheme == "sqlite":
-        return SqliteReader(Path(unquote(dsn[len("sqlite:///") :])), quoted)
-    if scheme in ("postgresql", "postgres"):
-        return PostgresReader(dsn, quoted)
-    raise ConfigurationError(f"SLASHSPAN_DSN: unknown scheme {scheme!r}; must be sqlite:///path or postgresql://…")
+    dsn = Dsn.parse(dsn)
+    named = Table.parse(table, schemas=not dsn.is_sqlite)
+    return SqliteReader(dsn.path, named) if dsn.is_sqlite else PostgresReader(dsn, named)
 
 
 def _sql(dialect: str, name: str, table: str) -> str:
@@ -72,10 +66,10 @@ def _as_text(moment: datetime) -> str:
 class SqliteReader:
     """Reads a file that a bot may be writing to."""
 
-    def __init__(self, path: Path, table: str) -> None:
+    def __init__(self, path: Path, table: Table) -> None:
         if not path.is_file():
             raise ReadError(f"{path} does not exist yet. Run a bot with telemetry on, or `slashspan demo`.")
-        self._table = table
+        self._table = table.quoted
         self._path = path
         self._connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=READ_SECONDS)
         self._connection.row_factory = sqlite3.Row
@@ -115,21 +109,26 @@ class SqliteReader:
 class PostgresReader:
     """Reads through one connection, in an event loop of its own."""
 
-    def __init__(self, dsn: str, table: str) -> None:
+    def __init__(self, dsn: Dsn, table: Table) -> None:
         try:
             import asyncpg
         except ModuleNotFoundError:
-            raise ConfigurationError("reading PostgreSQL needs an extra: pip install 'slashspan[postgresql]'") from None
+            raise ConfigurationError(f"SLASHSPAN_DSN={dsn.masked!r} needs an extra: {POSTGRESQL_EXTRA}") from None
         self._errors = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.TimeoutError)
-        self._table = table
+        self._table = table.quoted
         self._loop = asyncio.new_event_loop()
         try:
             self._connection = self._loop.run_until_complete(
-                asyncpg.connect(dsn, timeout=CONNECT_SECONDS, command_timeout=READ_SECONDS, statement_cache_size=0)
+                asyncpg.connect(
+                    **dsn.connect_arguments(),
+                    timeout=CONNECT_SECONDS,
+                    command_timeout=READ_SECONDS,
+                    statement_cache_size=0,
+                )
             )
         except (*self._errors, ValueError) as error:
             self._loop.close()
-            raise ReadError(f"PostgreSQL cannot be reached: {error or type(error).__name__}") from error
+            raise ReadError(f"{dsn} cannot be reached: {dsn.redact(str(error) or type(error).__name__)}") from error
 
     def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
         order: list[str] = []

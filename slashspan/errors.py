@@ -1,4 +1,4 @@
-"""The one error that a person mends by editing a setting."""
+"""The error that is fixed by editing a setting."""
 
 from __future__ import annotations
 

@@ -6,13 +6,15 @@ malformed are checked here too, so that a typing error shows at the start and no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import platformdirs
 
+from slashspan.dsn import Dsn, mask_dsn
 from slashspan.errors import ConfigurationError
+from slashspan.masking import HIDDEN
 from slashspan.semconv import Kind, Sync
 
 if TYPE_CHECKING:
@@ -37,9 +39,16 @@ class Setting:
         text = environ.get(self.name, "").strip() or self.default
         try:
             return self.parse(text)
+        except ConfigurationError:
+            raise
         except ValueError as error:
-            shown = "…" if self.secret else repr(text)
-            raise ConfigurationError(f"{self.name}={shown}: {error}") from None
+            raise ConfigurationError(f"{self.name}={self.shown(repr(text))}: {error}") from None
+
+    def shown(self, text: str) -> str:
+        """A value as it may be shown."""
+        if self.parse == Dsn.parse:
+            return mask_dsn(text)
+        return HIDDEN if self.secret else text
 
 
 def _number(kind: type[int | float], least: float, most: float = float("inf")) -> Callable[[str], Any]:
@@ -97,7 +106,10 @@ def _flag(text: str) -> bool:
 def _spool(text: str) -> Path | None:
     if text.lower() == "off":
         return None
-    return Path(text).expanduser() if text else platformdirs.user_state_path("slashspan", appauthor=False) / "spool"
+    try:
+        return Path(text).expanduser() if text else platformdirs.user_state_path("slashspan", appauthor=False) / "spool"
+    except RuntimeError:
+        raise ValueError("names the home folder of an unknown user; write an absolute path, or `off`") from None
 
 
 SETTINGS: Final = (
@@ -111,7 +123,7 @@ SETTINGS: Final = (
     Setting(
         "SLASHSPAN_DSN",
         "sqlite:///command_calls.db",
-        str,
+        Dsn.parse,
         "The store: `sqlite:///path` (four slashes: absolute) or `postgresql://user:password@host/database`",
         secret=True,
     ),
@@ -194,7 +206,7 @@ class Settings:
 
     exporters: tuple[str, ...]
     """Names of the trace exporters; empty: everything is off."""
-    dsn: str
+    dsn: Dsn
     table: str
     spool: Path | None
     """None: off."""
@@ -202,7 +214,7 @@ class Settings:
     spool_sync: str
     slow_checkpoint_ms: float
     user_ids: str
-    user_id_key: str
+    user_id_key: str = field(repr=False)
     user_names: str
     kinds: frozenset[str]
     trace_ratio: float

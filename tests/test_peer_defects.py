@@ -168,7 +168,7 @@ def test_rejected_rows_are_logged_as_errors(caplog: pytest.LogCaptureFixture) ->
 
 
 def test_a_batch_whose_commit_was_not_confirmed_is_stored_once(server: Postgres, database: str) -> None:
-    from exporters.stores.dsn import open_store
+    from exporters.stores.factory import open_store
     from tests.support.rows import rows
 
     with Proxy(server.port) as proxy:

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from exporters.admin.migrate import in_loop, is_sqlite, parsed_table, postgres_connection, sqlite_connection
+from exporters.admin.connections import parse_target, postgres_connection, run_to_end, sqlite_connection
 from exporters.stores.errors import SchemaMismatch, StoreUnavailable
 from exporters.stores.schema.plan import MIGRATE
 from exporters.stores.schema.sqlite_upgrade import read_state as read_sqlite
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Iterator
     from datetime import datetime
 
-    from exporters.stores.schema import Table
+    from slashspan.dsn import Dsn
+    from slashspan.table import Table
 
 _BEFORE: Final = f"{SQLITE_UNTIL_DAY} AND {SQLITE_MOMENT} < :until"
 BATCH: Final = 2000
@@ -31,7 +32,7 @@ BUSY_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Old:
+class PruneEstimate:
     """What `prune` would take out."""
 
     rows: int
@@ -39,90 +40,86 @@ class Old:
     """Those that go whole."""
 
 
-def count_old(dsn: str, table: str, before: datetime) -> Old:
+def count_old(dsn: Dsn | str, table: str, before: datetime) -> PruneEstimate:
     """What was called before that (aware) moment; changes nothing. Raises StoreError, ConfigurationError."""
-    named = parsed_table(dsn, table)
-    if is_sqlite(dsn):
-        with sqlite_connection(dsn, seconds=BUSY_SECONDS) as connection:
+    target, named = parse_target(dsn, table)
+    if target.is_sqlite:
+        with sqlite_connection(target, seconds=BUSY_SECONDS) as connection:
             _check_sqlite(connection, named)
             sql = f"SELECT count(*) FROM {named.quoted} WHERE {_BEFORE}"  # noqa: S608 - quoted
-            return Old(connection.execute(sql, {"until": _text(before)}).fetchone()[0])
+            return PruneEstimate(connection.execute(sql, {"until": _text(before)}).fetchone()[0])
 
-    async def work() -> Old:
-        async with postgres_connection(dsn) as connection:
+    async def work() -> PruneEstimate:
+        async with postgres_connection(target) as connection:
             whole, _ = await _leaves(connection, named, before)
             sql = f"SELECT count(*) FROM {named.quoted} WHERE called_at < $1"  # noqa: S608 - quoted
-            return Old(await connection.fetchval(sql, before), tuple(whole))
+            return PruneEstimate(await connection.fetchval(sql, before), tuple(whole))
 
-    found: Old = in_loop(work())
-    return found
+    return run_to_end(work())
 
 
-def prune(dsn: str, table: str, before: datetime, *, done: Callable[[int], None] = lambda _: None) -> int:
+def prune(dsn: Dsn | str, table: str, before: datetime, *, done: Callable[[int], None] = lambda _: None) -> int:
     """Take those rows out; their number. `done` gets the number of each piece. May be cut off and run again.
 
     Raises StoreError, ConfigurationError.
     """
-    named = parsed_table(dsn, table)
-    if is_sqlite(dsn):
+    target, named = parse_target(dsn, table)
+    if target.is_sqlite:
         where = f"SELECT rowid FROM {named.quoted} WHERE {_BEFORE} LIMIT {BATCH}"  # noqa: S608 - quoted
-        with sqlite_connection(dsn, seconds=BUSY_SECONDS) as connection:
+        with sqlite_connection(target, seconds=BUSY_SECONDS) as connection:
             _check_sqlite(connection, named)
             sql = f"DELETE FROM {named.quoted} WHERE rowid IN ({where})"  # noqa: S608 - quoted
-            return _told(_sqlite_batches(connection, sql, {"until": _text(before)}), done)
+            return _sum_with_progress(_sqlite_batches(connection, sql, {"until": _text(before)}), done)
 
     async def work() -> int:
-        async with postgres_connection(dsn) as connection:
-            return await _all(_pruned(connection, named, before), done)
+        async with postgres_connection(target) as connection:
+            return await _sum_with_progress_async(_pruned(connection, named, before), done)
 
-    taken: int = in_loop(work())
-    return taken
+    return run_to_end(work())
 
 
-def count_user(dsn: str, table: str, user_ids: Collection[int]) -> int:
+def count_user(dsn: Dsn | str, table: str, user_ids: Collection[int]) -> int:
     """How many rows of these users there are; changes nothing. Raises StoreError, ConfigurationError."""
-    named = parsed_table(dsn, table)
+    target, named = parse_target(dsn, table)
     ids = [int(user) for user in user_ids]
-    if is_sqlite(dsn):
-        with sqlite_connection(dsn, seconds=BUSY_SECONDS) as connection:
+    if target.is_sqlite:
+        with sqlite_connection(target, seconds=BUSY_SECONDS) as connection:
             _check_sqlite(connection, named)
             sql = f"SELECT count(*) FROM {named.quoted} WHERE discord_uid IN ({', '.join('?' * len(ids))})"  # noqa: S608
             return int(connection.execute(sql, ids).fetchone()[0])
 
     async def work() -> int:
-        async with postgres_connection(dsn) as connection:
+        async with postgres_connection(target) as connection:
             await _leaves(connection, named, None)
             sql = f"SELECT count(*) FROM {named.quoted} WHERE discord_uid = ANY ($1)"  # noqa: S608 - quoted
             return int(await connection.fetchval(sql, ids))
 
-    found: int = in_loop(work())
-    return found
+    return run_to_end(work())
 
 
 def forget_user(
-    dsn: str, table: str, user_ids: Collection[int], *, done: Callable[[int], None] = lambda _: None
+    dsn: Dsn | str, table: str, user_ids: Collection[int], *, done: Callable[[int], None] = lambda _: None
 ) -> int:
     """Erase every row of these users (of a user and the pseudonym, say); how many there were.
 
     The table is read once and rows go in small batches; what is written meanwhile may stay: stop recording the user, or
     call it again. Raises StoreError, ConfigurationError.
     """
-    named = parsed_table(dsn, table)
+    target, named = parse_target(dsn, table)
     ids = [int(user) for user in user_ids]
-    if is_sqlite(dsn):
-        with sqlite_connection(dsn, seconds=BUSY_SECONDS) as connection:
+    if target.is_sqlite:
+        with sqlite_connection(target, seconds=BUSY_SECONDS) as connection:
             _check_sqlite(connection, named)
-            return _told(_forgotten_sqlite(connection, named, ids), done)
+            return _sum_with_progress(_forgotten_sqlite(connection, named, ids), done)
 
     async def work() -> int:
-        async with postgres_connection(dsn) as connection:
-            return await _all(_forgotten(connection, named, ids), done)
+        async with postgres_connection(target) as connection:
+            return await _sum_with_progress_async(_forgotten(connection, named, ids), done)
 
-    taken: int = in_loop(work())
-    return taken
+    return run_to_end(work())
 
 
-def _told(pieces: Iterator[int], done: Callable[[int], None]) -> int:
+def _sum_with_progress(pieces: Iterator[int], done: Callable[[int], None]) -> int:
     total = 0
     for piece in pieces:
         total += piece
@@ -130,7 +127,7 @@ def _told(pieces: Iterator[int], done: Callable[[int], None]) -> int:
     return total
 
 
-async def _all(pieces: AsyncIterator[int], done: Callable[[int], None]) -> int:
+async def _sum_with_progress_async(pieces: AsyncIterator[int], done: Callable[[int], None]) -> int:
     total = 0
     async for piece in pieces:
         total += piece

@@ -6,9 +6,12 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Final
+
+from slashspan.dsn import Dsn
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DESCRIPTION: Final = "destination.json"
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
@@ -24,14 +27,15 @@ class Destination:
     table: str
 
     @classmethod
-    def of(cls, service: str | None, dsn: str, table: str) -> Destination:
+    def of(cls, service: str | None, dsn: Dsn | str, table: str) -> Destination:
         """From the resource's `service.name`, `SLASHSPAN_DSN` and `SLASHSPAN_TABLE`."""
-        return cls(service or "", _without_secrets(dsn), table)
+        return cls(service or "", Dsn.parse(dsn).identity, table)
 
     @property
     def name(self) -> str:
         """Of its folder: readable, and unlike any other's."""
-        digest = hashlib.sha256(f"{self.service}\0{self.store}\0{self.table}".encode()).hexdigest()[:10]
+        whole = f"{self.service}\0{self.store}\0{self.table}".encode("utf-8", "surrogatepass")
+        digest = hashlib.sha256(whole).hexdigest()[:10]
         return f"{_UNFIT.sub('-', self.service)[:40] or 'service'}-{digest}"
 
     def folder(self, spool: Path) -> Path:
@@ -62,11 +66,3 @@ def destinations(spool: Path) -> list[tuple[Path, Destination]]:
         return []
     found = ((folder, described(folder)) for folder in sorted(spool.iterdir()))
     return [(folder, destination) for folder, destination in found if destination is not None]
-
-
-def _without_secrets(dsn: str) -> str:
-    scheme, _, rest = dsn.partition("://")
-    if scheme.lower() == "sqlite":
-        return f"sqlite:///{Path(rest[1:].partition('?')[0]).absolute()}"
-    parts = urlsplit(dsn)
-    return f"postgresql://{(parts.hostname or '').lower()}:{parts.port or 5432}{parts.path}"

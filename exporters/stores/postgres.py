@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 
     from exporters.rows.command_call import CommandCall
-    from exporters.stores.schema import Table
+    from slashspan.dsn import Dsn
+    from slashspan.table import Table
 
 CONNECT_SECONDS: Final = 10.0
 COPY_ROWS: Final = 32
@@ -56,10 +57,9 @@ class _Loop(asyncio.SelectorEventLoop):
 class PostgresStore:
     """Writes into `table` of the database that `dsn` names. See `exporters.stores.base.Store`."""
 
-    def __init__(self, dsn: str, table: Table, *, address: str) -> None:
+    def __init__(self, dsn: Dsn, table: Table) -> None:
         self._dsn = dsn
         self._table = table
-        self._address = address
         self._connection: Any = None
         self._statement: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -72,7 +72,7 @@ class PostgresStore:
 
     @property
     def address(self) -> str:
-        return self._address
+        return self._dsn.masked
 
     def prepare(self, *, timeout: float) -> None:
         self._call(self._connected, timeout)
@@ -159,9 +159,7 @@ class PostgresStore:
         if isinstance(error, (TimeoutError, asyncio.TimeoutError, futures.TimeoutError)):
             return f"no answer within {timeout:g} s"
         state = getattr(error, "sqlstate", None)
-        text = str(error) or type(error).__name__
-        if password := _password(self._dsn):
-            text = text.replace(password, "…")
+        text = self._dsn.redact(str(error) or type(error).__name__)
         return f"{text} (SQLSTATE {state})" if state else text
 
     # In the loop
@@ -169,7 +167,9 @@ class PostgresStore:
     async def _connected(self) -> Any:
         if self._connection is not None and not self._connection.is_closed():
             return self._statement
-        connection = await asyncpg.connect(self._dsn, timeout=CONNECT_SECONDS, statement_cache_size=0)
+        connection = await asyncpg.connect(
+            **self._dsn.connect_arguments(), timeout=CONNECT_SECONDS, statement_cache_size=0
+        )
         try:
             _keep_alive(connection)
             await prepare(connection, self._table)
@@ -229,13 +229,6 @@ def _columns(rows: Sequence[CommandCall]) -> list[list[Any]]:
         [as_datetime(value) for value in values] if column.type is TIMESTAMP else list(values)
         for column, values in zip(ROW_COLUMNS, columns, strict=True)
     ]
-
-
-def _password(dsn: str) -> str | None:
-    from urllib.parse import parse_qs, urlsplit
-
-    parts = urlsplit(dsn)
-    return parts.password or next(iter(parse_qs(parts.query).get("password", ())), None)
 
 
 def _keep_alive(connection: Any) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporters.rows.command_call import CommandCall
-    from exporters.stores.schema import Table
+    from slashspan.table import Table
 
 _NAMES: Final = [column.name for column in ROW_COLUMNS]
 _CALLED_AT: Final = _NAMES.index("called_at")

@@ -88,7 +88,12 @@ def demo(commands: int, rate: float, users: int, seed: int, dsn: str | None) -> 
         raise ConfigurationError("the demo needs an extra: pip install 'slashspan[demo]'") from None
 
     status = run_demo(
-        commands=commands, rate=rate, users=users, seed=seed, dsn=settings_of(dsn).dsn, console=Console(highlight=False)
+        commands=commands,
+        rate=rate,
+        users=users,
+        seed=seed,
+        dsn=settings_of(dsn).dsn.text,
+        console=Console(highlight=False),
     )
     sys.exit(status)
 

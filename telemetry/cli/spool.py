@@ -139,7 +139,7 @@ def _drained(settings: Settings, waiting: DestinationStatus, timeout: float) -> 
     from exporters.delivery.exporter import CommandCallsExporter
     from exporters.spool.journal import Journal
     from exporters.spool.row_spool import RowSpool
-    from exporters.stores.dsn import open_store
+    from exporters.stores.factory import open_store
     from slashspan.semconv import Kind
 
     rows = RowSpool(Journal(waiting.folder, max_bytes=UNBOUNDED))

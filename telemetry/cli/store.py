@@ -43,14 +43,13 @@ def migrate(dsn: str | None, dry_run: bool, partitioned: bool, zone: str, timeou
     to run again. A table that is something else is left alone and told. Connect directly, not through a pooler.
     """
     from exporters.admin.migrate import plan_migration, run_migration
-    from exporters.stores.dsn import masked
 
     settings = settings_of(dsn)
     plan = plan_migration(settings.dsn, settings.table, partitioned=partitioned, zone=zone, seconds=timeout)
     if dry_run:
         for line in plan.lines():
             click.echo(line)
-        click.echo(f"-- {len(plan.steps)} steps; nothing was changed in {masked(settings.dsn)}")
+        click.echo(f"-- {len(plan.steps)} steps; nothing was changed in {settings.dsn}")
         return
     for note in plan.notes:
         click.echo(f"note: {note}")
@@ -59,7 +58,7 @@ def migrate(dsn: str | None, dry_run: bool, partitioned: bool, zone: str, timeou
         click.echo(f"done: {step.title}")
 
     run_migration(settings.dsn, settings.table, partitioned=partitioned, zone=zone, seconds=timeout, done=done)
-    click.echo(f"{settings.table} is ready in {masked(settings.dsn)}")
+    click.echo(f"{settings.table} is ready in {settings.dsn}")
 
 
 @click.command(short_help="Take out rows that are older than 90d, 12w, 1y.")
@@ -76,12 +75,11 @@ def prune(dsn: str | None, older_than: str, dry_run: bool, yes: bool) -> None:
     from exporters.admin.durations import parse_duration
     from exporters.admin.prune import count_old
     from exporters.admin.prune import prune as take_out
-    from exporters.stores.dsn import masked
 
     settings = settings_of(dsn)
     before = datetime.now(timezone.utc) - parse_duration(older_than)
     old = count_old(settings.dsn, settings.table, before)
-    where = f"in {settings.table} of {masked(settings.dsn)}"
+    where = f"in {settings.table} of {settings.dsn}"
     click.echo(f"{old.rows:,} rows before {before:%Y-%m-%d %H:%M} UTC {where}")
     for name in old.partitions:
         click.echo(f"goes whole: {name}")

@@ -30,15 +30,15 @@ from exporters.rows.from_span import service_of
 from exporters.spool.destinations import Destination
 from exporters.spool.journal import Journal
 from exporters.spool.row_spool import RowSpool
-from exporters.stores.dsn import open_store
 from exporters.stores.errors import SchemaMismatch, StoreUnavailable
+from exporters.stores.factory import open_store
 from slashspan.errors import ConfigurationError
 from slashspan.settings import COMMAND_CALLS, Settings, unknown_variables
 from telemetry.instrument.instrumentor import DiscordInstrumentor
 from telemetry.setup import signals
 from telemetry.setup.ids import id_generator
 from telemetry.setup.sampling import UserActionsRecorded
-from telemetry.setup.trace_exporters import build, otlp_endpoint
+from telemetry.setup.trace_exporters import OTLP, build, otlp_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -214,7 +214,8 @@ def _retrying(
     """`exporter`, with retries where it sends spans to another machine; a console always accepts them."""
     if settings.spool is None or name == "console":
         return exporter
-    destination = Destination(service_of(resource)[0] or "", f"{name} {otlp_endpoint(environ)}".strip(), "")
+    place = f"{name} {otlp_endpoint(environ).identity}" if name == OTLP else name
+    destination = Destination(service_of(resource)[0] or "", place, "")
     folder = destination.folder(settings.spool)
     journal = Journal(folder, max_bytes=settings.spool_max_bytes, sync=settings.spool_sync)
     retrying = RetryingExporter(exporter, journal, name=name)

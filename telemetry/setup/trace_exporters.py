@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from slashspan.errors import ConfigurationError
+from slashspan.masking import mask_url, split_host, split_url
 from slashspan.settings import COMMAND_CALLS, NONE
 
 if TYPE_CHECKING:
@@ -45,17 +47,49 @@ def build(name: str) -> SpanExporter:
     return exporter
 
 
-def otlp_endpoint(environ: Mapping[str, str]) -> str:
-    """Where OTLP goes, as its exporters read it; '' when it is their default."""
-    names = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-    endpoint = next((value for name in names if (value := environ.get(name, "").strip())), "")
-    return endpoint.rpartition("@")[2]  # a user and password in it are no part of the place
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where an OTLP exporter sends spans."""
+
+    host: str
+    port: int
+    masked: str
+    """The URL as it may be shown: no user, password or key."""
+    identity: str
+    """Which collector it is: the URL without what may change while the collector stays."""
+
+    def __str__(self) -> str:
+        return self.masked
+
+
+def otlp_endpoint(environ: Mapping[str, str]) -> Endpoint:
+    """As the OTLP exporters read it. Raises ConfigurationError, naming the variable."""
+    grpc = _protocol(environ) == "grpc"
+    variable, url = "OTEL_EXPORTER_OTLP_ENDPOINT", f"http://localhost:{4317 if grpc else 4318}"
+    for name in ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"):
+        if given := environ.get(name, "").strip():
+            variable, url = name, given
+            break
+    parts = split_url(url)
+    address = None if parts is None else split_host(parts.hosts)
+    if parts is None or address is None or not 0 <= int(address[1] or 0) <= 65535:
+        raise ConfigurationError(
+            f"{variable}={mask_url(url)!r}: must be like https://host:4317, with a port from 1 to 65535 and special "
+            "characters of user and password percent-encoded"
+        )
+    host, port = address[0] or "localhost", int(address[1] or (80 if parts.scheme == "http" and not grpc else 443))
+    scheme = f"{parts.scheme}://" if parts.scheme else ""
+    return Endpoint(host, port, mask_url(url), f"{scheme}{parts.hosts}{parts.path}")
 
 
 def _otlp_entry_point() -> str:
+    return _PROTOCOLS[_protocol(os.environ)]
+
+
+def _protocol(environ: Mapping[str, str]) -> str:
     for variable in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
-        if protocol := os.environ.get(variable, "").strip():
+        if protocol := environ.get(variable, "").strip():
             if protocol not in _PROTOCOLS:
                 raise ConfigurationError(f"{variable}={protocol!r}: must be one of: {', '.join(_PROTOCOLS)}")
-            return _PROTOCOLS[protocol]
-    return _PROTOCOLS["grpc"]
+            return protocol
+    return "grpc"

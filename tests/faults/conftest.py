@@ -8,7 +8,7 @@ import pytest
 
 from exporters.delivery import worker as delivery
 from exporters.stores import postgres
-from exporters.stores.dsn import open_store
+from exporters.stores.factory import open_store
 
 if TYPE_CHECKING:
     from tests.support.postgres import Postgres

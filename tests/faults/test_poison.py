@@ -14,7 +14,7 @@ import pytest
 from exporters.delivery.worker import Delivery
 from exporters.rows.counts import DropReason
 from exporters.spool.dead_letters import DeadLetters
-from exporters.stores.dsn import open_store
+from exporters.stores.factory import open_store
 from tests.support.rows import rows
 
 if TYPE_CHECKING:

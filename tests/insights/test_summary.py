@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 import insights
-from exporters.stores.dsn import open_store
+from exporters.stores.factory import open_store
 from insights.text import print_summary, shown
 from slashspan.errors import ConfigurationError
 from tests.support.rows import FULL, sample

@@ -53,7 +53,7 @@ def recorded(tmp_path: Path) -> tuple[list[object], str]:
     from discord_standin import Action, Call, Channel, User, snowflake
     from ladder_demo.plan import Expected
 
-    from exporters.stores.dsn import open_store
+    from exporters.stores.factory import open_store
     from tests.support.rows import FULL
 
     dsn = f"sqlite:///{tmp_path / 'compare.db'}"

@@ -12,7 +12,7 @@ from slashspan.settings import SETTINGS, Settings
 def test_defaults_need_no_environment() -> None:
     settings = Settings.from_environ({})
     assert settings.exporters == ("command_calls",)
-    assert settings.dsn == "sqlite:///command_calls.db"
+    assert settings.dsn.text == "sqlite:///command_calls.db"
     assert (settings.schedule_delay_ms, settings.batch_rows, settings.queue_rows) == (1000, 512, 2048)
     assert settings.kinds == set(Kind.ALL) - {Kind.AUTOCOMPLETE}
     assert settings.user_ids == "keep"

@@ -15,7 +15,7 @@ from exporters.delivery.processor import CommandCallsProcessor
 from exporters.spool.journal import Journal
 from exporters.spool.row_spool import RowSpool
 from exporters.spool.writers import TROUBLE
-from exporters.stores.dsn import open_store
+from exporters.stores.factory import open_store
 from slashspan.semconv import Kind
 from tests.support.spans import ATTRIBUTES
 from tests.support.waiting import until

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import insights
 from exporters.rows.command_call import ROW_COLUMNS
-from exporters.stores.dsn import open_store
+from exporters.stores.factory import open_store
 from tests.support.postgres import in_own_thread
 
 if TYPE_CHECKING:

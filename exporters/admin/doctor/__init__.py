@@ -1,9 +1,12 @@
-"""What is wrong between a bot and its table, and how to mend it. Looks only: nothing is created, adopted or changed."""
+"""What is wrong between a bot and its table, and how to fix it. Read-only: nothing is created, adopted or changed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Level:
@@ -19,18 +22,23 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """One thing that was checked."""
 
     level: str
     subject: str
     text: str
-    mend: str | None = None
+    fix: str | None = None
     """What to do about it."""
 
 
 def age(seconds: float) -> str:
-    """For people: `3 min`, `2 h`, `5 days`."""
+    """In the largest unit of which there are two: `3 min`, `2 h`, `5 days`."""
     for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{max(0.0, seconds):.0f} s"
+
+
+def nearest(path: Path) -> Path:
+    """The path itself, or its nearest parent that exists."""
+    return path if path.exists() else nearest(path.parent)

@@ -1,4 +1,4 @@
-"""A PostgreSQL store, looked at through one connection."""
+"""A PostgreSQL store, checked through one connection."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import ssl
 import time
 from socket import gaierror
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
+from exporters.admin.connections import postgres_connection, run_to_end
 from exporters.admin.doctor import Finding, Level, age
-from exporters.admin.migrate import in_loop, parsed_table, plan_migration, postgres_connection
-from exporters.stores.dsn import masked
+from exporters.admin.migrate import plan_migration
 from exporters.stores.errors import SchemaMismatch, StoreError
 
 if TYPE_CHECKING:
-    from exporters.stores.schema import Table
+    from slashspan.dsn import Dsn
+    from slashspan.table import Table
 
 SECONDS: Final = 20.0
-"""For all of it."""
+"""For all checks together."""
 CLOCK_SECONDS: Final = 1.0
 STORE: Final = "store"
 _RIGHTS: Final = """
@@ -30,36 +30,35 @@ SELECT has_table_privilege($1::regclass, 'INSERT') AS insert,
           FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
          WHERE d.refobjid = $1::regclass AND d.deptype = 'a') AS sequence,
        (SELECT reltuples::bigint FROM pg_class WHERE oid = $1::regclass) AS rows,
-       current_user AS role
+       quote_ident(current_user) AS role
 """
 
 
-def diagnose(dsn: str, name: str) -> list[Finding]:
-    """Within SECONDS, also against a host that swallows everything. Raises ConfigurationError."""
-    table = parsed_table(dsn, name)
+def diagnose(dsn: Dsn, table: Table) -> list[Finding]:
+    """Within SECONDS, also against a host that never answers. Raises ConfigurationError without asyncpg."""
 
     async def work() -> list[Finding]:
         async with postgres_connection(dsn) as connection:
-            return await _look(connection, dsn, table)
+            return await _check(connection, dsn, table)
 
     async def bounded() -> list[Finding]:
         return await asyncio.wait_for(work(), SECONDS)
 
     try:
-        found: list[Finding] = in_loop(bounded())
+        found = run_to_end(bounded())
     except (StoreError, asyncio.TimeoutError, TimeoutError) as error:
         return [_unreachable(dsn, error)]
     if not any(finding.level == Level.ERROR for finding in found):
-        found.append(_schema(dsn, name))
+        found.append(_schema(dsn, table))
     return found
 
 
-def _unreachable(dsn: str, error: BaseException) -> Finding:
+def _unreachable(dsn: Dsn, error: BaseException) -> Finding:
     import asyncpg
 
     cause = error.__cause__ or error
-    host = urlsplit(dsn).hostname or "localhost"
-    mends: list[tuple[tuple[type[BaseException], ...], str]] = [
+    host = dsn.host or "localhost"
+    fixes: list[tuple[tuple[type[BaseException], ...], str]] = [
         ((gaierror,), f"the host {host!r} in SLASHSPAN_DSN does not resolve: correct it, or DNS"),
         ((ssl.SSLError,), "correct sslmode and sslrootcert in SLASHSPAN_DSN, or the server's certificate"),
         ((ConnectionRefusedError,), "start the server, or correct host and port in SLASHSPAN_DSN"),
@@ -69,40 +68,40 @@ def _unreachable(dsn: str, error: BaseException) -> Finding:
         ),
         ((asyncpg.InvalidCatalogNameError,), "create the database, or correct its name in SLASHSPAN_DSN"),
         ((asyncpg.TooManyConnectionsError,), "raise max_connections or the role's limit, or use a pooler"),
-        ((asyncio.TimeoutError, TimeoutError), "a firewall swallows the packets, or the server hangs"),
+        ((asyncio.TimeoutError, TimeoutError), "a firewall drops the packets, or the server hangs: check both"),
     ]
-    mend = next((mend for kinds, mend in mends if isinstance(cause, kinds)), "see the server's log")
-    return Finding(Level.ERROR, STORE, str(error) or f"{masked(dsn)}: no answer within {SECONDS:g} s", mend)
+    fix = next((fix for kinds, fix in fixes if isinstance(cause, kinds)), "see the server's log")
+    return Finding(Level.ERROR, STORE, str(error) or f"{dsn}: no answer within {SECONDS:g} s", fix)
 
 
-async def _look(connection: Any, dsn: str, table: Table) -> list[Finding]:
+async def _check(connection: Any, dsn: Dsn, table: Table) -> list[Finding]:
     found = [await _server(connection, dsn)]
     found += [finding for finding in (_tls(connection, dsn), await _pooler(connection)) if finding is not None]
     if await connection.fetchval("SELECT current_setting('transaction_read_only') = 'on'"):
-        mend = "connect to the primary, or ALTER … RESET default_transaction_read_only"
-        found.append(Finding(Level.ERROR, STORE, "the server is read-only for this role", mend))
+        fix = "connect to the primary, or ALTER … RESET default_transaction_read_only"
+        found.append(Finding(Level.ERROR, STORE, "the server is read-only for this role", fix))
     found.append(await _clock(connection))
     if await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", table.quoted):
         found += await _rights(connection, table)
     return found
 
 
-async def _server(connection: Any, dsn: str) -> Finding:
+async def _server(connection: Any, dsn: Dsn) -> Finding:
     version = await connection.fetchval("SHOW server_version")
-    return Finding(Level.OK, STORE, f"{masked(dsn)} answers: PostgreSQL {version}")
+    return Finding(Level.OK, STORE, f"{dsn} answers: PostgreSQL {version}")
 
 
-def _tls(connection: Any, dsn: str) -> Finding | None:
+def _tls(connection: Any, dsn: Dsn) -> Finding | None:
     if connection._transport.get_extra_info("ssl_object") is not None:
         return Finding(Level.OK, "TLS", "on")
-    if _is_local(urlsplit(dsn).hostname):
+    if _is_local(dsn.host):
         return None
-    mend = "add sslmode=verify-full&sslrootcert=… to SLASHSPAN_DSN"
-    return Finding(Level.WARNING, "TLS", "off, and the server is on another machine", mend)
+    fix = "add sslmode=verify-full&sslrootcert=… to SLASHSPAN_DSN"
+    return Finding(Level.WARNING, "TLS", "off, and the server is on another machine", fix)
 
 
-def _is_local(host: str | None) -> bool:
-    if host is None or host == "localhost" or host.startswith("/"):
+def _is_local(host: str) -> bool:
+    if host in ("", "localhost") or host.startswith("/"):
         return True
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -115,7 +114,7 @@ async def _pooler(connection: Any) -> Finding | None:
     behind = await connection.fetchval("SELECT pg_backend_pid()")
     if behind == connection.get_server_pid():
         return None
-    text = "looks like a pooler in between; the bot works through it, `slashspan migrate` wants the server itself"
+    text = "there seems to be a pooler in between; bots work through it, `slashspan migrate` needs the server itself"
     return Finding(Level.NOTE, "pooler", text)
 
 
@@ -138,7 +137,7 @@ async def _rights(connection: Any, table: Table) -> list[Finding]:
         (rights["sequence"] is not False, f"GRANT USAGE ON SEQUENCE … TO {role}, see docs/database.md"),
     ]
     found = [
-        Finding(Level.ERROR, "rights", f"{role} may not write {table}", mend) for granted, mend in wanted if not granted
+        Finding(Level.ERROR, "rights", f"{role} may not write {table}", fix) for granted, fix in wanted if not granted
     ]
     if found:
         return found
@@ -149,13 +148,13 @@ async def _rights(connection: Any, table: Table) -> list[Finding]:
     return [*found, Finding(Level.NOTE, "rows", said)]
 
 
-def _schema(dsn: str, name: str) -> Finding:
+def _schema(dsn: Dsn, table: Table) -> Finding:
     try:
-        plan = plan_migration(dsn, name)
+        plan = plan_migration(dsn, str(table))
     except SchemaMismatch as error:
         return Finding(Level.ERROR, "schema", str(error), "name another table with SLASHSPAN_TABLE")
     except StoreError as error:
-        return Finding(Level.WARNING, "schema", f"could not be looked at: {error}")
+        return Finding(Level.WARNING, "schema", f"could not be checked: {error}")
     if not plan.steps:
         return Finding(Level.OK, "schema", "up to date")
     text = "; ".join(step.title for step in plan.steps)

@@ -1,4 +1,4 @@
-"""The spool, looked at from outside."""
+"""The spool, inspected from outside."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
-from exporters.admin.doctor import Finding, Level, age
-from exporters.admin.doctor.sqlite import nearest
+from exporters.admin.doctor import Finding, Level, age, nearest
 from exporters.spool.dead_letters import FILE
 from exporters.spool.status import inspect
 
@@ -29,41 +28,49 @@ def diagnose(folder: Path | None, max_bytes: int, here: Destination) -> list[Fin
         return [Finding(Level.NOTE, SPOOL, text)]
     place = nearest(folder.absolute())
     if not os.access(place, os.W_OK | os.X_OK):
-        mend = "give the bot's user the right, or name another folder in SLASHSPAN_SPOOL"
-        return [Finding(Level.ERROR, SPOOL, f"{place} cannot be written", mend)]
+        fix = "give the bot's user the right to write there, or name another folder in SLASHSPAN_SPOOL"
+        return [Finding(Level.ERROR, SPOOL, f"{place} cannot be written", fix)]
     try:
         found = inspect(folder)
     except OSError as error:
         return [Finding(Level.ERROR, SPOOL, str(error), "give the bot's user the right to read it")]
-    findings = [finding for waiting in found for finding in _of(waiting, max_bytes, here)]
-    return findings or [Finding(Level.OK, SPOOL, f"nothing waits in {folder}")]
+    findings = [finding for status in found for finding in _of(status, max_bytes, here)]
+    return findings or [Finding(Level.OK, SPOOL, f"nothing is waiting in {folder}")]
 
 
-def _of(waiting: DestinationStatus, max_bytes: int, here: Destination) -> list[Finding]:
-    to = waiting.destination
+def _of(status: DestinationStatus, max_bytes: int, here: Destination) -> list[Finding]:
+    to = status.destination
     where = f"{to.service or 'a bot'} → {to.store}"
     newer = "read it with the slashspan that wrote it"
-    found = [Finding(Level.WARNING, SPOOL, f"left alone: {error}", newer) for error in waiting.unreadable]
-    if waiting.dead_letters:
-        text = f"{waiting.dead_letters:,} rows that the store refused are in {waiting.folder / FILE}"
-        found.append(Finding(Level.WARNING, SPOOL, text, "each line says why; report what slashspan let through"))
-    if waiting.bytes > max_bytes * 0.8:
-        mend = "raise SLASHSPAN_SPOOL_MAX_BYTES, or mend what the rows wait for"
-        found.append(Finding(Level.WARNING, SPOOL, f"{where}: nearly full, {waiting.bytes:,} bytes", mend))
-    if not waiting.rows:
+    found = [Finding(Level.WARNING, SPOOL, f"left alone: {error}", newer) for error in status.unreadable]
+    if status.dead_letters:
+        one = status.dead_letters == 1
+        rows = (
+            "1 row that the store rejected is" if one else f"{status.dead_letters:,} rows that the store rejected are"
+        )
+        text = f"{rows} in {status.folder / FILE}"
+        fix = "each line has the reason; once that is fixed: slashspan spool redrive"
+        found.append(Finding(Level.WARNING, SPOOL, text, fix))
+    if status.bytes > max_bytes * 0.8:
+        fix = "raise SLASHSPAN_SPOOL_MAX_BYTES, or fix what the rows wait for"
+        found.append(Finding(Level.WARNING, SPOOL, f"{where}: nearly full, {status.bytes:,} bytes", fix))
+    if not status.rows:
         return found
-    since = time.time() - waiting.oldest_us / 1e6 if waiting.oldest_us else 0.0
-    text = f"{where}: {waiting.rows:,} wait, the oldest for {age(since)}"
-    if waiting.last_error:
-        text += f": {waiting.last_error}"
-    if waiting.alive and since < LATE_SECONDS:
+    since = time.time() - status.oldest_us / 1e6 if status.oldest_us else 0.0
+    text = f"{where}: {status.rows:,} waiting, the oldest for {age(since)}"
+    if status.last_error:
+        text += f": {status.last_error}"
+    if status.alive and since < LATE_SECONDS:
         return [*found, Finding(Level.OK, SPOOL, text)]
-    if waiting.alive:
-        return [*found, Finding(Level.WARNING, SPOOL, text, "mend that; the bot delivers them by itself")]
+    if status.alive:
+        return [*found, Finding(Level.WARNING, SPOOL, text, "fix that; the running bot then delivers them by itself")]
     if not to.table:
-        mend = "run the bot again with this collector"
+        fix = "run the bot again with this collector"
     elif (to.store, to.table) == (here.store, here.table):
-        mend = "run the bot again, or: slashspan spool drain"
+        fix = "run the bot again, or: slashspan spool drain"
     else:
-        mend = f"for another store than SLASHSPAN_DSN; on purpose: slashspan spool drain --from {waiting.folder.name}"
-    return [*found, Finding(Level.WARNING, SPOOL, text, mend)]
+        fix = (
+            "they are for another store than SLASHSPAN_DSN; to store them here all the same: "
+            f"slashspan spool drain --from {status.folder.name}"
+        )
+    return [*found, Finding(Level.WARNING, SPOOL, text, fix)]

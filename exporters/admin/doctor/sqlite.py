@@ -1,4 +1,4 @@
-"""A SQLite store, looked at without writing to it."""
+"""A SQLite store, checked without writing to it."""
 
 from __future__ import annotations
 
@@ -8,56 +8,54 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING, Final
 
-from exporters.admin.doctor import Finding, Level, age
-from exporters.admin.migrate import parsed_table, plan_migration, sqlite_connection
-from exporters.stores.dsn import sqlite_path
+from exporters.admin.connections import file_exists, sqlite_connection
+from exporters.admin.doctor import Finding, Level, age, nearest
+from exporters.admin.migrate import plan_migration
 from exporters.stores.errors import SchemaMismatch, StoreError
 from slashspan.sqlite_time import SQLITE_MOMENT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporters.stores.schema import Table
+    from slashspan.dsn import Dsn
+    from slashspan.table import Table
 
 STORE: Final = "store"
 CHECK_SECONDS: Final = 5.0
-"""Longest look at the file's integrity."""
+"""Longest check of the file's integrity."""
 LEAST_FREE_BYTES: Final = 100 * 2**20
+_CREATED: Final = "restore the file, or move it away: a new one is created"
 
 
-def diagnose(dsn: str, name: str) -> list[Finding]:
-    """Raises ConfigurationError."""
-    table = parsed_table(dsn, name)
-    path = sqlite_path(dsn)
+def diagnose(dsn: Dsn, table: Table) -> list[Finding]:
+    """Findings about the file, its disk and the table in it."""
+    path = dsn.path
     found = [_writable(path), _space(path)]
-    if not path.is_file():
-        return [*found, Finding(Level.NOTE, STORE, f"{path} is not there yet; the bot makes it")]
     try:
+        if not file_exists(path):
+            return [*found, Finding(Level.NOTE, STORE, f"{path} does not exist yet; the bot creates it")]
         with sqlite_connection(dsn, seconds=CHECK_SECONDS) as connection:
-            found += [_integrity(connection, path), _schema(dsn, name)]
+            found += [_integrity(connection, path), _schema(dsn, table)]
             if found[-1].level != Level.ERROR:
                 found.append(_last(connection, table))
     except StoreError as error:
-        found.append(Finding(Level.ERROR, STORE, str(error), "restore the file, or move it away: a new one is made"))
+        fix = "name a file in SLASHSPAN_DSN" if path.is_dir() else _CREATED
+        found.append(Finding(Level.ERROR, STORE, str(error), fix))
     return found
-
-
-def nearest(path: Path) -> Path:
-    """The folder itself, or where it would be made."""
-    return path if path.exists() else nearest(path.parent)
 
 
 def _writable(path: Path) -> Finding:
     place = path if path.exists() else nearest(path.absolute().parent)
     if os.access(place, os.W_OK) and os.access(nearest(path.absolute().parent), os.W_OK):
         return Finding(Level.OK, STORE, f"{path.absolute()} can be written")
-    return Finding(Level.ERROR, STORE, f"{place} cannot be written", "give the bot's user the right, or name another")
+    fix = "give the bot's user the right to write there, or name another file in SLASHSPAN_DSN"
+    return Finding(Level.ERROR, STORE, f"{place} cannot be written", fix)
 
 
 def _space(path: Path) -> Finding:
     free = shutil.disk_usage(nearest(path.absolute().parent)).free
     level = Level.OK if free >= LEAST_FREE_BYTES else Level.WARNING
-    return Finding(level, "disk", f"{free / 2**20:,.0f} MiB free", None if level == Level.OK else "make room")
+    return Finding(level, "disk", f"{free / 2**20:,.0f} MiB free", None if level == Level.OK else "free some space")
 
 
 def _integrity(connection: sqlite3.Connection, path: Path) -> Finding:
@@ -68,18 +66,18 @@ def _integrity(connection: sqlite3.Connection, path: Path) -> Finding:
     except sqlite3.OperationalError as error:
         if "interrupted" not in str(error):
             raise
-        return Finding(Level.NOTE, "integrity", f"not looked at in full within {CHECK_SECONDS:g} s")
+        return Finding(Level.NOTE, "integrity", f"not checked in full within {CHECK_SECONDS:g} s")
     finally:
         connection.set_progress_handler(None, 0)
     if said == "ok":
         return Finding(Level.OK, "integrity", "sound")
-    mend = f"sqlite3 {path} .recover, or move the file away: a new one is made"
-    return Finding(Level.ERROR, "integrity", f"damaged: {said}", mend)
+    fix = f"sqlite3 {path} .recover, or move the file away: a new one is created"
+    return Finding(Level.ERROR, "integrity", f"damaged: {said}", fix)
 
 
-def _schema(dsn: str, name: str) -> Finding:
+def _schema(dsn: Dsn, table: Table) -> Finding:
     try:
-        plan = plan_migration(dsn, name)
+        plan = plan_migration(dsn, str(table))
     except SchemaMismatch as error:
         return Finding(Level.ERROR, "schema", str(error), "name another table with SLASHSPAN_TABLE")
     if not plan.steps:

@@ -14,7 +14,7 @@ import asyncpg
 from exporters.stores.schema.postgres_plan import State, read_state
 
 if TYPE_CHECKING:
-    from exporters.stores.schema import Table
+    from slashspan.table import Table
 
 MONTHS_AHEAD: Final = 3
 LOCK_SECONDS: Final = 2

@@ -13,7 +13,8 @@ from exporters.stores.errors import SchemaMismatch
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from exporters.stores.schema import Migration, Table
+    from exporters.stores.schema import Migration
+    from slashspan.table import Table
 
 MIGRATE: Final = "run `slashspan migrate`"
 

@@ -22,7 +22,7 @@ from exporters.stores.schema.plan import MIGRATE, Plan, Step
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporters.stores.schema import Table
+    from slashspan.table import Table
 
 ADVISORY_LOCK: Final = 0x736C6173
 MIGRATE_LOCK: Final = 0x736C6174

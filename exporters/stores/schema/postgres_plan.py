@@ -18,7 +18,8 @@ from exporters.stores.schema.plan import MIGRATE, Plan, Step, missing_columns, r
 
 if TYPE_CHECKING:
     from exporters.rows.columns import Column, Dialect
-    from exporters.stores.schema import Index, Migration, Table
+    from exporters.stores.schema import Index, Migration
+    from slashspan.table import Table
 
 DIALECT: Final[Dialect] = "postgresql"
 NAIVE: Final = "timestamp without time zone"

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from exporters.rows.columns import Column, Dialect
-    from exporters.stores.schema import Migration, Table
+    from exporters.stores.schema import Migration
+    from slashspan.table import Table
 
 DIALECT: Final[Dialect] = "sqlite"
 _RECORD: Final = (

@@ -15,8 +15,8 @@ from exporters.admin import prune as pruning
 from exporters.admin.durations import parse_duration
 from exporters.admin.migrate import run_migration
 from exporters.admin.prune import count_old, forget_user, prune
-from exporters.stores.dsn import open_store
 from exporters.stores.errors import SchemaMismatch, StoreUnavailable
+from exporters.stores.factory import open_store
 from slashspan.errors import ConfigurationError
 from tests.support.legacy_tables import OLD_ROWS, POSTGRESQL, SQLITE
 from tests.support.postgres import in_own_loop

@@ -234,7 +234,7 @@ def test_flushing_waits_for_the_rows() -> None:
 def test_a_forked_child_writes_its_own_rows_and_not_its_parents(tmp_path: Any) -> None:
     script = """
 import os, sys
-from exporters.stores.dsn import open_store
+from exporters.stores.factory import open_store
 from exporters.delivery.exporter import CommandCallsExporter
 from slashspan.semconv import Kind
 from tests.support.spans import finished, ATTRIBUTES
@@ -256,7 +256,7 @@ os._exit(0)
 def test_at_exit_rows_are_still_written_also_over_a_new_connection(dsn: str) -> None:
     script = """
 import atexit, sys
-from exporters.stores.dsn import open_store
+from exporters.stores.factory import open_store
 from exporters.delivery.exporter import CommandCallsExporter
 from slashspan.semconv import Kind
 from tests.support.spans import finished

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from exporters.rows.from_span import from_span
 from exporters.rows.values import MAX_TEXT
-from exporters.stores.dsn import open_store
+from exporters.stores.factory import open_store
 from slashspan import semconv
 from tests.support.spans import ATTRIBUTES, START_NS, finished
 

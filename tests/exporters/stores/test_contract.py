@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporters.stores.dsn import open_store
 from exporters.stores.errors import RowsRejected, SchemaMismatch
+from exporters.stores.factory import open_store
 from tests.support.rows import BARE, FULL, rows
 from tests.support.stored_rows import as_utc, read_rows
 from tests.support.tables import execute

@@ -12,8 +12,8 @@ import pytest
 import insights
 from exporters.admin.migrate import run_migration
 from exporters.admin.prune import forget_user, prune
-from exporters.stores.dsn import open_store
 from exporters.stores.errors import SchemaMismatch, StoreUnavailable
+from exporters.stores.factory import open_store
 from tests.support import ROOT
 from tests.support.legacy_tables import POSTGRESQL
 from tests.support.rows import FULL, rows

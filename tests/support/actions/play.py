@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from exporters.delivery.exporter import CommandCallsExporter
 from exporters.delivery.processor import CommandCallsProcessor
-from exporters.stores.dsn import open_store
+from exporters.stores.factory import open_store
 from slashspan import semconv
 from slashspan.semconv import Kind
 from slashspan.settings import Settings

@@ -1,4 +1,4 @@
-"""Each thing that can be wrong is found, with its mend, and is not found where all is well; nothing is changed."""
+"""Each thing that can be wrong is found, with its fix, and is not found where all is well; nothing is changed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from exporters.admin import migrate as maintenance
+from exporters.admin import connections
 from exporters.admin.doctor import age, postgres
 from exporters.spool.dead_letters import DeadLetters
 from exporters.spool.destinations import Destination
-from exporters.stores.dsn import open_store
+from exporters.stores.factory import open_store
 from telemetry.cli import cli
 from tests.support.journals import die, left_behind
 from tests.support.legacy_tables import SQLITE
@@ -38,7 +38,7 @@ def doctor(dsn: str, folder: Path, **environ: str) -> tuple[int, list[dict[str, 
 
 def found(findings: list[dict[str, Any]], level: str) -> str:
     return "\n".join(
-        f"{f['subject']}: {f['text']} → {f['mend']}" for f in findings if f["level"] == level and f["subject"] != "disk"
+        f"{f['subject']}: {f['text']} → {f['fix']}" for f in findings if f["level"] == level and f["subject"] != "disk"
     )
 
 
@@ -61,7 +61,7 @@ def test_all_is_well(dsn: str, tmp_path: Path) -> None:
 def test_a_store_that_is_not_made_yet_is_no_error(tmp_path: Path) -> None:
     status, findings = doctor(f"sqlite:///{tmp_path / 'new.db'}", tmp_path)
     assert status == 0
-    assert "is not there yet" in found(findings, "note")
+    assert "does not exist yet" in found(findings, "note")
     assert not (tmp_path / "new.db").exists()
 
 
@@ -88,7 +88,7 @@ def test_a_wrong_setting_is_another_status(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "mend"),
+    ("change", "fix"),
     [
         ("nowhere.invalid", "does not resolve"),
         ("no_such_database", "create the database"),
@@ -96,7 +96,7 @@ def test_a_wrong_setting_is_another_status(tmp_path: Path) -> None:
     ],
 )
 def test_a_server_that_does_not_let_us_in(
-    change: str, mend: str, server: Postgres, database: str, tmp_path: Path
+    change: str, fix: str, server: Postgres, database: str, tmp_path: Path
 ) -> None:
     if change == "wrong password":
         server.execute(f"CREATE ROLE keeper_{database} LOGIN PASSWORD 'right'")
@@ -108,14 +108,14 @@ def test_a_server_that_does_not_let_us_in(
         dsn = f"postgresql://u@{change}/d"
     status, findings = doctor(dsn, tmp_path)
     assert status == 1
-    assert mend in found(findings, "error")
+    assert fix in found(findings, "error")
 
 
 def test_a_black_hole_does_not_hold_it_for_ever(
     server: Postgres, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "SECONDS", 1.0)
-    monkeypatch.setattr(maintenance, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(connections, "CONNECT_SECONDS", 0.5)
     with Proxy(server.port) as proxy:
         proxy.black_hole()
         status, findings = doctor(server.dsn(database, port=proxy.port), tmp_path)
@@ -123,14 +123,14 @@ def test_a_black_hole_does_not_hold_it_for_ever(
     assert "firewall" in found(findings, "error")
 
 
-def test_rights_that_are_missing_are_said_as_sql_that_mends(server: Postgres, database: str, tmp_path: Path) -> None:
+def test_missing_rights_come_with_the_sql_that_grants_them(server: Postgres, database: str, tmp_path: Path) -> None:
     ready(server.dsn(database))
     role = f"guest_{database}"
     server.execute(f"CREATE ROLE {role} LOGIN", database)
     dsn = f"postgresql://{role}@127.0.0.1:{server.port}/{database}"
     status, findings = doctor(dsn, tmp_path)
     assert status == 1
-    grants = [f["mend"] for f in findings if f["subject"] == "rights"]
+    grants = [f["fix"] for f in findings if f["subject"] == "rights"]
     assert len(grants) == 2
     for grant in grants:
         server.execute(grant, database)
@@ -156,9 +156,9 @@ def test_a_pooler_is_seen(server: Postgres, database: str, tmp_path: Path) -> No
     ready(server.dsn(database))
     with open_folder() as folder, pgbouncer(server, folder) as port:
         _, findings = doctor(server.dsn(database, port=port), tmp_path)
-    assert "looks like a pooler" in found(findings, "note")
+    assert "seems to be a pooler" in found(findings, "note")
     _, findings = doctor(server.dsn(database), tmp_path)
-    assert "looks like a pooler" not in json.dumps(findings)
+    assert "seems to be a pooler" not in json.dumps(findings)
 
 
 def test_a_table_that_is_old_or_something_else(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_file_that_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "calls.db").write_bytes(bytes(content))
     status, findings = doctor(dsn, tmp_path)
     assert status == 1
-    assert "a new one is made" in found(findings, "error")
+    assert "a new one is created" in found(findings, "error")
 
 
 def test_folders_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,7 +199,7 @@ def test_folders_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     assert status == 0
 
 
-def test_what_waits_in_the_spool_is_said_with_its_reason_and_mend(dsn: str, tmp_path: Path) -> None:
+def test_what_waits_in_the_spool_is_reported_with_its_reason_and_fix(dsn: str, tmp_path: Path) -> None:
     bot = left_behind(tmp_path / "spool", ready(dsn), rows(5))
     bot.journal.record_error("no answer within 10 s")
     DeadLetters(bot.journal.folder).add(rows(1)[0], "poison")
@@ -213,7 +213,7 @@ def test_what_waits_in_the_spool_is_said_with_its_reason_and_mend(dsn: str, tmp_
     assert "no answer within 10 s" in warnings
     assert "or: slashspan spool drain" in warnings
     assert "spool drain --from" in warnings
-    assert "1 rows that the store refused" in warnings
+    assert "1 row that the store rejected" in warnings
     assert folder.name not in warnings
     assert "off" in found(doctor(dsn, tmp_path, SLASHSPAN_SPOOL="off")[1], "note")
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from exporters.spool.dead_letters import DeadLetters
 from exporters.spool.destinations import Destination
-from exporters.stores.dsn import open_store
+from exporters.stores.factory import open_store
 from telemetry.cli import cli
 from telemetry.instrument.privacy import pseudonym
 from tests.support.journals import die, left_behind

@@ -11,11 +11,11 @@ import asyncpg
 import pytest
 
 from exporters.admin.migrate import plan_migration, run_migration
-from exporters.stores.dsn import open_store
 from exporters.stores.errors import SchemaMismatch
-from exporters.stores.schema import Table
+from exporters.stores.factory import open_store
 from exporters.stores.schema.partitions import MONTHS_AHEAD, ensure_partitions
 from slashspan.errors import ConfigurationError
+from slashspan.table import Table
 from tests.support.postgres import in_own_loop
 from tests.support.rows import FULL
 from tests.support.tables import catalog, execute

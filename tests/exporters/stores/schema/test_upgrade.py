@@ -14,9 +14,10 @@ import insights
 from exporters.admin.migrate import plan_migration, run_migration
 from exporters.rows.command_call import COLUMNS
 from exporters.stores import schema
-from exporters.stores.dsn import open_store
 from exporters.stores.errors import SchemaMismatch, StoreUnavailable
+from exporters.stores.factory import open_store
 from slashspan.errors import ConfigurationError
+from slashspan.table import Table
 from tests.support.legacy_tables import OLD_INSERT, OLD_ROWS, OLD_SELECT, POSTGRESQL, SQLITE
 from tests.support.postgres import in_own_loop
 from tests.support.rows import FULL
@@ -408,7 +409,7 @@ def test_the_longest_name_keeps_its_parts_apart(partitioned: bool, postgresql: s
 
 
 def test_every_column_of_the_files_is_known_by_its_type() -> None:
-    table = schema.Table("t")
+    table = Table("t")
     for dialect in ("postgresql", "sqlite"):
         steps = schema.migrations(dialect, table)
         assert [column for step in steps for column in step.columns] == list(COLUMNS)

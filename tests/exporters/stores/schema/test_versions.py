@@ -13,8 +13,9 @@ import pytest
 from exporters.admin.migrate import plan_migration, run_migration
 from exporters.rows.columns import BIGINT, Column
 from exporters.stores import schema
-from exporters.stores.dsn import open_store
 from exporters.stores.errors import SchemaMismatch
+from exporters.stores.factory import open_store
+from slashspan.table import Table
 from tests.support.rows import FULL, rows
 from tests.support.stored_rows import write_rows
 from tests.support.tables import catalog, execute
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
 
 T = "command_calls"
 _real = schema.migrations
-REAL = len(_real("sqlite", schema.Table(T)))
+REAL = len(_real("sqlite", Table(T)))
 NEWEST = REAL + 2
 KINDS = ["sqlite", "postgresql", "partitioned"]
 
 
-def made_up(dialect: Dialect, table: schema.Table, version: int) -> list[schema.Migration]:
+def made_up(dialect: Dialect, table: Table, version: int) -> list[schema.Migration]:
     """The migrations of that version, as its package would have held them."""
     column = Column(name="season", type=BIGINT, meaning="Made up", since=REAL + 1)
     index = schema.Index("season", False, "(season, called_at)")
@@ -50,7 +51,7 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Make the package one of that version."""
 
     def become(version: int) -> None:
-        def migrations(dialect: Dialect, table: schema.Table, *, partitioned: bool = False) -> list[schema.Migration]:
+        def migrations(dialect: Dialect, table: Table, *, partitioned: bool = False) -> list[schema.Migration]:
             real = [s for s in _real(dialect, table, partitioned=partitioned) if s.version <= version]
             return real + made_up(dialect, table, version)
 

@@ -1,0 +1,85 @@
+"""One blocking connection for one command; a bot's store keeps its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from typing import TYPE_CHECKING, Any, Final
+
+from exporters.stores.errors import StoreError, StoreUnavailable
+from slashspan.dsn import POSTGRESQL_EXTRA, Dsn
+from slashspan.errors import ConfigurationError
+from slashspan.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine, Iterator
+    from pathlib import Path
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+CONNECT_SECONDS: Final = 10.0
+
+
+def parse_target(dsn: Dsn | str, table: str) -> tuple[Dsn, Table]:
+    """The database and the table in it. Raises ConfigurationError."""
+    dsn = Dsn.parse(dsn)
+    return dsn, Table.parse(table, schemas=not dsn.is_sqlite)
+
+
+def file_exists(path: Path) -> bool:
+    """Raises StoreUnavailable where nobody may look."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise StoreUnavailable(f"{path}: {error}") from error
+    return True
+
+
+@contextlib.contextmanager
+def sqlite_connection(dsn: Dsn, *, seconds: float, create: bool = False) -> Iterator[sqlite3.Connection]:
+    """In autocommit. `seconds`: how long to wait for locks. Raises StoreUnavailable, also for a file that does not
+    exist unless `create`.
+    """
+    path = dsn.path
+    try:
+        if create:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        elif not file_exists(path):
+            raise StoreUnavailable(f"{path} does not exist")
+        if path.is_dir():
+            raise StoreUnavailable(f"{path} is a folder; name a file in SLASHSPAN_DSN")
+        with contextlib.closing(sqlite3.connect(path, timeout=seconds, isolation_level=None)) as connection:
+            yield connection
+    except (sqlite3.Error, OSError) as error:
+        raise StoreUnavailable(f"{path}: {error}") from error
+
+
+@contextlib.asynccontextmanager
+async def postgres_connection(dsn: Dsn) -> AsyncIterator[Any]:
+    """A connection to PostgreSQL. Raises StoreUnavailable, with PostgreSQL's words and no password."""
+    try:
+        import asyncpg
+    except ModuleNotFoundError:
+        raise ConfigurationError(f"SLASHSPAN_DSN={dsn.masked!r} needs an extra: {POSTGRESQL_EXTRA}") from None
+    try:
+        connection = await asyncpg.connect(**dsn.connect_arguments(), timeout=CONNECT_SECONDS, statement_cache_size=0)
+        try:
+            yield connection
+        finally:
+            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.TimeoutError):
+                await connection.close(timeout=1)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.TimeoutError, ValueError) as error:
+        if isinstance(error, (StoreError, ConfigurationError)):
+            raise
+        detail = getattr(error, "detail", None)
+        words = (str(error) or type(error).__name__) + (f" ({detail})" if detail else "")
+        raise StoreUnavailable(f"{dsn}: {dsn.redact(words)}") from error
+
+
+def run_to_end(work: Coroutine[Any, Any, T]) -> T:
+    """In an event loop of its own."""
+    return asyncio.run(work)

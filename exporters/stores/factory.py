@@ -1,0 +1,28 @@
+"""From `SLASHSPAN_DSN` to a store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporters.stores.sqlite import SqliteStore
+from slashspan.dsn import POSTGRESQL_EXTRA, Dsn
+from slashspan.errors import ConfigurationError
+from slashspan.table import Table
+
+if TYPE_CHECKING:
+    from exporters.stores.base import Store
+
+
+def open_store(dsn: Dsn | str, *, table: str = "command_calls") -> Store:
+    """The store that `dsn` names; no connection is made yet. Raises ConfigurationError."""
+    dsn = Dsn.parse(dsn)
+    named = Table.parse(table, schemas=not dsn.is_sqlite)
+    if dsn.is_sqlite:
+        return SqliteStore(dsn.path, named)
+    try:
+        from exporters.stores.postgres import PostgresStore
+    except ModuleNotFoundError as error:
+        if error.name != "asyncpg":
+            raise
+        raise ConfigurationError(f"SLASHSPAN_DSN={dsn.masked!r} needs an extra: {POSTGRESQL_EXTRA}") from None
+    return PostgresStore(dsn, named)

@@ -1,0 +1,71 @@
+"""URLs without their secrets, for whatever is logged, shown or written down.
+
+A password that was not percent-encoded may hold any character. A URL is therefore taken apart only where the place of
+its one `@` leaves no doubt; any other URL is shown as its scheme alone.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+HIDDEN: Final = "…"
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_AUTHORITY: Final = re.compile(r"[^/?#]*")
+_HOST: Final = re.compile(r"(\[[^\[\]@]*\]|[^:=\[\]@]*)(?::([0-9]*))?")
+
+
+class UrlParts(NamedTuple):
+    """A URL as it is written: nothing is decoded or checked."""
+
+    scheme: str
+    """As written; '' without `://`."""
+    userinfo: str | None
+    """What stands before the `@`; None without one."""
+    hosts: str
+    """`host`, `host:port`, `[::1]:port`, or several with commas."""
+    path: str
+    """With its first slash, or ''."""
+    query: str | None
+    fragment: str | None
+
+
+def split_url(text: str) -> UrlParts | None:
+    """The parts, or None where an unencoded character leaves doubt about where a password ends."""
+    match = _SCHEME.match(text)
+    scheme, rest = (match[1], text[match.end() :]) if match else ("", text)
+    authority = _AUTHORITY.match(rest)
+    assert authority is not None  # it matches the empty string too
+    userinfo, at, hosts = authority[0].rpartition("@")
+    rest = rest[authority.end() :]
+    if "@" in userinfo or "@" in rest:
+        return None
+    rest, sharp, fragment = rest.partition("#")
+    path, mark, query = rest.partition("?")
+    return UrlParts(scheme, userinfo if at else None, hosts, path, query if mark else None, fragment if sharp else None)
+
+
+def split_host(text: str) -> tuple[str, str | None] | None:
+    """`host` or `[v6 address]`, without brackets, and the digits of its port; None where the port is no number."""
+    match = _HOST.fullmatch(text)
+    return None if match is None else (match[1].strip("[]"), match[2])
+
+
+def mask_url(text: str) -> str:
+    """The URL of a server without user, password, query and fragment: each may hold a key."""
+    parts = split_url(text)
+    if parts is None or (not parts.scheme and re.search(r"\s", text)):
+        return scheme_only(text)
+    if split_host(parts.hosts) is None:
+        return scheme_only(text)  # a password whose host is missing looks like a port
+    shown = f"{parts.scheme}://" if parts.scheme else ""
+    shown += "" if parts.userinfo is None else f"{HIDDEN}@"
+    shown += parts.hosts + parts.path
+    shown += "" if parts.query is None else f"?{HIDDEN}"
+    return shown + ("" if parts.fragment is None else f"#{HIDDEN}")
+
+
+def scheme_only(text: str) -> str:
+    """`https://…`, or `…` for what has no scheme."""
+    match = _SCHEME.match(text)
+    return f"{match[0]}{HIDDEN}" if match else HIDDEN
