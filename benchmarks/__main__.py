@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent / "examples"))
-warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")  # what the test server's package says of containers
+warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")  # a warning of the test server's package in containers
 NAMES = sorted(file.stem for file in FOLDER.glob("*.py") if not file.stem.startswith("_"))
 
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(NAMES))
-@click.option("--quick", is_flag=True, help="Shorter runs: to see that it works, not to quote.")
-@click.option("--write", type=click.Path(path_type=Path), help="Write everything into this Markdown file too.")
+@click.option("--quick", is_flag=True, help="Shorter runs, to check that they work; do not quote the figures.")
+@click.option("--write", type=click.Path(path_type=Path), help="Also write everything into this Markdown file.")
 @click.option(
-    "--charts", type=click.Path(path_type=Path, file_okay=False), help="Draw the charts, as SVG, into this folder too."
+    "--charts", type=click.Path(path_type=Path, file_okay=False), help="Also draw the charts, as SVG, into this folder."
 )
 def main(names: tuple[str, ...], quick: bool, write: Path | None, charts: Path | None) -> None:
-    """Run benchmarks and print their tables; all of them when none is named."""
+    """Run benchmarks and print their tables; all of them if none is named."""
     console = Console(highlight=False)
     reports: list[Report] = []
     chosen = names or NAMES
@@ -69,8 +69,10 @@ def _document(reports: list[Report], charts: str | None) -> str:
     packages = ("discord.py", "opentelemetry-sdk", "asyncpg", "slashspan")
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, {versions}"
-    head = "# Benchmarks\n\nMachines are shared and noisy: read the ratios, which are taken side by side in one run.\n"
-    return "\n".join([head, machine + ".", "", *(report.markdown(charts) for report in reports)])
+    note = "The machine is shared and noisy: compare figures within one table, which come from interleaved rounds."
+    return "\n".join(
+        ["# Benchmarks", "", note, "", machine + ".", "", *(report.markdown(charts) for report in reports)]
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The reference bot in a process of its own, its commands logged as LOGGING_WAY says; `slashspan`: by slashspan."""
+"""The reference bot in a process of its own, with the logging strategy that LOGGING_STRATEGY names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ladder_bot.bot import LadderBot
 from ladder_bot.settings import LadderSettings
 
 import telemetry
-from benchmarks._logging_ways import way_of
+from benchmarks._logging_strategies import strategy_named
 
 if TYPE_CHECKING:
     import discord
@@ -20,12 +20,12 @@ class LoggedBot(LadderBot):
     """Logs each command before it does anything else."""
 
     async def setup_hook(self) -> None:
-        self._way = way = way_of(os.environ["LOGGING_WAY"], os.environ.get("LOGGING_DSN", ""))
-        await way.open()
+        self._strategy = strategy = strategy_named(os.environ["LOGGING_STRATEGY"], os.environ.get("LOGGING_DSN", ""))
+        await strategy.open()
         check = self.tree.interaction_check
 
         async def log_first(interaction: discord.Interaction[Any]) -> bool:
-            await way.log(interaction)
+            await strategy.log(interaction)
             return await check(interaction)
 
         self.tree.interaction_check = log_first  # type: ignore[method-assign]
@@ -35,11 +35,11 @@ class LoggedBot(LadderBot):
         first = not self.is_closed()
         await super().close()
         if first:
-            await self._way.close()
+            await self._strategy.close()
 
 
 if __name__ == "__main__":
     redirect()
-    if os.environ["LOGGING_WAY"] == "slashspan":
+    if os.environ["LOGGING_STRATEGY"] == "slashspan":
         telemetry.configure(service_name="ladder-bot")
     LoggedBot(LadderSettings.from_environ(os.environ)).run("token")

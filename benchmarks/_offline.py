@@ -1,6 +1,6 @@
-"""A bot without a network: gateway frames are handed straight to discord.py, commands answer nothing.
+"""A bot without a network: gateway frames go straight into discord.py, and commands send no answer.
 
-What is left is what a command costs in discord.py and in whatever instruments it, so that a few microseconds show.
+Only the cost of a command in discord.py and in its instrumentation remains, so that a few microseconds are visible.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CUSTOM_ID = "press"
 
 
 def snowflake() -> str:
-    """An id of now, as Discord would mint it."""
+    """An id with the current time, as Discord generates them."""
     return str((time.time_ns() // 1_000_000 - 1_420_070_400_000) << 22)
 
 
@@ -86,7 +86,7 @@ def _interaction(kind: int, data: dict[str, Any]) -> str:
 
 
 class OfflineBot:
-    """A `commands.Bot` with one slash command, one prefix command and one button, fed by hand."""
+    """A `commands.Bot` with one slash command, one prefix command and one button, with frames fed to it directly."""
 
     def __init__(self) -> None:
         intents = discord.Intents.default()
@@ -130,17 +130,17 @@ class OfflineBot:
         self.bot.add_view(Buttons(timeout=None))
 
     async def feed(self, frame: str) -> None:
-        """Hand in one frame; what it starts runs when the loop gets to it."""
+        """Hand in one frame; the tasks that it starts run when the loop gets to them."""
         await self._socket.received_message(frame)
 
     async def seconds_each(self, frame: Callable[[], str], count: int) -> float:
-        """Mean seconds from handing a frame in to its task being done, one after the other."""
+        """Mean seconds from handing in a frame until its task is done, one frame after the other."""
         frames = [frame() for _ in range(count)]
         loop = asyncio.get_running_loop()
         idle = asyncio.all_tasks(loop)
         socket = self._socket
         gc.collect()
-        gc.disable()  # else one block pays for what another has left behind
+        gc.disable()  # otherwise one block pays for another block's garbage
         started = time.perf_counter()
         for text in frames:
             await socket.received_message(text)

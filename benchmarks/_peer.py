@@ -1,6 +1,6 @@
-"""Microseconds of each kind of frame, as JSON, with or without `opentelemetry-instrumentation-discordpy`.
+"""Prints microseconds for each kind of frame, as JSON, with or without `opentelemetry-instrumentation-discordpy`.
 
-In a process of its own: it takes the global provider whatever is passed, and leaves patches behind when it is removed.
+In a process of its own: that package always uses the global provider, and leaves patches behind when it is removed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry_instrumentation_discordpy import DiscordPyInstrumentor  # type: ignore[import-untyped]
 
 from benchmarks._offline import FRAMES, OfflineBot
-from benchmarks._report import NoExporter, median
+from benchmarks._report import median
+from benchmarks._sinks import NoExporter
 
 
 async def _measure(instrumented: bool, rounds: int, calls: int) -> dict[str, float]:

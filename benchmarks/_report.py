@@ -1,4 +1,4 @@
-"""What a benchmark hands back, and how it is shown: in a terminal, or as Markdown."""
+"""The result of a benchmark, and how it is printed: in a terminal, or as Markdown."""
 
 from __future__ import annotations
 
@@ -7,33 +7,16 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from rich.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from opentelemetry.sdk.trace import ReadableSpan
-
-    from exporters.rows.command_call import CommandCall
-
-
-class NoStore:
-    """Takes every row and keeps none."""
-
-    address = "nowhere"
-
-    def prepare(self, *, timeout: float) -> None: ...
-
-    def write(self, rows: Sequence[CommandCall], *, timeout: float) -> None: ...
-
-    def close(self, *, timeout: float) -> None: ...
-
 
 @dataclass(frozen=True, slots=True)
-class Aim:
-    """What was aimed at, and whether this run met it."""
+class Target:
+    """A target, and whether this run met it."""
 
     text: str
     met: bool
@@ -41,25 +24,25 @@ class Aim:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One question and its table; cells are text, as they are shown."""
+    """One question and the table that answers it; cells are text, as printed."""
 
     name: str
     question: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
-    aims: Sequence[Aim] = ()
+    targets: Sequence[Target] = ()
     notes: Sequence[str] = ()
     draw: Callable[[Path], None] | None = None
-    """Draws the result as an SVG into that file."""
+    """Draws the result into this file, as SVG."""
 
     @property
     def command(self) -> str:
-        """What prints it."""
+        """The command that prints it."""
         return f"python -m benchmarks {self.name}"
 
     @property
     def chart(self) -> str:
-        """The file name of what `draw` draws."""
+        """The file name of the chart."""
         return self.name.replace("_", "-") + ".svg"
 
     def table(self) -> Table:
@@ -71,12 +54,12 @@ class Report:
         return table
 
     def lines(self) -> list[str]:
-        """Aims and notes, a line each."""
-        aims = [f"aim {'met' if aim.met else 'MISSED'}: {aim.text}" for aim in self.aims]
-        return aims + list(self.notes)
+        """Targets and notes, one line each."""
+        targets = [f"target {'met' if target.met else 'MISSED'}: {target.text}" for target in self.targets]
+        return targets + list(self.notes)
 
     def markdown(self, charts: str | None = None) -> str:
-        """`charts`: the folder of the charts, as a link from the document; None where they were not drawn."""
+        """`charts`: path from the document to the folder of the charts; None if they were not drawn."""
         rule = "|" + "|".join("---" if number == 0 else "--:" for number in range(len(self.columns))) + "|"
         rows = ["| " + " | ".join(row) + " |" for row in (self.columns, *self.rows)]
         lines = [f"- {line}" for line in self.lines()]
@@ -86,17 +69,8 @@ class Report:
         return "\n".join(text)
 
 
-class NoExporter(SpanExporter):
-    """Takes everything and does nothing."""
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        return SpanExportResult.SUCCESS
-
-    def shutdown(self) -> None: ...
-
-
 def percentile(values: Sequence[float], percent: float) -> float:
-    """By nearest rank."""
+    """The nearest-rank percentile."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 

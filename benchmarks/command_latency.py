@@ -1,9 +1,9 @@
-"""How long do the ladder bot's users wait, by how their commands are logged?
+"""How long do the ladder bot's users wait, depending on how commands are logged?
 
-The real client; the ladder's data and the log are both in PostgreSQL, 160 ms away. A bot in a process of its own for
-each way of logging, with the quick wins off and on, all side by side: in each round every bot gets the same commands.
-Now and then a round comes from a user whom no bot has in its cache.
-Measured by the stand-in: from the frame that it sends to the answer that it receives.
+The real client. The ladder's data and the log are both in PostgreSQL, 160 ms away. There is one bot process for each
+logging strategy, with the quick wins off and on; all run side by side and get the same commands in each round.
+Some rounds come from a user whom no bot has in its cache.
+The stand-in measures the time from the gateway frame that it sends to the answer that it receives.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from discord_standin import Guild, User, snowflake
 
-from benchmarks._report import Aim, Report, median, percentile
+from benchmarks._report import Report, Target, median, percentile
 from tests.support import ROOT
 from tests.support.collector import Backend
 from tests.support.postgres import in_own_loop, postgres
@@ -35,48 +35,50 @@ if TYPE_CHECKING:
 
 ONE_WAY_SECONDS: Final = 0.080
 PLAYERS: Final = 1000
-"""On the ladder: what the eager leaderboard loads."""
+"""On the ladder; the eager leaderboard loads all of them."""
 POOL: Final = 3
-"""Connections of each bot to its ladder: as many as a command reads at once."""
+"""Connections of each bot to the ladder's database: as many as the queries that a command runs at once."""
 APART_SECONDS: Final = 0.012
-"""Between the bots' commands of one round, so that none is served while another is."""
+"""Between the commands of one round, so that no two bots are served at the same time."""
 COMMANDS: Final = ("leaderboard", "termsofservice", "setup", "profile")
 
 WARM_UPS: Final = 3
 COLD_EVERY: Final = 3
-"""One round in so many comes from somebody else each time, to the bots with the quick wins: their cache is cold."""
+"""One round in so many comes from a new user, sent to the bots with the quick wins: their cache is cold."""
 NONE: Final = "no logging"
 SPAN: Final = "no logging, one bare span"
 OLD: Final = "INSERT, then the command"
 TASK: Final = "a task for each INSERT"
 QUEUE: Final = "a queue in memory"
 POSTGRESQL: Final = "slashspan, PostgreSQL"
+SQLITE: Final = "slashspan, SQLite"
 OTLP: Final = "slashspan, OTLP"
-WAYS: Final = {
+STRATEGIES: Final = {
     NONE: "none",
     SPAN: "span",
     OLD: "awaited",
     TASK: "task",
     QUEUE: "queue",
     POSTGRESQL: "slashspan",
+    SQLITE: "slashspan",
     OTLP: "slashspan",
 }
 QUICK_WINS: Final = ("LADDER_CACHE_PLAYERS", "LADDER_PARALLEL_READS", "LADDER_LAZY_LEADERBOARD")
 
-TOLD: Final[Mapping[tuple[str, bool], tuple[str, ...]]] = {
+REPORTED: Final[Mapping[tuple[str, bool], tuple[str, ...]]] = {
     (OLD, False): ("742", "161", "1000+", "–", "160"),
     (POSTGRESQL, False): ("582", "2", "840", "–", "0"),
     (POSTGRESQL, True): ("450", "2", "600", "–", "0"),
 }
-"""p50 of each command and of the step `command_logged`, of the bot that this began with, in its own words."""
-TOLD_NAMES: Final = ("before", "logging off the hot path", "and the quick wins")
+"""p50 of each command and of the step `command_logged`, as reported for the bot that motivated slashspan."""
+REPORTED_NAMES: Final = ("before", "logging off the hot path", "and the quick wins")
 
 
 @dataclass(slots=True)
 class Variant:
-    """One bot; `waits` holds what its users waited, in seconds, by command and whether the cache was cold."""
+    """One bot. `waits`: seconds that users waited, by command and whether the cache was cold."""
 
-    way: str
+    strategy: str
     wins: bool
     environ: dict[str, str]
     user: User
@@ -103,10 +105,10 @@ def run(*, quick: bool = False) -> Report:
 
 
 def _variants(server: Postgres, far: Proxy, backend: Backend, crowd: Sequence[User]) -> list[Variant]:
-    """Each with a user of its own, the first ones of `crowd`."""
+    """Each with a user of its own, taken from the start of `crowd`."""
     ladder = server.create_database()
     variants: list[Variant] = []
-    for way, name in WAYS.items():
+    for strategy, name in STRATEGIES.items():
         for wins in (False, True):
             log = server.dsn(server.create_database(), port=far.port)
             environ = {
@@ -114,16 +116,18 @@ def _variants(server: Postgres, far: Proxy, backend: Backend, crowd: Sequence[Us
                 "LADDER_DSN": server.dsn(ladder, port=far.port),
                 "LADDER_POOL": str(POOL),
                 **dict.fromkeys(QUICK_WINS, str(wins).lower()),
-                "LOGGING_WAY": name,
+                "LOGGING_STRATEGY": name,
                 "LOGGING_DSN": log,
             }
-            if way == POSTGRESQL:
+            if strategy == POSTGRESQL:
                 environ["SLASHSPAN_DSN"] = log
-            elif way == OTLP:
+            elif strategy == SQLITE:
+                environ["SLASHSPAN_DSN"] = f"sqlite:///calls-{len(variants)}.db"
+            elif strategy == OTLP:
                 environ["OTEL_TRACES_EXPORTER"] = "otlp"
                 environ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "grpc"
                 environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{backend.port}"
-            variants.append(Variant(way, wins, environ, crowd[len(variants)]))
+            variants.append(Variant(strategy, wins, environ, crowd[len(variants)]))
     in_own_loop(_enrol(server.dsn(ladder), crowd))
     return variants
 
@@ -150,12 +154,12 @@ async def _measure(variants: Sequence[Variant], backend: Backend, rounds: int, s
                     for variant in variants
                 )
             )
-            backend.start()  # after the processes: gRPC complains of forks
+            backend.start()  # after the processes: gRPC warns about forks
             pairs = list(zip(bots, variants, strict=True))
             quick = [(bot, variant) for bot, variant in pairs if variant.wins]
             unknown = iter(strangers)
             for name in WARM_UPS * COMMANDS:
-                # As many at once as there are connections: each must know the statements.
+                # One for each connection, so that all of them have prepared the statements.
                 await asyncio.gather(*(_ask(bot, name, variant.user, guild, 0.0) for bot, variant in POOL * pairs))
             dice = random.Random(1)
             for number in range(rounds):
@@ -169,7 +173,7 @@ async def _measure(variants: Sequence[Variant], backend: Backend, rounds: int, s
 async def _round(
     pairs: Sequence[tuple[BotProcess, Variant]], name: str, guild: Guild, stranger: User | None = None
 ) -> None:
-    """The command once to each bot, in this order: being late in a round must not be one way's lot."""
+    """The command once to each bot, in this order, which is random so that no strategy is always last."""
     asked = (
         _ask(bot, name, stranger or variant.user, guild, number * APART_SECONDS)
         for number, (bot, variant) in enumerate(pairs)
@@ -179,7 +183,7 @@ async def _round(
 
 
 async def _ask(bot: BotProcess, command: str, user: User, guild: Guild, after: float) -> float:
-    """Seconds from frame to answer."""
+    """Seconds from the frame to the answer."""
     await asyncio.sleep(after)
     action = await bot.discord.slash(command, user=user, guild=guild)
     answer = await action.answered()
@@ -192,27 +196,28 @@ def _report(variants: Sequence[Variant], rounds: int) -> Report:
         for variant in variants
         for cold in ((True, False) if variant.wins else (False,))
     ]
-    rows += [[f"as told: {name}", *told] for name, told in zip(TOLD_NAMES, TOLD.values(), strict=True)]
-    aims = []
+    reported = zip(REPORTED_NAMES, REPORTED.values(), strict=True)
+    rows += [[f"reported: {name}", *values] for name, values in reported]
+    targets = []
     for wins in (False, True):
         base, ours = _find(variants, NONE, wins), _find(variants, POSTGRESQL, wins)
         for mark, most in (("p50", 0.1), ("p99", 2.0)):
             more = max(getattr(ours, mark)(command) - getattr(base, mark)(command) for command in COMMANDS)
             text = f"{_name(POSTGRESQL, wins)}: every command's {mark} within {most:g} ms of no logging: {more:+.1f} ms"
-            aims.append(Aim(text, more <= most))
+            targets.append(Target(text, more <= most))
     return Report(
         "command_latency",
-        "How long do the ladder bot's users wait, by how their commands are logged?",
+        "How long do the ladder bot's users wait, depending on how commands are logged?",
         ("ms", *COMMANDS, "command_logged"),
         rows,
-        aims=aims,
+        targets=targets,
         notes=(
             f"each cell: p50 / p99 of {rounds} calls in interleaved rounds; with fewer than 100, p99 is the slowest",
-            "quick wins: players cached, reads in parallel, the leaderboard's first ten lines only",
-            f"cold: of {len(variants[1].waits[COMMANDS[0], True])} calls by users whom the cache did not hold yet",
-            "command_logged: the p50 of termsofservice, which waits for nothing else, over that without logging",
-            "one bare span: the same attributes, made by hand before the command and sent nowhere: the SDK's own share",
-            "as told: what was said of the bot that this began with, which reads more and other things",
+            "quick wins: cached players, parallel queries, only the first ten lines of the leaderboard",
+            f"cold: {len(variants[1].waits[COMMANDS[0], True])} calls by users who were not in the cache yet",
+            "command_logged: the p50 of termsofservice, which waits for nothing else, minus its p50 without logging",
+            "one bare span: one span of the SDK with the same attributes, created before the command and not exported",
+            "reported: for the bot that motivated slashspan, whose commands run other and more queries",
         ),
         draw=partial(_draw, variants),
     )
@@ -222,7 +227,7 @@ def _cells(variant: Variant, variants: Sequence[Variant], cold: bool) -> list[st
     times = [f"{_ms(variant.p50(command, cold))} / {_ms(variant.p99(command, cold))}" for command in COMMANDS]
     base = _find(variants, NONE, variant.wins)
     logged = variant.p50("termsofservice", cold) - base.p50("termsofservice", cold)
-    name = _name(variant.way, variant.wins) + (", cold" if cold else "")
+    name = _name(variant.strategy, variant.wins) + (", cold" if cold else "")
     return [name, *times, "–" if variant is base else f"{logged:.1f}"]
 
 
@@ -230,20 +235,22 @@ def _ms(milliseconds: float) -> str:
     return f"{milliseconds:.0f}" if milliseconds >= 10 else f"{milliseconds:.1f}"
 
 
-def _name(way: str, wins: bool) -> str:
-    return f"{way} + quick wins" if wins else way
+def _name(strategy: str, wins: bool) -> str:
+    return f"{strategy} + quick wins" if wins else strategy
 
 
-def _find(variants: Sequence[Variant], way: str, wins: bool) -> Variant:
-    return next(variant for variant in variants if (variant.way, variant.wins) == (way, wins))
+def _find(variants: Sequence[Variant], strategy: str, wins: bool) -> Variant:
+    return next(variant for variant in variants if (variant.strategy, variant.wins) == (strategy, wins))
 
 
 def _draw(variants: Sequence[Variant], file: Path) -> None:
     from benchmarks._latency_chart import draw
 
-    measured = {command: {(v.way, v.wins): (v.p50(command), v.p99(command)) for v in variants} for command in COMMANDS}
-    told = {
-        command: {key: float(values[number].rstrip("+")) for key, values in TOLD.items() if values[number] != "–"}
+    measured = {
+        command: {(v.strategy, v.wins): (v.p50(command), v.p99(command)) for v in variants} for command in COMMANDS
+    }
+    reported = {
+        command: {key: float(cells[number].rstrip("+")) for key, cells in REPORTED.items() if cells[number] != "–"}
         for number, command in enumerate(COMMANDS)
     }
-    draw(file, tuple(WAYS), measured, told)
+    draw(file, tuple(STRATEGIES), measured, reported)

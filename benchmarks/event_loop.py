@@ -1,7 +1,7 @@
-"""Does the bot's event loop stall while 1,000 commands a second are recorded, spooled, stored and acknowledged?
+"""Does the bot's event loop stall while 1,000 commands per second are recorded, spooled, stored and acknowledged?
 
-A ticker sleeps for a millisecond again and again and notes how late it wakes. The same load runs with telemetry off and
-on in turns; on is the whole of it: instrumentation, spool, batches, a real PostgreSQL.
+A task sleeps for a millisecond repeatedly and measures how late it wakes. The same load runs alternately with telemetry
+off and on; on means all of it: instrumentation, spool, batches and a real PostgreSQL.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk.trace import TracerProvider
 
 from benchmarks._offline import OfflineBot, slash_frame
-from benchmarks._report import Aim, Report, percentile
+from benchmarks._report import Report, Target, percentile
 from exporters.delivery.exporter import CommandCallsExporter
 from exporters.delivery.processor import CommandCallsProcessor
 from exporters.spool.journal import Journal
@@ -69,22 +69,24 @@ async def _measure(dsn: str, folder: Path, rounds: int, seconds: float) -> Repor
     ]
     return Report(
         "event_loop",
-        "How late does the bot's event loop wake at 1,000 commands a second?",
+        "How late does the bot's event loop wake at 1,000 commands per second?",
         ("", *(name for name, _ in marks)),
         [
             (f"telemetry {name}, ms", *(f"{mark(values) * 1000:.2f}" for _, mark in marks))
             for name, values in late.items()
         ],
-        aims=(
-            Aim(f"p99.9 with telemetry within 2 ms of without: {(on - off) * 1000:+.2f} ms", on - off <= 0.002),
-            Aim(f"every row is stored: {counts.stored:,} of {counts.recorded:,}", counts.stored == counts.recorded),
+        targets=(
+            Target(f"p99.9 with telemetry within 2 ms of without: {(on - off) * 1000:+.2f} ms", on - off <= 0.002),
+            Target(f"every row is stored: {counts.stored:,} of {counts.recorded:,}", counts.stored == counts.recorded),
         ),
-        notes=(f"{rounds} rounds of {seconds:g} s each way, in turns; PostgreSQL on the same machine",),
+        notes=(
+            f"{rounds} rounds of {seconds:g} s with telemetry off and on alternately; PostgreSQL on the same machine",
+        ),
     )
 
 
 async def _stalls(bot: OfflineBot, seconds: float) -> list[float]:
-    """Seconds by which each tick came late, while the load runs."""
+    """Seconds by which each tick was late while the load ran."""
     load = asyncio.create_task(_load(bot, seconds))
     late = []
     while not load.done():
@@ -96,7 +98,7 @@ async def _stalls(bot: OfflineBot, seconds: float) -> list[float]:
 
 
 async def _load(bot: OfflineBot, seconds: float) -> None:
-    """Frames at RATE, each handed in by itself."""
+    """Frames at RATE, handed in one at a time."""
     started = time.perf_counter()
     for number in range(int(seconds * RATE)):
         await bot.feed(slash_frame())

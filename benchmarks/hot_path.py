@@ -1,7 +1,7 @@
-"""What does a command cost in the bot's event loop?
+"""How much time does slashspan add to a command in the bot's event loop?
 
-discord.py runs for real, its frames handed in without a network; what is shown is the difference to a bot without
-instrumentation, taken side by side in one run, next to a bare SDK span with the same attributes made in the command.
+The real discord.py, with frames handed in without a network. The figures are differences to a bot without
+instrumentation, from interleaved rounds of one run, next to a bare SDK span with the same attributes in the command.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, Tracer
 
 from benchmarks._offline import FRAMES, OfflineBot, slash_frame
-from benchmarks._report import Aim, NoExporter, NoStore, Report, median
+from benchmarks._report import Report, Target, median
+from benchmarks._sinks import NoExporter, NoStore
 from exporters.delivery.exporter import CommandCallsExporter
 from exporters.delivery.processor import CommandCallsProcessor
 from exporters.spool.journal import Journal
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parents[1]
 WARM_UPS: Final = 100
-"""Calls of each way, before those that count."""
+"""Calls before those that are measured."""
 RECORD_BYTES: Final = 390
 _RECORD: Final = bytes(RECORD_BYTES)
 
@@ -49,7 +50,7 @@ def run(*, quick: bool = False) -> Report:
 
 
 def _peer(pairs: int, calls: int) -> dict[str, float]:
-    """Microseconds that the peer adds to each kind of frame: pairs of processes, without and with it."""
+    """Microseconds that the other instrumentation adds to each kind of frame, from pairs of processes."""
     added: dict[str, list[float]] = {name: [] for name in FRAMES}
     for _ in range(pairs):
         without, with_it = (
@@ -87,7 +88,7 @@ async def _measure(rounds: int, calls: int, peer: dict[str, float]) -> Report:
         for name, frame in FRAMES.items():
 
             async def cost(frame: Callable[[], str] = frame) -> float:
-                # Whoever patches a class undoes what the interpreter has learned of it: let it learn again.
+                # Patching a class resets the interpreter's inline caches: warm up again.
                 await bot.seconds_each(frame, WARM_UPS)
                 return await bot.seconds_each(frame, calls)
 
@@ -99,7 +100,7 @@ async def _measure(rounds: int, calls: int, peer: dict[str, float]) -> Report:
                 continue
             with _instrumented(spooling):
                 spooled.append(await cost() - without - added)
-            processor._flush(30.0)  # in this thread: nothing of it runs beside what is measured next
+            processor._flush(30.0)  # in this thread, so that nothing runs in parallel to the next measurement
             for times, inside in (
                 (bare, lambda: _bare_span(tracer, attributes)),
                 (appended, lambda: _two_appends(descriptor)),
@@ -124,20 +125,20 @@ async def _measure(rounds: int, calls: int, peer: dict[str, float]) -> Report:
         for name in FRAMES
     ]
     spool = median(spooled)
-    rows.append(("the spool adds to a slash command: start and end", _us(spool), f"{spool / base:.2f}", "–"))
+    rows.append(("the spool adds to a slash command (start and end)", _us(spool), f"{spool / base:.2f}", "–"))
     floor = median(appended)
     rows.append((f"two bare appends of {RECORD_BYTES} bytes in the command", _us(floor), f"{floor / base:.2f}", "–"))
     return Report(
         "hot_path",
-        "What does a command cost in the bot's event loop?",
+        "How much time does slashspan add to a command in the bot's event loop?",
         ("", "µs", "÷ bare span", "opentelemetry-instrumentation-discordpy adds, µs"),
         rows,
-        aims=(
-            Aim(f"a slash command ≤ 1.25 × the bare span: {slash / base:.2f}", slash <= 1.25 * base),
-            Aim(f"the spool ≤ 10 µs for start and end: {spool * 1e6:.1f}", spool <= 10e-6),
-            Aim(f"a plain message ≤ 5 µs: {plain * 1e6:.1f}", plain <= 5e-6),
+        targets=(
+            Target(f"a slash command: at most 1.25 × the bare span: {slash / base:.2f}", slash <= 1.25 * base),
+            Target(f"the spool: at most 10 µs for start and end: {spool * 1e6:.1f}", spool <= 10e-6),
+            Target(f"a plain message: at most 5 µs: {plain * 1e6:.1f}", plain <= 5e-6),
         ),
-        notes=(f"medians of {rounds} interleaved rounds of {calls} calls; garbage is collected between them",),
+        notes=(f"medians of {rounds} interleaved rounds of {calls} calls; garbage is collected in between",),
     )
 
 
@@ -151,7 +152,7 @@ def _instrumented(provider: TracerProvider) -> Iterator[None]:
 
 
 def _spooled(folder: Path) -> CommandCallsProcessor:
-    """As the pipeline makes it; the store takes everything."""
+    """A processor as the pipeline creates it, with a store that discards every row."""
     spool = RowSpool(Journal(folder / "spool", max_bytes=2**28))
     exporter = CommandCallsExporter(NoStore(), kinds=Kind.ALL, spool=spool)
     bounds = {"schedule_delay_ms": 3_600_000, "batch_rows": 2048, "queue_rows": 2048}
@@ -159,13 +160,13 @@ def _spooled(folder: Path) -> CommandCallsProcessor:
 
 
 def _two_appends(descriptor: int) -> None:
-    """What no spool of two records a command can be quicker than."""
+    """The least that a spool with two records per command can cost."""
     os.write(descriptor, _RECORD)
     os.write(descriptor, _RECORD)
 
 
 async def _attributes(bot: OfflineBot) -> dict[str, Any]:
-    """Of one real slash command."""
+    """The attributes of a real slash command."""
     memory = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(memory))

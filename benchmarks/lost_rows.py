@@ -1,7 +1,7 @@
-"""What is lost or doubled when the bot is killed, or its database goes away, by how commands are logged?
+"""How many rows are lost or duplicated when the bot is killed or its database is unavailable?
 
-The ladder bot, a process for each way of logging; only the log is in the database that goes away. An outage begins with
-answers that get lost on the way, as they do when a line breaks: what was written then is not known to be.
+The ladder bot, one process for each logging strategy; only the log is in the database that fails. The outage begins
+with answers of the database that are lost, as when a connection breaks: the bot cannot know what was committed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from discord_standin import Guild, drive, snowflake, users
 
-from benchmarks._report import Aim, Report
+from benchmarks._report import Report, Target
 from tests.support import ROOT
 from tests.support.postgres import postgres
 from tests.support.processes import BotProcess, bot_process
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
 
 ONE_WAY_SECONDS: Final = 0.080
 BEFORE_KILL_SECONDS: Final = 2.5
-"""Of load, and for each kill some more, so that they fall at different moments of a batch's second."""
+"""Of load before a kill; a little more for each one, so that they hit a batch's second at different points."""
 KILL_RATE: Final = 25.0
-"""Commands a second, to each bot."""
+"""Commands per second, to each bot."""
 OUTAGE_RATE: Final = 20.0
-AROUND_SECONDS: Final = 2.5
+BEFORE_OUTAGE_SECONDS: Final = 2.5
 """Of load before the outage."""
-AFTER_SECONDS: Final = 10.0
-"""Of load after it: time in which a way can catch up."""
-UNHEARD_SECONDS: Final = 1.5
-"""At the outage's beginning: the server hears the bot, the bot hears nothing."""
+AFTER_OUTAGE_SECONDS: Final = 10.0
+"""Of load after the outage, for a strategy to catch up."""
+ANSWERS_LOST_SECONDS: Final = 1.5
+"""At the start of the outage: requests reach the server, answers do not reach the bot."""
 POSTGRESQL: Final = "slashspan, PostgreSQL"
-WAYS: Final = {
+STRATEGIES: Final = {
     "INSERT, then the command": ("awaited", "old_calls"),
     "a task for each INSERT": ("task", "old_calls"),
     "a queue in memory": ("queue", "old_calls"),
@@ -53,28 +53,28 @@ WAYS: Final = {
 
 @dataclass(slots=True)
 class Tally:
-    """Of one way under one fault."""
+    """The result of one strategy under one fault."""
 
     answered: int = 0
     lost: int = 0
-    doubled: int = 0
+    duplicates: int = 0
 
     def add(self, actions: Sequence[Action], rows: Counter[int]) -> None:
-        """Commands whose user saw an answer, against the rows by interaction."""
+        """Compare the commands whose user saw an answer with the number of rows of each interaction."""
         answered = [action.id for action in actions if action.answer is not None]
         self.answered += len(answered)
         self.lost += sum(not rows[each] for each in answered)
-        self.doubled += sum(rows[each] - 1 for each in answered if rows[each])
+        self.duplicates += sum(rows[each] - 1 for each in answered if rows[each])
 
     def cells(self) -> list[str]:
-        return [f"{self.answered:,}", f"{self.lost:,}", f"{self.doubled:,}"]
+        return [f"{self.answered:,}", f"{self.lost:,}", f"{self.duplicates:,}"]
 
 
 @dataclass(slots=True)
 class Subject:
-    """One way, its log and what became of it."""
+    """One strategy, its log and its results."""
 
-    way: str
+    strategy: str
     database: str
     environ: dict[str, str]
     killed: Tally = field(default_factory=Tally)
@@ -88,37 +88,37 @@ def run(*, quick: bool = False) -> Report:
         Proxy(server.port, delay=ONE_WAY_SECONDS) as far,
         tempfile.TemporaryDirectory() as folder,
     ):
-        subjects = [_subject(way, server, far, folder) for way in WAYS]
+        subjects = [_subject(strategy, server, far, folder) for strategy in STRATEGIES]
         asyncio.run(_measure(subjects, server, far, Path(folder), kills, outage))
-    ours = next(subject for subject in subjects if subject.way == POSTGRESQL)
-    lost, doubled = ours.killed.lost + ours.outage.lost, ours.killed.doubled + ours.outage.doubled
+    ours = next(subject for subject in subjects if subject.strategy == POSTGRESQL)
+    lost, duplicates = ours.killed.lost + ours.outage.lost, ours.killed.duplicates + ours.outage.duplicates
     return Report(
         "lost_rows",
-        "What is lost or doubled when the bot is killed, or its database goes away?",
-        ("", "kill -9: answered", "lost", "doubled", f"{outage:.0f} s outage: answered", "lost", "doubled"),
-        [[subject.way, *subject.killed.cells(), *subject.outage.cells()] for subject in subjects],
-        aims=(
-            Aim(f"slashspan doubles nothing: {doubled}", doubled == 0),
-            Aim(f"slashspan loses nothing: {lost}", lost == 0),
+        "How many rows are lost or duplicated when the bot is killed or its database is unavailable?",
+        ("", "SIGKILL: answered", "lost", "duplicate", f"{outage:.0f} s outage: answered", "lost", "duplicate"),
+        [[subject.strategy, *subject.killed.cells(), *subject.outage.cells()] for subject in subjects],
+        targets=(
+            Target(f"slashspan duplicates nothing: {duplicates}", duplicates == 0),
+            Target(f"slashspan loses nothing: {lost}", lost == 0),
         ),
         notes=(
-            f"kills: {kills}, at {KILL_RATE:.0f} commands a second; rows are counted after a restart",
-            f"outage at {OUTAGE_RATE:.0f} commands a second, with {AFTER_SECONDS:.0f} s after it, then Ctrl-C",
+            f"{kills} kills, at {KILL_RATE:.0f} commands per second; rows are counted after a restart",
+            f"outage at {OUTAGE_RATE:.0f} commands per second, {AFTER_OUTAGE_SECONDS:.0f} s of recovery, then Ctrl-C",
         ),
     )
 
 
-def _subject(way: str, server: Postgres, far: Proxy, folder: str) -> Subject:
-    name, _ = WAYS[way]
+def _subject(strategy: str, server: Postgres, far: Proxy, folder: str) -> Subject:
+    name, _ = STRATEGIES[strategy]
     database = server.create_database()
     environ = {
         "PYTHONPATH": os.pathsep.join((str(ROOT / "examples"), str(ROOT))),
         "LADDER_DSN": f"sqlite:///{folder}/{name}.db",
-        "LOGGING_WAY": name,
+        "LOGGING_STRATEGY": name,
         "LOGGING_DSN": server.dsn(database, port=far.port),
         "SLASHSPAN_DSN": server.dsn(database, port=far.port),
     }
-    return Subject(way, database, environ)
+    return Subject(strategy, database, environ)
 
 
 async def _measure(
@@ -129,12 +129,12 @@ async def _measure(
         actions = await asyncio.gather(*(_killed(subject, folder, seconds) for subject in subjects))
         for subject, theirs in zip(subjects, actions, strict=True):
             subject.killed.add(theirs, _rows(server, subject))
-    duration = AROUND_SECONDS + outage + AFTER_SECONDS
+    duration = BEFORE_OUTAGE_SECONDS + outage + AFTER_OUTAGE_SECONDS
     async with contextlib.AsyncExitStack() as stack:
         bots = await asyncio.gather(
             *(stack.enter_async_context(_bot(subject, folder)) for subject in subjects),
         )
-        fault = asyncio.create_task(_go_away(far, outage))
+        fault = asyncio.create_task(_outage(far, outage))
         actions = await asyncio.gather(*(_load(bot, OUTAGE_RATE, duration) for bot in bots))
         await fault
         await asyncio.gather(*(_end(bot) for bot in bots))
@@ -151,7 +151,7 @@ async def _killed(subject: Subject, folder: Path, seconds: float) -> list[Action
         actions = await _load(bot, KILL_RATE, seconds)
         bot.kill()
         await bot.ended()
-    async with _bot(subject, folder) as bot:  # what was kept is sent now
+    async with _bot(subject, folder) as bot:  # it delivers what it kept
         await _end(bot)
     return actions
 
@@ -170,18 +170,18 @@ async def _load(bot: BotProcess, rate: float, seconds: float) -> list[Action]:
     return await drive(bot.discord, steps, rate=rate)
 
 
-async def _go_away(far: Proxy, seconds: float) -> None:
-    await asyncio.sleep(AROUND_SECONDS)
+async def _outage(far: Proxy, seconds: float) -> None:
+    await asyncio.sleep(BEFORE_OUTAGE_SECONDS)
     far.swallow_answers()
-    await asyncio.sleep(UNHEARD_SECONDS)
+    await asyncio.sleep(ANSWERS_LOST_SECONDS)
     far.refuse()
-    await asyncio.sleep(seconds - UNHEARD_SECONDS)
+    await asyncio.sleep(seconds - ANSWERS_LOST_SECONDS)
     far.swallow_answers(False)
     far.refuse(False)
 
 
 def _rows(server: Postgres, subject: Subject) -> Counter[int]:
-    """How many rows each interaction has."""
-    table = WAYS[subject.way][1]
+    """The number of rows of each interaction."""
+    table = STRATEGIES[subject.strategy][1]
     rows = server.execute(f"SELECT interaction_id FROM {table}", subject.database)
     return Counter(int(row["interaction_id"]) for row in rows)

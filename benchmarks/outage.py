@@ -1,7 +1,7 @@
-"""A database that is away for ten minutes at 200 commands a second, and then back: what waits, and who waits?
+"""What happens when the database is unavailable for ten minutes at 200 commands per second?
 
-The 120,000 finished commands are recorded as fast as the processor takes them, not in ten minutes: for the spool, which
-holds them, and for the retries, which go on beside, the number is what counts.
+The 120,000 commands are recorded as fast as the processor accepts them, not over ten minutes: what matters for the
+spool, which holds them, and for the retries, which run alongside, is their number.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import psutil
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanKind
 
-from benchmarks._report import Aim, Report, percentile
+from benchmarks._report import Report, Target, percentile
 from exporters.delivery.exporter import CommandCallsExporter
 from exporters.delivery.processor import CommandCallsProcessor
 from exporters.spool.journal import Journal
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tests.support.postgres import Postgres
 
 LIVE_EVERY_SECONDS = 0.005
-"""While the backlog is delivered, users go on: 200 commands a second."""
+"""Users go on while the backlog is delivered: 200 commands per second."""
 MAX_GROWTH_MB = 100
 MIB = 2**20
 
@@ -68,26 +68,26 @@ def _measure(server: Postgres, folder: Path, count: int) -> Report:
     slowest = max(live)
     return Report(
         "outage",
-        "A database away for ten minutes at 200 commands a second: what then?",
+        "What happens when the database is unavailable for ten minutes at 200 commands per second?",
         ("", "measured"),
         [
-            ("rows that waited", f"{waited:,}"),
-            ("in the spool, MiB", f"{on_disk / MIB:.1f}"),
-            ("memory grown while it was away, MiB", f"{(away - before) / MIB:.1f}"),
-            ("memory grown at the most, recovery included, MiB", f"{growth:.1f}"),
-            ("recovery, from the first batch that got through, s", f"{recovered_in:.1f}"),
+            ("rows waiting at the end of the outage", f"{waited:,}"),
+            ("size of the spool, MiB", f"{on_disk / MIB:.1f}"),
+            ("memory growth during the outage, MiB", f"{(away - before) / MIB:.1f}"),
+            ("largest memory growth, including the recovery, MiB", f"{growth:.1f}"),
+            ("recovery, from the first successful batch, s", f"{recovered_in:.1f}"),
             ("recovery, rows/s", f"{waited / recovered_in:,.0f}"),
-            ("a command during the recovery until it is in the table, p50, s", f"{percentile(live, 50):.2f}"),
-            ("the slowest of them, s", f"{slowest:.2f}"),
-            ("rows in the table / recorded", f"{rows['n']:,} / {counts.recorded:,}"),
+            ("live rows during the recovery: time until stored, p50, s", f"{percentile(live, 50):.2f}"),
+            ("live rows during the recovery: time until stored, slowest, s", f"{slowest:.2f}"),
+            ("rows stored / recorded", f"{rows['n']:,} / {counts.recorded:,}"),
         ],
-        aims=(
-            Aim(
-                f"every row once: {rows['keys']:,} of {counts.recorded:,}",
+        targets=(
+            Target(
+                f"every row is stored once: {rows['keys']:,} of {counts.recorded:,}",
                 rows["n"] == rows["keys"] == counts.recorded == counts.stored,
             ),
-            Aim(f"memory flat, within {MAX_GROWTH_MB} MiB: {growth:.1f}", growth <= MAX_GROWTH_MB),
-            Aim(f"live rows do not starve: the slowest in 5 s: {slowest:.2f}", slowest <= 5.0),
+            Target(f"memory grows by less than {MAX_GROWTH_MB} MiB: {growth:.1f}", growth <= MAX_GROWTH_MB),
+            Target(f"live rows do not starve: the slowest is stored within 5 s: {slowest:.2f}", slowest <= 5.0),
         ),
     )
 
@@ -104,7 +104,7 @@ def _recover(
     database: str,
     process: psutil.Process,
 ) -> tuple[int, float, list[float]]:
-    """Peak memory in bytes, seconds, and the seconds that live rows took until they were in the table."""
+    """Peak memory in bytes, seconds of recovery, and the seconds until each live row was stored."""
     stop = threading.Event()
     recorded: dict[int, float] = {}
 
@@ -117,7 +117,7 @@ def _recover(
 
     stored = processor.counts().stored
     server.start()
-    while processor.counts().stored == stored:  # the next try comes when its backoff is over
+    while processor.counts().stored == stored:  # until the next retry, after its backoff
         time.sleep(0.01)
     thread = threading.Thread(target=users)
     thread.start()

@@ -1,6 +1,6 @@
-"""The ways in which bots log their commands into a database far away, before slashspan.
+"""How bots log commands into a distant database without slashspan.
 
-Each keeps the interaction's id, so that lost and doubled rows can be counted.
+Each strategy stores the interaction's id, so that lost and duplicate rows can be counted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind
 
-from benchmarks._report import NoExporter
+from benchmarks._sinks import NoExporter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,20 +29,20 @@ CREATE TABLE IF NOT EXISTS old_calls (
 """
 INSERT: Final = "INSERT INTO old_calls (interaction_id, discord_uid, player_name, command) VALUES ($1, $2, $3, $4)"
 FLUSH_SECONDS: Final = 1.0
-"""How long the queue gathers rows: as slashspan's batches do."""
+"""How long the queue collects rows: as long as slashspan's batches."""
 STATEMENT_SECONDS: Final = 5.0
 
 
-class Way(Protocol):
+class Strategy(Protocol):
     """How a command is logged."""
 
     async def open(self) -> None: ...
 
     async def log(self, interaction: discord.Interaction) -> None:
-        """Awaited in the command, before anything else."""
+        """Awaited in the command before anything else."""
 
     async def close(self) -> None:
-        """When the bot ends tidily."""
+        """Called when the bot shuts down normally."""
 
 
 class Nothing:
@@ -61,7 +61,7 @@ class _Pooled:
         self._pool: Any = None
 
     async def open(self) -> None:
-        # Without asyncpg's reset, which would add a round trip to each row.
+        # Without asyncpg's reset, which would cost a round trip for each row.
         self._pool = await asyncpg.create_pool(
             self._dsn, min_size=2, max_size=10, command_timeout=STATEMENT_SECONDS, reset=_no_reset
         )
@@ -74,7 +74,7 @@ async def _no_reset(_: Any) -> None: ...
 
 
 class Awaited(_Pooled):
-    """An INSERT, and then the command."""
+    """An INSERT, awaited before the command."""
 
     async def log(self, interaction: discord.Interaction) -> None:
         with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncio.TimeoutError):
@@ -82,7 +82,7 @@ class Awaited(_Pooled):
 
 
 class TaskEach(_Pooled):
-    """A task for each command, which nobody waits for."""
+    """A task for each INSERT, not awaited."""
 
     def __init__(self, dsn: str) -> None:
         super().__init__(dsn)
@@ -99,7 +99,7 @@ class TaskEach(_Pooled):
 
 
 class Queued(_Pooled):
-    """A list in memory, written every second; a batch that fails is tried again."""
+    """A queue in memory, written every second; a failed batch is retried."""
 
     def __init__(self, dsn: str) -> None:
         super().__init__(dsn)
@@ -130,7 +130,7 @@ class Queued(_Pooled):
 
 
 class BareSpan:
-    """No logging: what one span of the SDK takes, made by hand with what slashspan knows of a command."""
+    """No logging: one span of the SDK, created by hand with the attributes that slashspan would set."""
 
     def __init__(self, _: str) -> None: ...
 
@@ -167,7 +167,7 @@ def _row(interaction: discord.Interaction) -> tuple[Any, ...]:
     return interaction.id, interaction.user.id, interaction.user.name, command
 
 
-WAYS: Final[Mapping[str, Callable[[str], Way]]] = {
+STRATEGIES: Final[Mapping[str, Callable[[str], Strategy]]] = {
     "awaited": Awaited,
     "task": TaskEach,
     "queue": Queued,
@@ -175,6 +175,6 @@ WAYS: Final[Mapping[str, Callable[[str], Way]]] = {
 }
 
 
-def way_of(name: str, dsn: str) -> Way:
-    """`none` for any other name."""
-    return WAYS[name](dsn) if name in WAYS else Nothing()
+def strategy_named(name: str, dsn: str) -> Strategy:
+    """No logging for any other name."""
+    return STRATEGIES[name](dsn) if name in STRATEGIES else Nothing()
