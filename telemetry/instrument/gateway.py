@@ -11,10 +11,10 @@ import weakref
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from discord.gateway import DiscordWebSocket
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from discord.gateway import DiscordWebSocket
 
     from telemetry.instrument.patching import Patches
 
@@ -87,6 +87,7 @@ class Shards:
 
 def install(patches: Patches, shards: Shards) -> None:
     """Note the receive time of every frame."""
+    from discord.gateway import DiscordWebSocket
 
     wall, monotonic, track = time.time_ns, time.perf_counter_ns, shards.track
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 from typing import TYPE_CHECKING, Any
@@ -62,26 +63,26 @@ class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no ty
         guard.raise_internal_errors(settings.raise_internal_errors)
         checkpoints.set_slow_ms(settings.slow_checkpoint_ms)
         flows.use_tracer(tracer)
+        rest = RestHooks(recorder, spans=detail)
         patches = Patches()
-        try:
-            gateway.install(patches, shards)
-            context.install(patches)
-            for hooks in (
-                AppCommandHooks(recorder),
-                PrefixHooks(recorder),
-                ComponentHooks(recorder, unanswered),
-                unanswered,
-                RestHooks(recorder, spans=detail),
-                LoopHooks(tracer),
-            ):
-                hooks.install(patches)
-        except AttributeError as error:
-            # A discord.py whose inside differs from those we know: the bot runs, nothing is recorded.
-            patches.restore()
+        for records, install in (
+            ("the time of receipt, gateway metrics", functools.partial(gateway.install, shards=shards)),
+            ("where the context of an action ends", context.install),
+            ("slash commands, menus, autocomplete", AppCommandHooks(recorder).install),
+            ("prefix commands", PrefixHooks(recorder).install),
+            ("components, modals", ComponentHooks(recorder, unanswered).install),
+            ("components answered by on_interaction", unanswered.install),
+            ("acknowledgements, REST requests", rest.install),
+            ("rate limits", rest.install_limits),
+            ("ext.tasks loops", LoopHooks(tracer).install),
+        ):
+            patches.install(records, install)
+        if patches.missing:
+            warning = f"unsupported discord.py {discord.__version__}: not recorded: {'; '.join(patches.missing)}"
             if settings.raise_internal_errors:
-                raise
-            _log.error("unsupported discord.py (%s: %s); nothing is recorded", discord.__version__, error)
-            return
+                patches.restore()
+                raise RuntimeError(warning)
+            _log.warning(warning)
         self._patches, self._recorder = patches, recorder
 
     def _uninstrument(self, **kwargs: Any) -> None:

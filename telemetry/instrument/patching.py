@@ -1,10 +1,16 @@
-"""Wrapping attributes of classes, and putting back exactly what was there."""
+"""Wrapping attributes of classes, hook by hook, and putting back exactly what was there.
+
+discord.py's private names may differ in another version. So the patches of one hook are installed together or not at
+all (`Patches.install`), a method's parameters are checked when it is wrapped, and a wrapper sees the arguments that it
+reads as positional ones however the method was called.
+"""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import sys
+import weakref
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,29 +19,78 @@ import wrapt
 from slashspan.guard import guarded, report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 
+ANY: Final = ""
+"""For `reads`: an argument whose name is up to the bot."""
 _ABSENT: Final = object()
 
 
 class Patches:
-    """What one instrumentation has wrapped.
+    """What one instrumentation has wrapped. Holds neither classes nor their methods: they may be the bot's.
 
     Class attributes are patched, not instances, because discord.py looks them up at call time: a bot that is
     connected already is reached too.
     """
 
     def __init__(self) -> None:
-        self._applied: list[tuple[type, str, Any, Any]] = []
+        self._wrapped: weakref.WeakKeyDictionary[type, list[tuple[str, weakref.ref[Any]]]] = weakref.WeakKeyDictionary()
+        self._added: list[tuple[type, str, Any]] = []
         self._active = [True]
         """Emptied when restored; a list, so that every wrapper sees it."""
+        self.missing: list[str] = []
+        """What is not recorded because its hook could not be installed, each with the reason."""
 
-    def wrap(self, owner: type, name: str, wrapper: Wrapper) -> None:
-        """Wrap `owner.name`, defined on `owner` itself. Raises AttributeError where this discord.py has none."""
+    def install(self, records: str, install: Callable[[Patches], None]) -> None:
+        """Apply the patches of one hook, or none of them when any fails: then `records` is noted as missing.
+
+        `install` imports private names itself, so that one which this discord.py lacks fails here.
+        """
+        wrapped = {owner: len(patches) for owner, patches in self._wrapped.items()}
+        added = len(self._added)
+        try:
+            install(self)
+        except Exception as error:  # noqa: BLE001 - whatever this discord.py lacks
+            for owner, patches in list(self._wrapped.items()):
+                _unwrap(owner, patches, keep=wrapped.get(owner, 0))
+            self._remove_added(keep=added)
+            self.missing.append(f"{records} ({error})")
+
+    def wrap(self, owner: type, name: str, wrapper: Wrapper, *, reads: Sequence[str] = ()) -> None:
+        """Wrap `owner.name`, defined on `owner` itself.
+
+        `reads` names the leading arguments that `wrapper` reads: it finds them in `args`, also when they were passed by
+        keyword, and is not called without them. Raises AttributeError where this discord.py has no such method, or
+        one with other parameters.
+        """
         original = _own(owner, name)
-        self._put(owner, name, original, self._around(original, wrapper))
+        names = _leading_parameters(owner, name, original, reads)
+        count = len(reads)
+        # A wrapper that somebody else wrapped in turn cannot be taken out, but it can be made to pass calls through.
+        active = self._active
+        if not isinstance(original, FunctionType):  # a class method, or what another instrumentation has put there
+
+            def checked(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+                if kwargs and count:
+                    args, kwargs = _as_positional(names, args, kwargs)
+                return wrapper(wrapped, instance, args, kwargs) if len(args) >= count else wrapped(*args, **kwargs)
+
+            self._put(owner, name, wrapt.FunctionWrapper(original, checked, enabled=lambda: bool(active)))
+            return
+
+        # Some of these run for every message in every channel; a plain function costs a third of a wrapt object.
+        @functools.wraps(original)
+        def patched(instance: Any, /, *args: Any, **kwargs: Any) -> Any:
+            if active:
+                if kwargs and count:
+                    args, kwargs = _as_positional(names, args, kwargs)
+                if len(args) >= count:
+                    return wrapper(original.__get__(instance), instance, args, kwargs)
+            return original(instance, *args, **kwargs)
+
+        self._put(owner, name, _as_coroutine_function(patched, original))
 
     def before(self, owner: type, name: str, note: Callable[[Any], None]) -> None:
         """Call `note` with the instance before the method `owner.name`: for what must cost next to nothing."""
@@ -59,48 +114,44 @@ class Patches:
                     report(name)
             return original(instance, *args, **kwargs)
 
-        self._put(owner, name, original, _as_coroutine_function(patched, original))
+        self._put(owner, name, _as_coroutine_function(patched, original))
 
     def add(self, owner: type, name: str, value: Any) -> None:
-        """Give `owner` an attribute that it has not. Raises AttributeError when it has one."""
+        """Give `owner` an attribute that it does not have. Raises AttributeError when it has one."""
         if name in vars(owner):
             raise AttributeError(f"{owner.__module__}.{owner.__qualname__} has a {name!r} of its own")
-        self._put(owner, name, _ABSENT, value)
-
-    def _put(self, owner: type, name: str, original: Any, patched: Any) -> None:
-        setattr(owner, name, patched)
-        self._applied.append((owner, name, original, patched))
-
-    def _around(self, original: Any, wrapper: Wrapper) -> Any:
-        # A wrapper that somebody else wrapped in turn cannot be taken out, but it can be made to pass calls through.
-        active = self._active
-        if not isinstance(original, FunctionType):  # a class method, or what another instrumentation has put there
-            return wrapt.FunctionWrapper(original, wrapper, enabled=lambda: bool(active))
-
-        # Some of these run for every message in every channel; a plain function costs a third of a wrapt object.
-        @functools.wraps(original)
-        def patched(instance: Any, /, *args: Any, **kwargs: Any) -> Any:
-            if active:
-                return wrapper(original.__get__(instance), instance, args, kwargs)
-            return original(instance, *args, **kwargs)
-
-        return _as_coroutine_function(patched, original)
+        setattr(owner, name, value)
+        self._added.append((owner, name, value))
 
     def has(self, owner: type, name: str) -> bool:
         """Whether `owner.name` is wrapped by this instrumentation."""
-        return any(applied[0] is owner and applied[1] == name for applied in self._applied)
+        return any(wrapped == name for wrapped, _ in self._wrapped.get(owner, ()))
 
     def restore(self) -> None:
         """Put every original back, the last first."""
         self._active.clear()
-        while self._applied:
-            owner, name, original, patched = self._applied.pop()
-            if vars(owner).get(name) is not patched:
-                continue
-            if original is _ABSENT:
+        self._remove_added(keep=0)
+        for owner, patches in list(self._wrapped.items()):
+            _unwrap(owner, patches, keep=0)
+
+    def _put(self, owner: type, name: str, patched: Any) -> None:
+        setattr(owner, name, patched)
+        self._wrapped.setdefault(owner, []).append((name, weakref.ref(patched)))
+
+    def _remove_added(self, keep: int) -> None:
+        while len(self._added) > keep:
+            owner, name, value = self._added.pop()
+            if vars(owner).get(name, _ABSENT) is value:
                 delattr(owner, name)
-            else:
-                setattr(owner, name, original)
+
+
+def _unwrap(owner: type, patches: list[tuple[str, weakref.ref[Any]]], keep: int) -> None:
+    while len(patches) > keep:
+        name, ref = patches.pop()
+        patched: Any = ref()
+        on_top = vars(owner).get(name) is patched  # else somebody else's wrapper is
+        if patched is not None and on_top:
+            setattr(owner, name, patched.__wrapped__)
 
 
 def _as_coroutine_function(patched: Any, original: Any) -> Any:
@@ -122,6 +173,45 @@ def _own(owner: type, name: str) -> Any:
         return vars(owner)[name]
     except KeyError:
         raise AttributeError(f"{owner.__module__}.{owner.__qualname__} has no {name!r} of its own") from None
+
+
+def _leading_parameters(owner: type, name: str, original: Any, reads: Sequence[str]) -> tuple[str, ...]:
+    """Names of the parameters that hold the arguments in `reads`; ANY for one that cannot be passed by keyword.
+
+    Raises AttributeError when there are fewer, or when one of them is somewhere else.
+    """
+    if not reads:
+        return ()
+    bound = isinstance(original, classmethod)
+    try:
+        parameters = list(inspect.signature(original.__get__(None, owner) if bound else original).parameters.values())
+    except (TypeError, ValueError):  # not a Python function: nothing is known of it
+        return (ANY,) * len(reads)
+    names: list[str] = []
+    for parameter in parameters if bound else parameters[1:]:
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            names += [ANY] * (len(reads) - len(names))
+        if parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            break
+        names.append(parameter.name)
+    moved = any(read in names and names.index(read) != at for at, read in enumerate(reads) if read)
+    if moved or len(names) < len(reads):
+        has, needed = ", ".join(names), ", ".join(read or "…" for read in reads)
+        raise AttributeError(f"{owner.__module__}.{owner.__qualname__}.{name} takes ({has}), not ({needed})")
+    by_keyword = {p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
+    return tuple(name if name in by_keyword else ANY for name in names[: len(reads)])
+
+
+def _as_positional(
+    names: Sequence[str], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The same arguments, with those of the parameters `names` at their positions."""
+    moved = []
+    for name in names[len(args) :]:
+        if name not in kwargs:
+            break
+        moved.append(kwargs.pop(name))
+    return (*args, *moved), kwargs
 
 
 def defining_class(cls: type, name: str) -> type:

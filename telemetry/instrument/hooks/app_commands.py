@@ -38,10 +38,15 @@ class AppCommandHooks:
         self._recorder = recorder
 
     def install(self, patches: Patches) -> None:
-        patches.wrap(app_commands.CommandTree, "_call", self._call)
-        patches.wrap(app_commands.Command, "_invoke_error_handlers", self._invoke_error_handlers)
-        patches.wrap(app_commands.Command, "_invoke_autocomplete", self._observe_error)
-        patches.wrap(app_commands.ContextMenu, "_invoke", self._observe_error)
+        patches.wrap(app_commands.CommandTree, "_call", self._call, reads=("interaction",))
+        patches.wrap(
+            app_commands.Command,
+            "_invoke_error_handlers",
+            self._invoke_error_handlers,
+            reads=("interaction", "error"),
+        )
+        patches.wrap(app_commands.Command, "_invoke_autocomplete", self._observe_error, reads=("interaction",))
+        patches.wrap(app_commands.ContextMenu, "_invoke", self._observe_error, reads=("interaction",))
 
     async def _call(self, wrapped: Wrapped, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         action = self._begin(args[0])

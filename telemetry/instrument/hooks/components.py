@@ -11,18 +11,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import discord
-from discord.ui.item import Item
-from discord.ui.view import ViewStore
 
 from slashspan.guard import guarded
 from slashspan.semconv import Kind
 from telemetry.instrument import attributes
 from telemetry.instrument.gateway import frame_of
 from telemetry.instrument.hooks.scope import activate, deactivate
-from telemetry.instrument.patching import defining_class
+from telemetry.instrument.patching import ANY, defining_class
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from telemetry.instrument.action import Action, Recorder
     from telemetry.instrument.hooks.unanswered import Unanswered
@@ -42,12 +40,17 @@ class ComponentHooks:
         self._known: set[type] = set()
 
     def install(self, patches: Patches) -> None:
+        from discord.ui.view import ViewStore
+
+        view = defining_class(discord.ui.View, "_scheduled_task")
         self._patches = patches
-        patches.wrap(ViewStore, "dispatch_view", self._dispatch_view)
-        patches.wrap(ViewStore, "dispatch_modal", self._dispatch_modal)
-        patches.wrap(ViewStore, "schedule_dynamic_item_call", self._dynamic_task)
-        patches.wrap(defining_class(discord.ui.View, "_scheduled_task"), "_scheduled_task", self._view_task)
-        patches.wrap(discord.ui.Modal, "_scheduled_task", self._modal_task)
+        pressed = ("component_type", "custom_id", "interaction")
+        patches.wrap(ViewStore, "dispatch_view", self._dispatch_view, reads=pressed)
+        patches.wrap(ViewStore, "dispatch_modal", self._dispatch_modal, reads=("custom_id", "interaction"))
+        dynamic = ("component_type", "factory", "interaction")
+        patches.wrap(ViewStore, "schedule_dynamic_item_call", self._dynamic_task, reads=dynamic)
+        patches.wrap(view, "_scheduled_task", self._view_task, reads=("item", "interaction"))
+        patches.wrap(discord.ui.Modal, "_scheduled_task", self._modal_task, reads=("interaction",))
 
     # What discord.py calls, in this order: dispatch (synchronous), then the task that answers.
 
@@ -122,12 +125,12 @@ class ComponentHooks:
     def _watch_view(self, view: Any) -> None:
         if type(view) not in self._known:
             self._known.add(type(view))
-            self._wrap_once(type(view), "on_error", self._on_error)
+            self._wrap_once(type(view), "on_error", self._on_error, reads=(ANY, ANY))
             self._wrap_once(type(view), "interaction_check", self._interaction_check)
 
     @guarded
     def _watch_checks(self, item: Any) -> None:
-        while isinstance(item, Item):
+        while isinstance(item, discord.ui.Item):
             if type(item) not in self._known:
                 self._known.add(type(item))
                 self._wrap_once(type(item), "interaction_check", self._interaction_check)
@@ -141,10 +144,10 @@ class ComponentHooks:
             self._wrap_once(factory, "interaction_check", self._dynamic_check)
             self._wrap_once(factory, "callback", self._dynamic_step)
 
-    def _wrap_once(self, cls: type, name: str, wrapper: Callable[..., Any]) -> None:
+    def _wrap_once(self, cls: type, name: str, wrapper: Callable[..., Any], reads: Sequence[str] = (ANY,)) -> None:
         owner = defining_class(cls, name)
         if not self._patches.has(owner, name):
-            self._patches.wrap(owner, name, wrapper)
+            self._patches.wrap(owner, name, wrapper, reads=reads)
 
     async def _on_error(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
         self._record_error(args[0], args[1])

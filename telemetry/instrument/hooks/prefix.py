@@ -9,7 +9,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from discord.ext import commands
-from discord.ext.commands.bot import BotBase
 
 from slashspan.guard import guarded
 from slashspan.semconv import Kind
@@ -35,8 +34,10 @@ class PrefixHooks:
         self._recorder = recorder
 
     def install(self, patches: Patches) -> None:
-        patches.wrap(BotBase, "invoke", self._invoke)
-        patches.wrap(commands.Command, "dispatch_error", self._dispatch_error)
+        from discord.ext.commands.bot import BotBase
+
+        patches.wrap(BotBase, "invoke", self._invoke, reads=("ctx",))
+        patches.wrap(commands.Command, "dispatch_error", self._dispatch_error, reads=("ctx", "error"))
 
     def _invoke(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Awaitable[Any]:
         ctx: commands.Context[Any] = args[0]

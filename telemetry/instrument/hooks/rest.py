@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import discord
-from discord.http import HTTPClient, Ratelimit
-from discord.webhook.async_ import AsyncDeferredLock, AsyncWebhookAdapter
 from opentelemetry.instrumentation.utils import suppress_http_instrumentation
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.status import Status, StatusCode
@@ -86,14 +84,24 @@ class RestHooks:
         self._spans = spans
 
     def install(self, patches: Patches) -> None:
-        patches.wrap(HTTPClient, "request", self._request)
-        patches.wrap(AsyncWebhookAdapter, "request", self._request)
+        """Requests: acknowledgements and spans."""
+        from discord.http import HTTPClient
+        from discord.webhook.async_ import AsyncWebhookAdapter
+
+        patches.wrap(HTTPClient, "request", self._request, reads=("route",))
+        patches.wrap(AsyncWebhookAdapter, "request", self._request, reads=("route",))
         patches.wrap(aiohttp.ClientSession, "_request", self._try)
+
+    def install_limits(self, patches: Patches) -> None:
+        """Rate limits that are waited for after a request."""
+        from discord.http import Ratelimit
+        from discord.webhook.async_ import AsyncDeferredLock
+
         patches.wrap(Ratelimit, "__aexit__", self._after)
         patches.wrap(AsyncDeferredLock, "__aexit__", self._after)
 
     async def _request(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
-        route: discord.http.Route = args[0] if args else kwargs["route"]
+        route: discord.http.Route = args[0]
         call = RestCall()
         token = _call.set(call)
         span = self._start(route) if self._spans else None

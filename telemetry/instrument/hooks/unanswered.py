@@ -32,7 +32,7 @@ class Unanswered:
         self._recorder = recorder
 
     def install(self, patches: Patches) -> None:
-        patches.wrap(discord.Client, "_run_event", self._run_event)
+        patches.wrap(discord.Client, "_run_event", self._run_event, reads=("coro", "event_name"))
 
     @guarded
     def on_dispatched(self, kind: str, interaction: discord.Interaction[Any]) -> None:
@@ -50,13 +50,16 @@ class Unanswered:
         self, wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Awaitable[Any]:
         if args[1] == "on_interaction":
-            action = self._claim(args[2])
+            action = self._claim(args)
             if action is not None:
                 return self._handler(action, wrapped, args, kwargs)
         return wrapped(*args, **kwargs)  # type: ignore[no-any-return]
 
     @guarded
-    def _claim(self, interaction: discord.Interaction[Any]) -> Action | None:
+    def _claim(self, args: tuple[Any, ...]) -> Action | None:
+        interaction = args[2] if len(args) > 2 else None  # a bot may dispatch an event of that name itself
+        if not isinstance(interaction, discord.Interaction):
+            return None
         action = self._recorder.find(interaction.id)
         if action is None or not action.unmatched or action.command:
             return None

@@ -192,26 +192,31 @@ def test_a_version_outside_is_refused(monkeypatch: pytest.MonkeyPatch, caplog: p
 
 
 @pytest.mark.parametrize("raises", ["true", "false"])
-def test_an_unsupported_discord_py_is_logged_and_left_unpatched(
+def test_a_hook_that_does_not_fit_this_discord_py_is_left_out_as_a_whole(
     raises: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = class_attributes()
-    real, count = Patches.wrap, iter(range(100))
+    real = Patches.wrap
 
-    def wrap(self: Patches, *arguments: Any) -> None:
-        if next(count) == 7:
-            raise AttributeError("not in this discord.py")
-        real(self, *arguments)
+    def wrap(self: Patches, owner: type, name: str, *arguments: Any, **options: Any) -> None:
+        if name == "dispatch_modal":
+            raise AttributeError("no dispatch_modal there")
+        real(self, owner, name, *arguments, **options)
 
     monkeypatch.setattr(Patches, "wrap", wrap)
     settings = Settings.from_environ({"SLASHSPAN_RAISE_INTERNAL_ERRORS": raises})
     instrumentor = DiscordInstrumentor()
     if raises == "true":
-        with pytest.raises(AttributeError, match="not in this"):
+        with pytest.raises(RuntimeError, match="not recorded: components, modals"):
             instrumentor.instrument(tracer_provider=trace.NoOpTracerProvider(), settings=settings)
     else:
         instrumentor.instrument(tracer_provider=trace.NoOpTracerProvider(), settings=settings)
-        assert "nothing is recorded" in caplog.text
+        assert [record.message for record in caplog.records if record.name == "slashspan"] == [
+            f"unsupported discord.py {discord.__version__}: not recorded: components, modals (no dispatch_modal there)"
+        ]
+        store = discord.ui.view.ViewStore
+        assert vars(store)["dispatch_view"] is before[_key(store), "dispatch_view"], "rolled back with the rest"
+        assert vars(discord.Client)["_run_event"] is not before[_key(discord.Client), "_run_event"]
         instrumentor.uninstrument()
     after = class_attributes()
     assert [key for key, value in before.items() if after.get(key, value) is not value] == []

@@ -20,7 +20,8 @@ from tests.support.bots import running
 def patched_methods() -> list[tuple[type, str, Any, Any]]:
     """Class, attribute, original and what is there now, of all that is wrapped."""
     patches: Any = DiscordInstrumentor()._patches
-    return [entry for entry in patches._applied if callable(entry[2])]
+    names = [(owner, name) for owner, wrapped in patches._wrapped.items() for name, _ in wrapped]
+    return [(owner, name, vars(owner)[name].__wrapped__, vars(owner)[name]) for owner, name in names]
 
 
 def answers(function: Any) -> dict[str, Any]:
