@@ -10,8 +10,8 @@ from exporters.spool.journal import Journal
 from exporters.spool.records import NewerFormat, RecordType
 from exporters.spool.row_spool import row_of
 from exporters.spool.segment import RecordState
-from exporters.spool.status import is_alive, pending_records
-from exporters.spool.writers import PREFIX
+from exporters.spool.status import pending_records
+from exporters.spool.writers import is_alive, writer_folders
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -40,7 +40,7 @@ def erase(folder: Path, user_ids: Collection[int]) -> Erased:
     processes are left alone. Raises OSError.
     """
     erased = Erased(taken_out=DeadLetters(folder).forget(user_ids))
-    for writer in sorted(folder.glob(f"{PREFIX}*")):
+    for writer in writer_folders(folder):
         if is_alive(writer):
             erased.in_running_bots += sum(_is_of(record, user_ids) for record in pending_records(writer))
     journal = Journal(folder, max_bytes=UNBOUNDED)
@@ -54,21 +54,27 @@ def erase(folder: Path, user_ids: Collection[int]) -> Erased:
 
 def _moved(journal: Journal, user_ids: Collection[int]) -> int:
     taken_out, left = 0, journal.pending
-    while left > 0 and (taken := journal.take(min(AT_ONCE, left))):
+    while left > 0 and (taken := journal.lease(min(AT_ONCE, left))):
         left -= len(taken)
         for receipt, record in taken:
             if _is_of(record, user_ids):
                 taken_out += 1
             else:
-                again = journal.append(record.kind, record.format, record.key, record.payload, RecordState.PENDING)
-                if again is None:
+                if not _copied(journal, record):
                     raise OSError(f"{journal.folder}: the rows that are kept cannot be written anew")
             journal.acknowledge([receipt])
     return taken_out
 
 
+def _copied(journal: Journal, record: Record) -> bool:
+    if record.type == RecordType.START:
+        return journal.start(record.format, record.key, record.payload)
+    receipt = journal.append(record.type, record.format, record.key, record.payload, RecordState.PENDING)
+    return receipt is not None
+
+
 def _is_of(record: Record, user_ids: Collection[int]) -> bool:
-    if record.kind == RecordType.BATCH:
+    if record.type == RecordType.BATCH:
         return False
     try:
         row = row_of(record)

@@ -165,7 +165,7 @@ class Backlog:
     def _read(self, spool: RowSpool) -> Iterator[Item]:
         left = self._replay_rows
         while left > 0:
-            piece = spool.take(min(left, PIECE_ROWS))
+            piece = spool.lease(min(left, PIECE_ROWS))
             yield from (Item(row, receipt) for row, receipt in piece)
             left -= len(piece)
             if not piece or self._waiting:
@@ -217,5 +217,5 @@ class Backlog:
             self._leave(left, DropReason.SHUTDOWN)
         self._kept = 0
         if self.spool is not None:
-            self._kept = self.spool.journal.unsettled
+            self._kept = self.spool.journal.unacked
             self.spool.journal.close()

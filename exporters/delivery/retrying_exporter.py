@@ -100,7 +100,7 @@ class RetryingExporter(SpanExporter):
         """Spans; `waiting` counts a batch in the spool as one."""
         with self._changed:
             held = sum(len(batch.spans) for batch in self._held)
-            return Counts(self._recorded, self._sent, held + self._journal.unsettled, self._retried, dict(self._lost))
+            return Counts(self._recorded, self._sent, held + self._journal.unacked, self._retried, dict(self._lost))
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Try at once; True when nothing waits any more."""
@@ -124,7 +124,7 @@ class RetryingExporter(SpanExporter):
         with self._changed:
             while self._held:
                 self._keep(self._held.popleft())
-        if waiting := self._journal.unsettled:
+        if waiting := self._journal.unacked:
             _log.warning("%d batches of spans for %s wait in %s.", waiting, self._name, self._journal.folder)
         self._journal.close()
 
@@ -196,7 +196,7 @@ class RetryingExporter(SpanExporter):
         return self._kept() or self._doubtful
 
     def _kept(self) -> _Batch | None:
-        for receipt, record in self._journal.take(1):
+        for receipt, record in self._journal.lease(1):
             spans = self._read(record)
             if spans is not None:
                 return _Batch(spans, receipt)

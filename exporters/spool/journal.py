@@ -1,9 +1,10 @@
 """The log of one destination: appended to by this process, replayed from, adopted from processes that died.
 
 Invariants
-- Nothing raises into the caller of `append`: what the disk refuses is told, counted, and None is returned.
-- A record is settled once; acknowledging again, or after its segment was dropped, changes nothing.
-- The lock is held for an append and for bookkeeping, never for reading, loading, acknowledging on disk or unlinking.
+- Nothing raises into the caller of `append` and `start`: what the disk refuses is logged and counted.
+- A record is acknowledged once; doing so again, or after its segment was retired, changes nothing.
+- The lock is held for one write and for bookkeeping, never for reading, loading, acknowledging on disk or unlinking.
+- A segment is unlinked after the slots of the actions that ended in it were cleared: no ended action comes back.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from exporters.common.throttled_log import ThrottledLog
 from exporters.rows.counts import DropReason
 from exporters.spool.records import NewerFormat, RecordType, frame
 from exporters.spool.segment import RecordState, Segment
-from exporters.spool.segment_set import Holdings
+from exporters.spool.segment_set import SegmentSet
 from exporters.spool.writers import Writer, dead_writers
 from slashspan.semconv import Sync
 
@@ -32,15 +33,17 @@ if TYPE_CHECKING:
     from exporters.spool.records import Record
 
 SEGMENT_BYTES: Final = 2**20
-SEGMENTS_AT_LEAST: Final = 8
-"""A small bound is cut into so many segments: dropping the oldest one must not drop everything."""
-AGAIN_SECONDS: Final = 5.0
-"""After an append failed, how long none is tried: a full disk must not cost every command a failing write."""
+MIN_SEGMENTS: Final = 8
+"""A small bound is divided into so many segments, so that retiring the oldest does not drop everything."""
+RETRY_SECONDS: Final = 5.0
+"""After an append failed, none is tried for so long: a full disk must not cost every command a failing write."""
 SYNC_SECONDS: Final = 0.2
 """With `power`, how far the disk may be behind."""
+SLOTS_PER_LOCK: Final = 64
+"""Slots cleared at once: an append waits no longer than that takes."""
 
 Receipt = tuple[Segment, int]
-"""Where a record is: to be acknowledged, or released to be replayed."""
+"""Where a record is: to be acknowledged, or released so that it is replayed."""
 
 _log = logging.getLogger("slashspan")
 
@@ -51,108 +54,138 @@ class Journal:
     def __init__(self, folder: Path, *, max_bytes: int, sync: str = Sync.CRASH) -> None:
         self.folder = folder
         self._max_bytes = max_bytes
-        self._segment_bytes = min(SEGMENT_BYTES, max_bytes // SEGMENTS_AT_LEAST)
+        self._segment_bytes = min(SEGMENT_BYTES, max_bytes // MIN_SEGMENTS)
         self._sync = sync
-        self.adopted = 0
-        """Records of processes that died, which this one took over."""
-        self.dropped: Counter[str] = Counter()
-        """Records given up, by `DropReason`."""
-        self.refused = 0
-        """Appends that the disk refused."""
         self.after_fork: Callable[[], None] | None = None
         """Called in a forked child, whose journal is a new one."""
-        self._telling = ThrottledLog()
         self._start()
         at_fork.register(self)
 
     def _start(self) -> None:
         self.lock = threading.Lock()
-        self._has = Holdings()
-        self._ended_unseen: list[Receipt] = []
-        """STARTs whose SPAN the disk refused."""
-        self._left_alone: set[Path] = set()
+        self.adopted = 0
+        """Records of processes that died, which this one took over."""
+        self.dropped: Counter[str] = Counter()
+        """Records given up, by `DropReason`."""
+        self.refused = 0
+        """Records that the disk refused."""
+        self._throttled_log = ThrottledLog()
+        self._set = SegmentSet()
+        self._unreadable: set[Path] = set()
         self._not_before = 0.0
         self._stop_sync: threading.Event | None = None
         self._closed = False
 
     # Appending
 
-    def append(self, kind: int, payload_format: int, key: int, payload: bytes, state: int) -> Receipt | None:
-        """Put a record at the end; None when the disk refuses it or the journal is closed."""
+    def start(self, payload_format: int, key: int, payload: bytes) -> bool:
+        """Note a user action that is running; False when the disk refuses it or the journal is closed."""
         with self.lock:
             try:
-                segment = self._has.active
+                own = self._own_writer()
+                if own is not None:
+                    own.start(key, frame(0, RecordType.START, payload_format, key, payload))
+                    if self._sync == Sync.RECORD and own.in_flight is not None:
+                        own.in_flight.sync()
+                    return True
+            except OSError as error:
+                self._failed(error)
+            self.refused += 1
+            return False
+
+    def append(self, type_: int, payload_format: int, key: int, payload: bytes, state: int) -> Receipt | None:
+        """Put a record at the end; None when the disk refuses it or the journal is closed.
+
+        A SPAN ends the started action of the same key, also when it is refused.
+        """
+        with self.lock:
+            try:
+                segment = self._set.active
                 if segment is None or segment.size >= self._segment_bytes:
                     segment = self._rotated()
                     if segment is None:
-                        self._refused(kind, key)
+                        self._refuse(type_, key)
                         return None
-                index = segment.append(frame(len(segment.states), kind, payload_format, key, payload), state)
+                index = segment.append(frame(len(segment.states), type_, payload_format, key, payload), state)
                 if self._sync == Sync.RECORD:
                     segment.sync()
             except OSError as error:
-                self._trouble(error)
-                self._refused(kind, key)
+                self._failed(error)
+                self._refuse(type_, key)
                 return None
-            if kind == RecordType.START:
-                self._has.open[key] = (segment, index)
-            elif kind == RecordType.SPAN:
-                self._has.ended(key)
+            if type_ == RecordType.SPAN:
+                self._ended(key)
             return (segment, index)
 
-    def _refused(self, kind: int, key: int) -> None:
-        self.refused += 1
-        # It has ended, whatever the disk thinks: its START must not come back as interrupted.
-        if kind == RecordType.SPAN and (start := self._has.ended(key)) is not None:
-            self._ended_unseen.append(start)
+    def _ended(self, key: int) -> None:
+        own = self._set.own
+        if own is not None and own.in_flight is not None:
+            own.in_flight.end(key)
 
-    def _rotated(self) -> Segment | None:
+    def _refuse(self, type_: int, key: int) -> None:
+        self.refused += 1
+        if type_ == RecordType.SPAN:
+            # Nothing in the log says that it ended, so its slot must not say that it runs. A slot that exists takes
+            # a write on a full disk too.
+            self._ended(key)
+            own = self._set.own
+            if own is not None and own.in_flight is not None:
+                with self._log_os_errors():
+                    own.in_flight.clear_stale()
+
+    def _own_writer(self) -> Writer | None:
+        """Ours, created where there is none; None when the disk is not to be tried now."""
         if self._closed or time.monotonic() < self._not_before:
             return None
-        has = self._has
-        if has.own is None:
-            has.own = Writer.create(self.folder)
+        if self._set.own is None:
+            self._set.own = Writer.create(self.folder)
             if self._sync == Sync.POWER:
                 self._stop_sync = threading.Event()
-                thread = threading.Thread(target=self._keep_synced, args=(self._stop_sync,), name="slashspan-sync")
-                thread.daemon = True
-                thread.start()
-        full, has.active = has.active, has.own.next_segment()
+                threading.Thread(
+                    target=self._keep_synced, args=(self._stop_sync,), name="slashspan-sync", daemon=True
+                ).start()
+        return self._set.own
+
+    def _rotated(self) -> Segment | None:
+        own = self._own_writer()
+        if own is None:
+            return None
+        full, self._set.active = self._set.active, own.next_segment()
         if full is not None:
             full.sealed = True
             if self._sync != Sync.POWER:
                 full.close()
-        self._full(has.keep_within(self._max_bytes))
-        return has.active
+        self._count_dropped(self._set.keep_within(self._max_bytes))
+        return self._set.active
 
-    def _full(self, lost: int) -> None:
+    def _count_dropped(self, lost: int) -> None:
         if lost:
             self.dropped[DropReason.SPOOL_FULL] += lost
-            self._telling.warn(
-                "the spool %s is full; the oldest rows go, %d so far. SLASHSPAN_SPOOL_MAX_BYTES is its bound.",
+            self._throttled_log.warn(
+                "the spool %s is full; the oldest rows are dropped, %d so far. SLASHSPAN_SPOOL_MAX_BYTES is its bound.",
                 self.folder,
                 self.dropped[DropReason.SPOOL_FULL],
             )
 
-    def _trouble(self, error: OSError) -> None:
+    def _failed(self, error: OSError) -> None:
         """With the lock held: what follows goes into a new segment, when the disk takes one."""
-        if self._has.active is not None:
-            self._has.active.close()
-            self._has.active = None
-        if isinstance(error, FileNotFoundError):  # somebody removed the folder; the next try makes another
-            self.dropped[DropReason.DAMAGED] += self._has.lose_own()
-        self._not_before = time.monotonic() + AGAIN_SECONDS
-        self._telling.warn("the spool cannot be written: %s. The bot goes on; rows wait in memory only.", error)
+        if self._set.active is not None:
+            self._set.active.close()
+            self._set.active = None
+        if isinstance(error, FileNotFoundError):  # somebody removed the folder; the next try creates another
+            self.dropped[DropReason.DAMAGED] += self._set.lose_own()
+        self._not_before = time.monotonic() + RETRY_SECONDS
+        self._throttled_log.warn("the spool cannot be written: %s. The bot goes on; rows wait in memory only.", error)
 
     # Replaying
 
     def adopt(self) -> int:
-        """Take over what dead processes left; returns how many records wait in it."""
+        """Take over what dead processes left; returns how many records are waiting in it."""
         with self.lock:
-            mine = {writer.folder for writer in self._has.writers()} | self._left_alone
+            ours = {writer.folder for writer in self._set.writers()} | self._unreadable
         found = 0
-        with self._told_on_error():
-            for writer in dead_writers(self.folder, mine):
+        with self._log_os_errors():
+            for writer in dead_writers(self.folder, ours):
                 found += self._adopt(writer)
         return found
 
@@ -161,132 +194,141 @@ class Journal:
             lost = writer.load()
         except (NewerFormat, OSError) as error:
             writer.leave()
-            self._left_alone.add(writer.folder)
+            self._unreadable.add(writer.folder)
             _log.warning("%s is left alone: %s", writer.folder, error)
             return 0
         with self.lock:
             pending = writer.pending
             self.adopted += pending + lost
-            self._has.estates.append(writer)
+            self._set.adopted_writers.append(writer)
             if lost:
                 self.dropped[DropReason.DAMAGED] += lost
                 _log.warning("%d records in %s were damaged and are lost", lost, writer.folder)
-            self._full(self._has.keep_within(self._max_bytes))
+            self._count_dropped(self._set.keep_within(self._max_bytes))
         self._collect()
         return pending
 
-    def take(self, limit: int) -> list[tuple[Receipt, Record]]:
+    def lease(self, limit: int) -> list[tuple[Receipt, Record]]:
         """Up to `limit` records to be replayed, the oldest first; acknowledge or release each."""
-        taken: list[tuple[Receipt, Record]] = []
-        while len(taken) < limit:
+        leased: list[tuple[Receipt, Record]] = []
+        while len(leased) < limit:
             with self.lock:
-                segment = self._has.first_pending()
+                segment = self._set.first_pending()
                 if segment is None:
                     break
-                indices = segment.claim(limit - len(taken))
+                indices = segment.lease(limit - len(leased))
             try:
                 for index, record in yielding_gil(segment.read(indices)):
                     if record is not None:
-                        taken.append(((segment, index), record))
+                        leased.append(((segment, index), record))
                     else:
                         self.give_up((segment, index), DropReason.DAMAGED)
             except OSError as error:
                 self.release((segment, index) for index in indices)
-                taken = [item for item in taken if item[0][0] is not segment]
+                leased = [item for item in leased if item[0][0] is not segment]
                 with self.lock:
-                    self._telling.warn("the spool cannot be read: %s", error)
+                    self._throttled_log.warn("the spool cannot be read: %s", error)
                 break
-        return taken
+        return leased
 
     def give_up(self, receipt: Receipt, reason: str) -> None:
-        """This record is lost, and counted so."""
+        """This record is lost, and counted as such."""
         with self.lock:
             if receipt[0].mark(receipt[1], RecordState.ACKED):
                 self.dropped[reason] += 1
-                self._telling.warn("a record in %s is lost (%s)", receipt[0].path, reason)
+                self._throttled_log.warn("a record in %s is lost (%s)", receipt[0].path, reason)
 
     def acknowledge(self, receipts: Iterable[Receipt]) -> None:
-        """These are where they belong, or are given up: they never come back."""
+        """These are stored, or given up and counted: they never come back."""
         by_segment: dict[Segment, list[int]] = {}
         with self.lock:
-            late, self._ended_unseen = self._ended_unseen, []
             for segment, index in receipts:
                 if segment.mark(index, RecordState.ACKED):
                     by_segment.setdefault(segment, []).append(index)
-            for segment, index in late:
-                by_segment.setdefault(segment, []).append(index)
-        with self._told_on_error():
+        with self._log_os_errors():
             for segment, indices in by_segment.items():
-                if not segment.gone:
+                if not segment.retired:
                     segment.write_acks(indices)
         self._collect()
 
     def release(self, receipts: Iterable[Receipt]) -> None:
-        """These are not on their way any more: replay them when their turn comes."""
+        """These are not in flight any more: replay them when their turn comes."""
         lost = 0
         with self.lock:
             for segment, index in receipts:
-                if segment.gone:
+                if segment.retired:
                     lost += segment.mark(index, RecordState.ACKED)
                 else:
                     segment.mark(index, RecordState.PENDING)
-            self._full(lost)
+            self._count_dropped(lost)
+        self._collect()
 
     def _collect(self) -> None:
-        """Remove segments that are settled, the oldest first."""
-        with self._told_on_error():
+        """Unlink segments that are acknowledged or over the bound, the oldest first."""
+        with self._log_os_errors():
             with self.lock:
-                emptied = self._has.sweep()
-            self._has.bury()
+                emptied = self._set.retire_acked()
+            if self._set.any_retired:
+                self._clear_stale_slots()
+                self._set.unlink_retired()
             for writer in emptied:
                 writer.leave()
 
+    def _clear_stale_slots(self) -> None:
+        """Raises OSError: then no segment may be unlinked."""
+        while True:
+            with self.lock:
+                own = self._set.own
+                if own is None or own.in_flight is None or not own.in_flight.stale:
+                    return
+                own.in_flight.clear_stale(SLOTS_PER_LOCK)
+
     @contextlib.contextmanager
-    def _told_on_error(self) -> Iterator[None]:
+    def _log_os_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            self._telling.warn("the spool %s: %s", self.folder, error)
+            self._throttled_log.warn("the spool %s: %s", self.folder, error)
 
     # Looking
 
     @property
     def pending(self) -> int:
-        """Records to be replayed; those on their way are not among them."""
+        """Records to be replayed; leased ones are not among them."""
         with self.lock:
-            return self._has.pending
+            return self._set.pending
 
     @property
-    def unsettled(self) -> int:
-        """Records that this process, or else the next one, has still to deliver; without the actions that run."""
+    def unacked(self) -> int:
+        """Records that this process, or else the next one, has still to deliver."""
         with self.lock:
-            return self._has.unsettled
+            return self._set.unacked
 
     @property
     def bytes(self) -> int:
         """On disk."""
         with self.lock:
-            return self._has.bytes
+            return self._set.bytes
 
     @property
     def oldest_seconds(self) -> float:
-        """Age of the oldest segment in which something is to be replayed; 0 without one."""
+        """Age of the oldest segment with something to be replayed; 0 without one."""
         with self.lock:
-            first = self._has.first_pending()
+            first = self._set.first_pending()
         return 0.0 if first is None else max(0.0, time.time() - first.created)
 
     @property
     def own_folder(self) -> Path | None:
         """Where this process writes; None before its first record."""
-        own = self._has.own
+        own = self._set.own
         return None if own is None else own.folder
 
-    def record_error(self, why: str | None) -> None:
-        """Say on disk why records wait, for whoever looks from outside; None: they do not any more."""
-        own = self._has.own
+    def record_error(self, error: str | None) -> None:
+        """Note on disk why records are waiting, for whoever looks from outside; None: they are not any more."""
+        own = self._set.own
         if own is not None:
-            with self._told_on_error():
-                own.record_error(why)
+            with self._log_os_errors():
+                own.record_error(error)
 
     # Ending
 
@@ -297,24 +339,32 @@ class Journal:
     def sync(self) -> None:
         """Have the disk write what was appended."""
         with self.lock:
-            dirty = [segment for segment in self._has.segments() if segment.dirty]
+            dirty = [segment for segment in self._set.segments() if segment.dirty]
+            own = self._set.own
+        with self._log_os_errors():
+            if own is not None and own.in_flight is not None:
+                own.in_flight.sync()
         for segment in dirty:
-            with self._told_on_error():
+            with self._log_os_errors():
                 segment.sync()
 
     def close(self) -> None:
-        """Let go of the folder; what is unsettled stays for the next process."""
+        """Release the folder; what is not acknowledged stays for the next process."""
         if self._stop_sync is not None:
             self._stop_sync.set()
             self.sync()
         with self.lock:
             self._closed = True
-            self._has.active = None
+            self._set.active = None
+        with self._log_os_errors():
+            self._clear_stale_slots()
         self._collect()
         with self.lock:
-            for writer in self._has.writers():
+            for writer in self._set.writers():
                 writer.leave()
-            self._has = Holdings()
+            self._set = SegmentSet()
+
+    # Around a fork
 
     def before_fork(self) -> None:
         self.lock.acquire()
@@ -323,12 +373,13 @@ class Journal:
         self.lock.release()
 
     def after_fork_in_child(self) -> None:
-        """In a forked child: segments and locks are the parent's; the first record makes a folder of our own."""
-        for writer in self._has.writers():
+        """Segments and locks are the parent's; the first record creates a folder of our own."""
+        for writer in self._set.writers():
             for segment in writer.segments:
                 segment.close()
+            if writer.in_flight is not None:
+                writer.in_flight.close()
             writer.forget_lock()
-        self.adopted, self.refused, self.dropped = 0, 0, Counter()
         self._start()
         if self.after_fork is not None:
             self.after_fork()

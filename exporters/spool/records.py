@@ -1,11 +1,13 @@
-"""How a record stands in a segment, and how to find the sound ones in a segment that was damaged.
+"""The format of a record, and how to find the intact ones in a damaged file.
 
 ```
-segment = "SLASHSPN" | version u16 | crc32 of both u32 | record*
-record  = MAGIC | crc32 of the rest u32 | length u32 | sequence u32 | kind u8 | payload format u8 | key u64 | payload
+segment = head | record*          slots = head, padded to SLOT_BYTES | (record, padded to a multiple of SLOT_BYTES)*
+head    = "SLASHSPN" | version u16 | crc32 of both u32
+record  = MAGIC | crc32 of the rest u32 | length u32 | sequence u32 | type u8 | payload format u8 | key u64 | payload
 ```
-Little-endian. MAGIC begins with 0xff, which no UTF-8 text holds, so that a search for the next record after damage is
-not led astray by what users wrote. The sequence number counts the records of a segment: a gap tells how many were lost.
+Little-endian. MAGIC begins with 0xff, which never occurs in UTF-8, so that text written by users cannot mislead the
+search for the next record after damage. The sequence number counts the records of a segment: a gap tells how many
+were lost.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 VERSION: Final = 1
 """Of the framing. A segment of a newer one is left alone."""
 MAX_PAYLOAD: Final = 16 * 2**20
-"""Bytes; a length above it is damage."""
+"""Bytes; a greater length is damage."""
+SLOT_BYTES: Final = 512
+"""A usual record of a started action fits; a larger one takes several slots in a row."""
 
 _FILE_MAGIC: Final = b"SLASHSPN"
 _FILE_HEAD: Final = struct.Struct("<8sH")
@@ -35,21 +39,21 @@ class RecordType:
     """What a record holds."""
 
     START: Final = 1
-    """A user action that began; settled by the SPAN of the same key."""
+    """A user action that started; only in slots. The SPAN of the same key is its end."""
     SPAN: Final = 2
     """A user action that ended."""
     ROW: Final = 3
-    """A row, from a batch processor other than ours."""
+    """A row that came through a batch processor other than ours."""
     BATCH: Final = 4
     """Spans that an exporter of traces could not send, as one batch."""
 
 
 class Record(NamedTuple):
-    """A sound record; `payload` is a copy."""
+    """An intact record; `payload` is a copy."""
 
     offset: int
     sequence: int
-    kind: int
+    type: int
     format: int
     key: int
     payload: bytes
@@ -64,16 +68,16 @@ def file_head(version: int = VERSION) -> bytes:
     return head + crc32(head).to_bytes(4, "little")
 
 
-def frame(sequence: int, kind: int, payload_format: int, key: int, payload: bytes) -> bytes:
+def frame(sequence: int, type_: int, payload_format: int, key: int, payload: bytes) -> bytes:
     """One record, ready to be appended."""
-    head = _HEAD.pack(len(payload), sequence, kind, payload_format, key)
+    head = _HEAD.pack(len(payload), sequence, type_, payload_format, key)
     return b"".join((_MAGIC, crc32(payload, crc32(head)).to_bytes(4, "little"), head, payload))
 
 
 def scan(data: bytes) -> Iterator[Record | int]:
-    """Every sound record of a segment's bytes in order, and between them how many are missing there.
+    """Every intact record of a segment in order, and between them how many are missing there.
 
-    What follows the last sound record counts as one missing record. Raises NewerFormat.
+    Whatever follows the last intact record counts as one missing record. Raises NewerFormat.
     """
     position, expected = _start(data), 0
     while position < len(data):
@@ -91,19 +95,40 @@ def scan(data: bytes) -> Iterator[Record | int]:
         yield record
 
 
+def scan_slots(data: bytes) -> Iterator[Record]:
+    """Every intact record in the slots. Raises NewerFormat."""
+    _start(data)
+    position = SLOT_BYTES
+    while position < len(data):
+        record = at(data, position)
+        if record is not None:
+            yield record
+        position += SLOT_BYTES * slots_of(record)
+
+
+def slots_of(record: Record | None) -> int:
+    """How many slots it takes; 1 for a slot without an intact record."""
+    return 1 if record is None else slots_for(HEAD_BYTES + len(record.payload))
+
+
+def slots_for(size: int) -> int:
+    """How many slots a record of `size` bytes takes."""
+    return -(-size // SLOT_BYTES)
+
+
 def at(data: bytes, offset: int) -> Record | None:
-    """The record at `offset`, None where there is no sound one."""
+    """The record at `offset`; None where there is no intact one."""
     start = offset + HEAD_BYTES
     if data[offset : offset + 4] != _MAGIC or start > len(data):
         return None
     head = data[offset + 8 : start]
-    length, sequence, kind, payload_format, key = _HEAD.unpack(head)
+    length, sequence, type_, payload_format, key = _HEAD.unpack(head)
     payload = data[start : start + length]
     if length > MAX_PAYLOAD or len(payload) != length:
         return None
     if crc32(payload, crc32(head)) != int.from_bytes(data[offset + 4 : offset + 8], "little"):
         return None
-    return Record(offset, sequence, kind, payload_format, key, payload)
+    return Record(offset, sequence, type_, payload_format, key, payload)
 
 
 def _resync(data: bytes, position: int) -> Record | None:
@@ -117,21 +142,21 @@ def _resync(data: bytes, position: int) -> Record | None:
 
 def _start(data: bytes) -> int:
     head = data[: _FILE_HEAD.size]
-    sound = len(data) >= FILE_HEAD_BYTES and crc32(head) == int.from_bytes(
+    intact = len(data) >= FILE_HEAD_BYTES and crc32(head) == int.from_bytes(
         data[_FILE_HEAD.size : FILE_HEAD_BYTES], "little"
     )
-    if sound and (version := _FILE_HEAD.unpack(head)[1]) > VERSION:
+    if intact and (version := _FILE_HEAD.unpack(head)[1]) > VERSION:
         raise NewerFormat(f"format {version}; this slashspan reads up to {VERSION}")
-    # A damaged head costs nothing: the records vouch for themselves.
+    # A damaged head costs nothing: each record has a checksum of its own.
     return FILE_HEAD_BYTES
 
 
 def acks(offsets: list[int]) -> bytes:
-    """Entries of an `.ack` file: each vouches for itself, so that damage never makes one of its own."""
+    """Entries of an `.ack` file, each with its own checksum, so that damage never acknowledges a record."""
     return b"".join(_ACK.pack(offset, crc32(offset.to_bytes(4, "little"))) for offset in offsets)
 
 
 def acked(data: bytes) -> set[int]:
-    """The offsets in an `.ack` file; damaged entries are left out, which costs a harmless replay."""
+    """The offsets in an `.ack` file. Damaged entries are left out, which costs a harmless replay."""
     whole = len(data) - len(data) % _ACK.size
     return {offset for offset, check in _ACK.iter_unpack(data[:whole]) if check == crc32(offset.to_bytes(4, "little"))}

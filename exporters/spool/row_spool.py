@@ -1,4 +1,4 @@
-"""User actions in the spool: spans as records, records as rows, and which of them are on their way in memory.
+"""User actions in the spool: spans as records, records as rows, and which of them are in flight in memory.
 
 A payload is two msgpack values: the service `[name, version, environment]`, packed once, and
 `[trace id (16 bytes), start ns, end ns or nil, attributes, checkpoints]`; the key of the record is the span id. A ROW's
@@ -45,7 +45,7 @@ _log = logging.getLogger("slashspan")
 
 
 class RowSpool:
-    """What the processor appends to, the exporter claims from, and the delivery replays and acknowledges."""
+    """What the processor appends to, the exporter claims from, and the delivery worker replays and acknowledges."""
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
@@ -53,27 +53,27 @@ class RowSpool:
         journal.after_fork = self._start
 
     def _start(self) -> None:
-        # Strict: with `surrogatepass` it takes half as long again, for lone surrogates that no column takes anyway.
+        # Strict: `surrogatepass` takes half as long again, for lone surrogates that no column takes anyway.
         self._pack = msgpack.Packer().pack
-        self._told_newer = False
+        self._newer_logged = False
         self.order = threading.Lock()
         """Held while a span is appended and put into the queue, so that both have the same order."""
         self._service: tuple[Resource | None, bytes] = (None, b"")
-        self._on_their_way: dict[int, Receipt] = {}
+        self._in_flight: dict[int, Receipt] = {}
         """By span id, in the order in which the batch processor got them."""
 
     # On the hot path
 
     def started(self, span: ReadableSpan) -> None:
-        """Note a user action that began."""
+        """Note a user action that is running."""
         context = span.context
         if context is not None:
             with self.order:
                 payload = self._payload(span, context, None)
-            self.journal.append(RecordType.START, PAYLOAD_FORMAT, context.span_id, payload, RecordState.OPEN)
+            self.journal.start(PAYLOAD_FORMAT, context.span_id, payload)
 
     def ended(self, span: ReadableSpan) -> None:
-        """Note one that ended, as on its way in memory; with `order` held."""
+        """Note one that ended, as in flight in memory; with `order` held."""
         context = span.context
         if context is None:
             return
@@ -81,7 +81,7 @@ class RowSpool:
         payload = self._payload(span, context, span.end_time)
         receipt = self.journal.append(RecordType.SPAN, PAYLOAD_FORMAT, key, payload, RecordState.LEASED)
         if receipt is not None:
-            self._on_their_way[key] = receipt
+            self._in_flight[key] = receipt
 
     def _payload(self, span: ReadableSpan, context: SpanContext, end_ns: int | None) -> bytes:
         events, resource = span._events, span.resource
@@ -98,11 +98,11 @@ class RowSpool:
             attributes = {key: value for key, value in attributes.items() if key in _OURS}
             attributes["slashspan.left_out_bytes"] = len(payload)
         except (TypeError, ValueError, OverflowError):
-            pass  # something that msgpack or UTF-8 has no word for: say it in words that every column takes
+            pass  # a value that msgpack or UTF-8 cannot express: use one that every column takes
         safe: bytes = head + self._pack((*times, jsonable(attributes), jsonable(marks[:MAX_MARKS])))
         return safe
 
-    # On the exporter's and the delivery's threads
+    # On the threads of the exporter and the delivery worker
 
     def claim(self, spans: Sequence[ReadableSpan]) -> list[Receipt | None]:
         """The receipts of spans that have come out of the batch processor's queue.
@@ -112,39 +112,39 @@ class RowSpool:
         """
         claimed: list[Receipt | None] = []
         evicted: list[Receipt] = []
-        on_their_way = self._on_their_way
+        in_flight = self._in_flight
         with self.order:
             for span in spans:
                 key = span.context.span_id if span.context is not None else 0
-                if key not in on_their_way:
+                if key not in in_flight:
                     claimed.append(None)
                     continue
-                while (first := next(iter(on_their_way))) != key:
-                    evicted.append(on_their_way.pop(first))
-                claimed.append(on_their_way.pop(key))
+                while (first := next(iter(in_flight))) != key:
+                    evicted.append(in_flight.pop(first))
+                claimed.append(in_flight.pop(key))
         if evicted:
             self.journal.release(evicted)
         return claimed
 
     def append(self, row: CommandCall) -> Receipt | None:
-        """A row that did not come through a processor of ours, or that the disk refused before."""
+        """A row that did not come through our processor, or that the disk refused before."""
         payload = msgpack.packb(()) + msgpack.packb(dataclasses.asdict(row), unicode_errors="surrogatepass")
         return self.journal.append(RecordType.ROW, PAYLOAD_FORMAT, row.span_id & _64_BITS, payload, RecordState.LEASED)
 
-    def take(self, limit: int) -> list[tuple[CommandCall, Receipt]]:
+    def lease(self, limit: int) -> list[tuple[CommandCall, Receipt]]:
         """Up to `limit` rows to be replayed, the oldest first."""
         rows = []
         unpacker = _unpacker()  # making one costs as much as using it
-        for receipt, record in yielding_gil(self.journal.take(limit)):
+        for receipt, record in yielding_gil(self.journal.lease(limit)):
             try:
                 row = row_of(record, unpacker)
             except NewerFormat as error:
-                self._leave_alone(error)  # unsettled: it stays on disk for a slashspan that can read it
+                self._leave_alone(error)  # not acknowledged: it stays on disk for a slashspan that can read it
                 continue
             except Exception:  # noqa: BLE001 - one record that cannot be read must not stop the others
                 _log.exception("a record of the spool cannot be read; please report it")
                 self.journal.give_up(receipt, DropReason.INTERNAL)
-                unpacker = _unpacker()  # the rest of what could not be read is still in the old one
+                unpacker = _unpacker()  # the old one still holds the rest of what could not be read
                 continue
             if row is not None:
                 rows.append((row, receipt))
@@ -153,8 +153,8 @@ class RowSpool:
         return rows
 
     def _leave_alone(self, error: NewerFormat) -> None:
-        if not self._told_newer:
-            self._told_newer = True
+        if not self._newer_logged:
+            self._newer_logged = True
             _log.warning("records in %s are left alone: %s", self.journal.folder, error)
 
 
@@ -174,10 +174,10 @@ def row_of(record: Record, unpacker: Any = None) -> CommandCall | None:
     unpacker = unpacker or _unpacker()
     unpacker.feed(record.payload)
     service, value = unpacker.unpack(), unpacker.unpack()
-    if record.kind == RecordType.ROW:
+    if record.type == RecordType.ROW:
         return CommandCall(**value)
     trace_id, start_ns, end_ns, attributes, marks = value
-    if record.kind == RecordType.START:
+    if record.type == RecordType.START:
         attributes[OUTCOME] = Outcome.INTERRUPTED
     return from_parts(
         attributes,

@@ -1,4 +1,4 @@
-"""One file of the log, and what is known of each of its records."""
+"""One file of records, and the state of each of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from exporters.common.gil import yielding_gil
 from exporters.spool import records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from exporters.spool.records import Record
@@ -30,10 +30,8 @@ class RecordState:
     """To be replayed."""
     LEASED: Final = 1
     """On its way to the store, from memory or as a replay."""
-    OPEN: Final = 2
-    """A START whose action still runs in this process."""
-    ACKED: Final = 3
-    """The store has it, or it was given up and counted, or its action has ended."""
+    ACKED: Final = 2
+    """The store has it, or it was given up and counted."""
 
 
 class Segment:
@@ -45,15 +43,15 @@ class Segment:
         self.created = time.time()
         self.offsets = array("I")
         self.states = bytearray()
-        self.unsettled = 0
+        self.unacked = 0
         self.pending = 0
         self.dirty = False
         """Appended to since the last sync."""
         self.sealed = False
-        """Nothing is appended any more; closed once it is on disk."""
+        """Nothing more is appended; closed once it is on disk."""
         self._fd: int | None = None
-        self.gone = False
-        """Unlinked, or about to be; what was on its way then may still arrive."""
+        self.retired = False
+        """Unlinked, or about to be; an acknowledgement of what was leased then may still come."""
 
     @classmethod
     def create(cls, path: Path) -> Segment:
@@ -69,19 +67,21 @@ class Segment:
         return segment
 
     @classmethod
-    def load(cls, path: Path) -> tuple[Segment, list[Record | int]]:
-        """The segment of another process and what `records.scan` finds in it. Raises OSError, NewerFormat."""
+    def load(
+        cls, path: Path, scan: Callable[[bytes], Iterable[Record | int]] = records.scan
+    ) -> tuple[Segment, list[Record | int]]:
+        """The segment of another process and what `scan` finds in it. Raises OSError, NewerFormat."""
         segment = cls(path)
         data = path.read_bytes()
         segment.size = len(data)
         segment.created = path.stat().st_mtime
-        done = records.acked(segment._ack_path.read_bytes()) if segment._ack_path.exists() else set()
+        acked = records.acked(segment._ack_path.read_bytes()) if segment._ack_path.exists() else set()
         contents: list[Record | int] = []
-        for found in yielding_gil(records.scan(data)):
+        for found in yielding_gil(scan(data)):
             if isinstance(found, int):
                 contents.append(found)
                 continue
-            segment._note(found.offset, RecordState.ACKED if found.offset in done else RecordState.PENDING)
+            segment._add(found.offset, RecordState.ACKED if found.offset in acked else RecordState.PENDING)
             contents.append(found._replace(payload=b""))
         return segment, contents
 
@@ -91,7 +91,7 @@ class Segment:
 
     def append(self, frame: bytes, state: int) -> int:
         """Returns the record's index. Raises OSError, with nothing of the frame left in the file where possible."""
-        # Said in full and not by `_write` and `_note`: this is what every command pays.
+        # Written out instead of calling `_write` and `_add`: every command pays for this.
         assert self._fd is not None
         written = os.write(self._fd, frame)
         if written != len(frame):
@@ -102,7 +102,7 @@ class Segment:
         states = self.states
         states.append(state)
         if state != RecordState.ACKED:
-            self.unsettled += 1
+            self.unacked += 1
             if state == RecordState.PENDING:
                 self.pending += 1
         return len(states) - 1
@@ -115,36 +115,36 @@ class Segment:
         self.size += written
 
     def _cut_back(self, written: int, data: bytes) -> None:
-        """A full disk writes less than it was given, and says nothing."""
+        """A full disk writes less than it was given, without an error."""
         assert self._fd is not None
         with contextlib.suppress(OSError):
             os.ftruncate(self._fd, self.size)
         raise OSError(f"{self.path}: {written} of {len(data)} bytes were written; is the disk full?")
 
-    def _note(self, offset: int, state: int) -> None:
+    def _add(self, offset: int, state: int) -> None:
         self.offsets.append(offset)
         self.states.append(state)
         if state != RecordState.ACKED:
-            self.unsettled += 1
+            self.unacked += 1
             if state == RecordState.PENDING:
                 self.pending += 1
 
     def mark(self, index: int, state: int) -> bool:
-        """False when the record is settled already: it stays so."""
+        """False when the record is acknowledged already: it stays so."""
         before = self.states[index]
         if before == RecordState.ACKED:
             return False
         self.states[index] = state
         self.pending += (state == RecordState.PENDING) - (before == RecordState.PENDING)
-        self.unsettled -= state == RecordState.ACKED
+        self.unacked -= state == RecordState.ACKED
         return True
 
     def pending_from(self, index: int) -> int:
         """Index of the first record to be replayed at or after `index`; -1: none."""
         return self.states.find(RecordState.PENDING, index)
 
-    def claim(self, limit: int) -> list[int]:
-        """Take up to `limit` records that are to be replayed, the oldest first."""
+    def lease(self, limit: int) -> list[int]:
+        """Indices of up to `limit` records to be replayed, the oldest first, leased from now on."""
         indices: list[int] = []
         index = self.pending_from(0)
         while index >= 0 and len(indices) < limit:
@@ -168,7 +168,7 @@ class Segment:
             os.close(fd)
 
     def sync(self) -> None:
-        """Let the disk have it. Raises OSError."""
+        """Have the disk write it. Raises OSError."""
         if self._fd is not None:
             self.dirty = False
             getattr(os, "fdatasync", os.fsync)(self._fd)
@@ -188,9 +188,9 @@ class Segment:
         self.path.unlink(missing_ok=True)
         self._ack_path.unlink(missing_ok=True)
 
-    def settle_pending(self) -> int:
+    def drop_pending(self) -> int:
         """Give up what is to be replayed; returns how many records."""
-        given_up = self.pending
+        dropped = self.pending
         while (index := self.pending_from(0)) >= 0:
             self.mark(index, RecordState.ACKED)
-        return given_up
+        return dropped

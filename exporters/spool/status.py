@@ -1,9 +1,8 @@
-"""A look at the spool from outside, which changes nothing: what waits, since when, why, and whose process lives."""
+"""A look at the spool from outside, which changes nothing: what is waiting, since when, and why."""
 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from exporters.spool.dead_letters import DeadLetters
 from exporters.spool.destinations import Destination, destinations
 from exporters.spool.records import NewerFormat, RecordType
 from exporters.spool.row_spool import row_of
-from exporters.spool.writers import PREFIX, TROUBLE, Writer, locked
+from exporters.spool.writers import LAST_ERROR, Writer, is_alive, writer_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,9 +26,9 @@ class DestinationStatus:
     folder: Path
     destination: Destination
     rows: int = 0
-    """Finished and not yet acknowledged; for spans, batches. Of a running bot some are just on their way."""
+    """Finished and not yet acknowledged; for spans, batches. With a running bot some of them are in flight."""
     in_flight: int = 0
-    """Actions that began and have not ended: they run, or their process died in them."""
+    """Actions that have started and not ended: they are running, or their process died in them."""
     oldest_us: int | None = None
     """Receive time of the oldest row, µs since 1970 UTC."""
     bytes: int = 0
@@ -38,44 +37,33 @@ class DestinationStatus:
     dead: int = 0
     """Folders of processes that died, for the next one to adopt."""
     last_error: str | None = None
-    """The newest reason that a process gave for rows that wait."""
+    """The newest reason that a process gave for rows that are waiting."""
     unreadable: list[str] = field(default_factory=list)
     dead_letters: int = 0
 
 
 def inspect(spool: Path) -> list[DestinationStatus]:
     """Every destination in the spool. Raises OSError."""
-    return [_look(folder, destination) for folder, destination in destinations(spool)]
+    return [_inspect(folder, destination) for folder, destination in destinations(spool)]
 
 
-def _look(folder: Path, destination: Destination) -> DestinationStatus:
-    found = DestinationStatus(folder, destination, dead_letters=sum(1 for _ in DeadLetters(folder).read()))
-    told_at = 0.0
-    for writer in sorted(folder.glob(f"{PREFIX}*")):
+def _inspect(folder: Path, destination: Destination) -> DestinationStatus:
+    status = DestinationStatus(folder, destination, dead_letters=sum(1 for _ in DeadLetters(folder).read()))
+    newest = 0.0
+    for writer in writer_folders(folder):
         if is_alive(writer):
-            found.alive += 1
+            status.alive += 1
         else:
-            found.dead += 1
-        trouble = _trouble(writer)
-        if trouble and trouble["at"] > told_at:
-            told_at, found.last_error = trouble["at"], str(trouble["why"])
+            status.dead += 1
+        error = _last_error(writer)
+        if error and error["at"] > newest:
+            newest, status.last_error = error["at"], str(error["error"])
         try:
-            for record in pending_records(writer, found):
-                _count(found, record)
+            for record in pending_records(writer, status):
+                _count(status, record)
         except (OSError, NewerFormat) as error:
-            found.unreadable.append(f"{writer.name}: {error}")
-    return found
-
-
-def is_alive(folder: Path) -> bool:
-    """A process holds the lock of this writer's folder."""
-    if not (folder / "lock").exists():
-        return False
-    lock = locked(folder)
-    if lock is None:
-        return True
-    os.close(lock)
-    return False
+            status.unreadable.append(f"{writer.name}: {error}")
+    return status
 
 
 def pending_records(folder: Path, counted: DestinationStatus | None = None) -> Iterator[Record]:
@@ -92,28 +80,28 @@ def pending_records(folder: Path, counted: DestinationStatus | None = None) -> I
         yield from (record for _, record in segment.read(indices) if record is not None)
 
 
-def _count(found: DestinationStatus, record: Record) -> None:
-    if record.kind == RecordType.START:
-        found.in_flight += 1
+def _count(status: DestinationStatus, record: Record) -> None:
+    if record.type == RecordType.START:
+        status.in_flight += 1
         return
-    found.rows += 1
-    if record.kind != RecordType.BATCH:
+    status.rows += 1
+    if record.type != RecordType.BATCH:
         called_at = _called_at_us(record)
         if called_at is not None:
-            found.oldest_us = called_at if found.oldest_us is None else min(found.oldest_us, called_at)
+            status.oldest_us = called_at if status.oldest_us is None else min(status.oldest_us, called_at)
 
 
 def _called_at_us(record: Record) -> int | None:
     try:
         row = row_of(record)
-    except Exception:  # noqa: BLE001 - whatever is in it, the others are counted
+    except Exception:  # noqa: BLE001 - whatever it holds, the others are counted
         return None
     return None if row is None else row.called_at
 
 
-def _trouble(folder: Path) -> dict[str, Any] | None:
+def _last_error(folder: Path) -> dict[str, Any] | None:
     try:
-        said = json.loads((folder / TROUBLE).read_text("utf-8"))
-        return {"at": float(said["at"]), "why": said["why"]}
+        noted = json.loads((folder / LAST_ERROR).read_text("utf-8"))
+        return {"at": float(noted["at"]), "error": noted["error"]}
     except (OSError, ValueError, KeyError, TypeError):
         return None

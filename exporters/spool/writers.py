@@ -1,4 +1,4 @@
-"""The folders of writers, one a process: made, locked for as long as the process lives, adopted when it has died."""
+"""The folders of writers, one per process: created, locked while the process lives, adopted when it has died."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 import portalocker
 
-from exporters.spool.records import RecordType
+from exporters.spool import in_flight
+from exporters.spool.in_flight import InFlight
+from exporters.spool.records import Record, RecordType, scan_slots
 from exporters.spool.segment import SUFFIX, RecordState, Segment
 
 if TYPE_CHECKING:
@@ -20,9 +22,9 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "w-"
 LOCK: Final = "lock"
-TROUBLE: Final = "last_error.json"
+LAST_ERROR: Final = "last_error.json"
 EMPTY_SECONDS: Final = 3600.0
-"""A writer's folder without a segment is new; older than this it is litter of a process that died early."""
+"""A writer's folder without records is new; when it is older than this, its process died before the first one."""
 
 
 class Writer:
@@ -31,18 +33,20 @@ class Writer:
     def __init__(self, folder: Path, lock: int | None) -> None:
         self.folder = folder
         self.segments: list[Segment] = []
+        self.in_flight: InFlight | None = None
+        """Of our own process, from its first started action on."""
         self._lock: int | None = lock
 
     @classmethod
     def create(cls, destination: Path) -> Writer:
         """A folder of our own. Raises OSError."""
-        # The start comes first, so that sorting by name is sorting by age.
+        # The time comes first, so that sorting by name is sorting by age.
         name = f"{PREFIX}{time.time_ns() // 1000:017d}-{os.getpid()}-{secrets.token_hex(3)}"
         folder = destination / name
         folder.mkdir(mode=0o700, parents=True)
         lock = locked(folder)
         if lock is None:
-            raise OSError(f"{folder}: somebody else holds the lock of a folder just made")
+            raise OSError(f"{folder}: another process holds the lock of a folder that was just created")
         return cls(folder, lock)
 
     def next_segment(self) -> Segment:
@@ -52,34 +56,50 @@ class Writer:
         self.segments.append(segment)
         return segment
 
-    def load(self) -> int:
-        """Read what the dead process left; returns how many records were lost to damage. Raises OSError, NewerFormat.
+    def start(self, key: int, frame: bytes) -> None:
+        """Note an action that is running. Raises OSError."""
+        if self.in_flight is None:
+            self.in_flight = InFlight(self.folder)
+        self.in_flight.start(key, frame)
 
-        A START without its SPAN is an action that was in flight: it stays to be replayed as one. Where records are
-        missing in the middle, the SPAN may have been one of them, and the START is given up: no wrong row. Both count.
+    def load(self) -> int:
+        """Read what the process left; returns how many records were lost to damage. Raises OSError, NewerFormat.
+
+        A started action without its end was in flight when the process died: it stays, to be replayed as interrupted.
+        Where records are missing in the middle of the log, its end may have been one of them: then it is given up too,
+        rather than make a wrong row.
         """
-        lost = 0
-        starts: dict[int, tuple[Segment, int]] = {}
-        files = sorted(self.folder.glob(f"*{SUFFIX}"))
+        lost, damaged = 0, False
+        ended: set[int] = set()
+        files = segment_files(self.folder)
         expected = int(files[0].stem) if files else 0
         for file in files:
-            segment, contents = Segment.load(file)
             if int(file.stem) != expected:
-                lost += 1 + _give_up(starts)  # a whole segment is missing; what it held nobody knows
+                lost, damaged = lost + 1, True  # a whole segment is missing; nobody knows how many records it held
             expected = int(file.stem) + 1
-            index = 0
+            segment, contents = Segment.load(file)
             for number, found in enumerate(contents, 1):
-                if isinstance(found, int):
-                    torn = file is files[-1] and number == len(contents)
-                    lost += found if torn else found + _give_up(starts)
+                if isinstance(found, Record):
+                    if found.type == RecordType.SPAN:
+                        ended.add(found.key)
                     continue
-                if found.kind == RecordType.START:
-                    starts[found.key] = (segment, index)
-                elif found.kind == RecordType.SPAN and (start := starts.pop(found.key, None)) is not None:
-                    start[0].mark(start[1], RecordState.ACKED)
-                index += 1
+                lost += found
+                damaged |= file is not files[-1] or number < len(contents)  # else the last write was torn
             self.segments.append(segment)
-        return lost
+        return lost + self._load_started(ended, damaged=damaged)
+
+    def _load_started(self, ended: set[int], *, damaged: bool) -> int:
+        """Returns how many actions are given up because the log is damaged."""
+        file = self.folder / in_flight.FILE
+        if not file.is_file():
+            return 0
+        started, contents = Segment.load(file, scan_slots)
+        given_up = 0
+        for index, found in enumerate(contents):
+            if isinstance(found, Record) and (found.key in ended or damaged):
+                given_up += started.mark(index, RecordState.ACKED) and found.key not in ended
+        self.segments.insert(0, started)
+        return given_up
 
     @property
     def pending(self) -> int:
@@ -89,37 +109,38 @@ class Writer:
     def bytes(self) -> int:
         return sum(segment.size for segment in self.segments)
 
-    def record_error(self, why: str | None) -> None:
-        """Leave a note on why records wait, or take it away. Raises OSError."""
-        if why is None:
-            (self.folder / TROUBLE).unlink(missing_ok=True)
+    def record_error(self, error: str | None) -> None:
+        """Leave a note on why records are waiting, or remove it. Raises OSError."""
+        if error is None:
+            (self.folder / LAST_ERROR).unlink(missing_ok=True)
         else:
-            aside = self.folder / f"{TROUBLE}.new"  # never half a file for who looks
-            aside.write_text(json.dumps({"at": time.time(), "why": why}), "utf-8")
-            aside.replace(self.folder / TROUBLE)
+            new = self.folder / f"{LAST_ERROR}.new"  # so that nobody reads half a file
+            new.write_text(json.dumps({"at": time.time(), "error": error}), "utf-8")
+            new.replace(self.folder / LAST_ERROR)
 
     def leave(self) -> None:
-        """Let go, keeping what is unsettled for another process; an empty folder is removed."""
+        """Release the lock, keeping what is not acknowledged for another process; an empty folder is removed."""
         for segment in self.segments:
             segment.close()
+        if self.in_flight is not None:
+            self.in_flight.close()
         self.forget_lock()
-        if not self.segments:
+        if not self.segments and not self.in_flight:
             with contextlib.suppress(OSError):
-                for name in (LOCK, TROUBLE):
+                for name in (in_flight.FILE, LOCK, LAST_ERROR):
                     (self.folder / name).unlink(missing_ok=True)
                 self.folder.rmdir()
 
     def forget_lock(self) -> None:
-        """Closing the descriptor unlocks; in a forked child it does not, the parent holds it still."""
+        """Closing the descriptor unlocks; in a forked child it does not, since the parent still holds it."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
 
-def _give_up(starts: dict[int, tuple[Segment, int]]) -> int:
-    given_up = sum(segment.mark(index, RecordState.ACKED) for segment, index in starts.values())
-    starts.clear()
-    return given_up
+def segment_files(folder: Path) -> list[Path]:
+    """The segments in a writer's folder, the oldest first; files that slashspan did not write are ignored."""
+    return sorted(file for file in folder.glob(f"*{SUFFIX}") if file.stem.isdecimal() and file.is_file())
 
 
 def locked(folder: Path) -> int | None:
@@ -138,19 +159,35 @@ def locked(folder: Path) -> int | None:
 
 def dead_writers(destination: Path, mine: set[Path]) -> Iterator[Writer]:
     """Folders whose process died, locked now for us; the oldest first. They are not loaded yet. Raises OSError."""
-    if not destination.is_dir():
-        return
-    for folder in sorted(destination.glob(f"{PREFIX}*")):
+    for folder in writer_folders(destination):
         if folder in mine:
             continue
-        if not any(folder.glob(f"*{SUFFIX}")) and not _is_litter(folder):
+        if not segment_files(folder) and not (folder / in_flight.FILE).exists() and not _is_abandoned(folder):
             continue
         lock = locked(folder)
         if lock is not None:
             yield Writer(folder, lock)
 
 
-def _is_litter(folder: Path) -> bool:
+def writer_folders(destination: Path) -> list[Path]:
+    """Every writer's folder of a destination, the oldest first. Raises OSError."""
+    if not destination.is_dir():
+        return []
+    return sorted(folder for folder in destination.glob(f"{PREFIX}*") if folder.is_dir())
+
+
+def is_alive(folder: Path) -> bool:
+    """A process holds the lock of this writer's folder."""
+    if not (folder / LOCK).exists():
+        return False
+    lock = locked(folder)
+    if lock is None:
+        return True
+    os.close(lock)
+    return False
+
+
+def _is_abandoned(folder: Path) -> bool:
     try:
         return time.time() - folder.stat().st_mtime > EMPTY_SECONDS
     except FileNotFoundError:

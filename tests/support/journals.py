@@ -41,10 +41,10 @@ def payload(key: int, size: int = 0) -> bytes:
 
 def keys(of: Journal, limit: int = 1_000_000) -> list[int]:
     """Lease everything that is due for replay, and check each payload."""
-    taken = of.take(limit)
-    for _, record in taken:
+    leased = of.lease(limit)
+    for _, record in leased:
         assert int(record.payload.split(b".", 1)[0]) == record.key
-    return [record.key for _, record in taken]
+    return [record.key for _, record in leased]
 
 
 def segment_files(folder: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from exporters.delivery.exporter import CommandCallsExporter
 from exporters.delivery.processor import CommandCallsProcessor
 from exporters.spool.journal import Journal
 from exporters.spool.row_spool import RowSpool
-from exporters.spool.writers import TROUBLE
+from exporters.spool.writers import LAST_ERROR
 from exporters.stores.factory import open_store
 from slashspan.semconv import Kind
 from tests.support.spans import ATTRIBUTES
@@ -80,7 +80,7 @@ class Load:
         """The reason that the spool gives for waiting rows."""
         folder = self.spool.journal.own_folder
         try:
-            return "" if folder is None else (folder / TROUBLE).read_text("utf-8")
+            return "" if folder is None else (folder / LAST_ERROR).read_text("utf-8")
         except FileNotFoundError:
             return ""
 

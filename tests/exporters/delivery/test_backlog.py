@@ -174,17 +174,17 @@ def test_reading_a_backlog_stops_for_what_now_happens(
     old = bot.record(spans(1000))
     until(lambda: bot.spool.journal.pending > 800)
     new = spans(10)
-    take, bot.store.fail = bot.spool.take, lambda: None
+    lease, bot.store.fail = bot.spool.lease, lambda: None
 
     def slowly(limit: int) -> Any:
-        monkeypatch.setattr(bot.spool, "take", take)
-        piece = take(limit)
+        monkeypatch.setattr(bot.spool, "lease", lease)
+        piece = lease(limit)
         there = bot.exporter.counts().recorded
         bot.record(new)
         until(lambda: bot.exporter.counts().recorded > there)
         return piece
 
-    bot.spool.take = slowly  # type: ignore[method-assign]
+    bot.spool.lease = slowly  # type: ignore[method-assign]
     assert bot.processor.force_flush(20_000)
     wanted = {*ids(new)}
     first = next(n for n, batch in enumerate(bot.store.batches) if wanted & {row.span_id % 2**64 for row in batch})

@@ -126,13 +126,13 @@ def test_the_bound_holds_with_what_was_adopted(tmp_path: Path) -> None:
 def test_an_action_in_flight_when_the_process_dies_is_found(tmp_path: Path) -> None:
     log = journal(tmp_path)
     for key in (1, 2, 3):
-        log.append(RecordType.START, 1, key, b"%d" % key, RecordState.OPEN)
+        log.start(1, key, b"%d" % key)
     log.append(RecordType.SPAN, 1, 2, b"2", RecordState.PENDING)
     assert log.pending == 1
     die(log)
     after = journal(tmp_path)
     assert after.adopt() == 3
-    assert [(record.kind, record.key) for _, record in after.take(9)] == [
+    assert [(record.type, record.key) for _, record in after.lease(9)] == [
         (RecordType.START, 1),
         (RecordType.START, 3),
         (RecordType.SPAN, 2),
@@ -141,7 +141,7 @@ def test_an_action_in_flight_when_the_process_dies_is_found(tmp_path: Path) -> N
 
 def test_a_long_action_does_not_keep_every_segment_since_its_start(tmp_path: Path) -> None:
     log = journal(tmp_path, max_bytes=8 * 4096)
-    log.append(RecordType.START, 1, 7, b"7", RecordState.OPEN)
+    log.start(1, 7, b"7")
     log.acknowledge(put(log, *range(100, 160), size=400))
     assert len(segment_files(tmp_path)) == 1
     die(log)
@@ -251,7 +251,7 @@ def test_a_newer_format_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureF
 
 def test_damage_in_the_middle_makes_no_wrong_interruption(tmp_path: Path) -> None:
     log = journal(tmp_path)
-    log.append(RecordType.START, 1, 7, b"7", RecordState.OPEN)
+    log.start(1, 7, b"7")
     [receipt] = put(log, 7)
     put(log, 8)
     die(log)

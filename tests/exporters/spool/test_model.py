@@ -30,7 +30,7 @@ class Process:
         self.log = journal(folder, max_bytes=2**22)
         self.log._segment_bytes = 600  # many small segments
         self.waiting: list[int] = []
-        self.taken: dict[int, Receipt] = {}
+        self.leased: dict[int, Receipt] = {}
         self.open: list[int] = []
 
 
@@ -69,12 +69,12 @@ class Spool(RuleBasedStateMachine):
         if at_once:
             process.waiting.append(key)
         else:
-            process.taken[key] = receipt
+            process.leased[key] = receipt
 
     @rule(number=PROCESSES)
     def begin(self, number: int) -> None:
         process, key = self.processes[number], self.key()
-        assert process.log.append(RecordType.START, 1, key, payload(key), RecordState.OPEN) is not None
+        assert process.log.start(1, key, payload(key))
         process.open.append(key)
 
     @precondition(lambda self: any(process.open for process in self.processes))
@@ -85,24 +85,24 @@ class Spool(RuleBasedStateMachine):
         process.open.remove(key)
         receipt = process.log.append(RecordType.SPAN, 1, key, payload(key), RecordState.LEASED)
         assert receipt is not None
-        process.taken[key] = receipt
+        process.leased[key] = receipt
 
     @rule(number=PROCESSES, limit=st.integers(1, 9))
-    def take(self, number: int, limit: int) -> None:
+    def lease(self, number: int, limit: int) -> None:
         process = self.processes[number]
-        for receipt, record in process.log.take(limit):
+        for receipt, record in process.log.lease(limit):
             assert int(record.payload.split(b".", 1)[0]) == record.key
             assert record.key in process.waiting
             assert record.key not in self.acknowledged
             process.waiting.remove(record.key)
-            process.taken[record.key] = receipt
+            process.leased[record.key] = receipt
 
     @rule(number=PROCESSES, data=st.data())
-    def settle(self, number: int, data: st.DataObject) -> None:
+    def acknowledge_or_release(self, number: int, data: st.DataObject) -> None:
         process = self.processes[number]
-        some = data.draw(st.lists(st.sampled_from(sorted(process.taken)), unique=True)) if process.taken else []
+        some = data.draw(st.lists(st.sampled_from(sorted(process.leased)), unique=True)) if process.leased else []
         back = data.draw(st.booleans())
-        receipts = [process.taken.pop(key) for key in some]
+        receipts = [process.leased.pop(key) for key in some]
         if back:
             process.log.release(receipts)
             process.waiting += some
@@ -121,9 +121,9 @@ class Spool(RuleBasedStateMachine):
         assert self.damaged or not lost
         assert process.log.pending == before + found
         assert len(self.orphans - self.may_be_lost) <= found <= len(self.orphans)
-        taken = process.log.take(10**6)
-        process.log.release(receipt for receipt, _ in taken)
-        there = [record.key for _, record in taken]
+        leased = process.log.lease(10**6)
+        process.log.release(receipt for receipt, _ in leased)
+        there = [record.key for _, record in leased]
         assert {*process.waiting, *(self.orphans - self.may_be_lost)} <= set(there)
         assert set(there) <= {*process.waiting, *self.orphans}
         process.waiting = there
@@ -139,7 +139,7 @@ class Spool(RuleBasedStateMachine):
             with files[-1].open("ab") as file:
                 file.write(torn)
             self.damaged = True
-        self.orphans.update(process.waiting, process.taken, process.open)
+        self.orphans.update(process.waiting, process.leased, process.open)
         self.processes[number] = Process(self.folder)
 
     @rule(number=PROCESSES, lost=st.integers(1, 400))
@@ -147,7 +147,7 @@ class Spool(RuleBasedStateMachine):
         """What the disk had not written is gone: the end of the newest segment, and perhaps acknowledgements."""
         process = self.processes[number]
         own = process.log.own_folder
-        waiting = {*process.waiting, *process.taken, *process.open}
+        waiting = {*process.waiting, *process.leased, *process.open}
         die(process.log)
         if own is not None and (files := sorted(own.glob("*.seg"))):
             size = files[-1].stat().st_size
@@ -163,15 +163,15 @@ class Spool(RuleBasedStateMachine):
     def damage(self, number: int, data: st.DataObject) -> None:
         """A process dies, and then the disk has a bit of a record that waited the other way round."""
         process = self.processes[number]
-        receipts = [process.taken[key] for key in sorted(process.taken) if not process.taken[key][0].gone]
+        receipts = [process.leased[key] for key in sorted(process.leased) if not process.leased[key][0].retired]
         die(process.log)
-        self.orphans.update(process.waiting, process.taken, process.open)
+        self.orphans.update(process.waiting, process.leased, process.open)
         if receipts:
             segment, index = data.draw(st.sampled_from(receipts))
             content = bytearray(segment.path.read_bytes())
             content[segment.offsets[index] + data.draw(st.integers(0, 26))] ^= 1 << data.draw(st.integers(0, 7))
             segment.path.write_bytes(bytes(content))
-            key = next(key for key, receipt in process.taken.items() if receipt == (segment, index))
+            key = next(key for key, receipt in process.leased.items() if receipt == (segment, index))
             # What was in flight before the damage may have ended in it.
             self.may_be_lost.update({key}, process.open)
             self.may_be_lost.update(key for key in process.waiting)
@@ -185,16 +185,16 @@ class Spool(RuleBasedStateMachine):
 
     def drain(self) -> None:
         heir = self.processes[0]
-        for key, receipt in list(self.processes[1].taken.items()):
+        for key, receipt in list(self.processes[1].leased.items()):
             self.processes[1].log.release([receipt])
             self.processes[1].waiting.append(key)
         self.orphans.update(self.processes[1].waiting, self.processes[1].open)
         die(self.processes[1].log)
         self.processes[1] = Process(self.folder)
-        heir.log.release(heir.taken.values())
-        expected = {*heir.waiting, *heir.taken, *self.orphans}
+        heir.log.release(heir.leased.values())
+        expected = {*heir.waiting, *heir.leased, *self.orphans}
         heir.log.adopt()
-        found = [record.key for _, record in heir.log.take(10**6)]
+        found = [record.key for _, record in heir.log.lease(10**6)]
         assert len(found) == len(set(found))
         assert expected - self.may_be_lost <= set(found) <= expected
         assert not set(found) & self.acknowledged

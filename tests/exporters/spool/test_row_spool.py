@@ -45,7 +45,7 @@ def replayed(folder: Path, attributes: dict[str, Any] | None = None, events: Any
     die(dying.journal)
     heir = RowSpool(journal(folder))
     heir.journal.adopt()
-    [(row, receipt)] = heir.take(10)
+    [(row, receipt)] = heir.lease(10)
     heir.journal.acknowledge([receipt])
     heir.journal.close()
     return from_span(span), row
@@ -90,7 +90,7 @@ def test_an_action_that_never_ended_is_a_row_that_was_interrupted(tmp_path: Path
     die(dying.journal)
     heir = RowSpool(journal(tmp_path))
     heir.journal.adopt()
-    [(row, _)] = heir.take(10)
+    [(row, _)] = heir.lease(10)
     ended = from_span(span)
     assert ended is not None
     assert row == dataclasses.replace(ended, outcome="interrupted", duration_ms=None)
@@ -105,7 +105,7 @@ def test_what_the_queue_evicted_is_replayed_and_the_rest_is_on_its_way(tmp_path:
     receipts = spool.claim(made[2:4])
     assert None not in receipts
     assert spool.journal.pending == 2, "the two before"
-    assert {row.span_id for row, _ in spool.take(10)} == {_row_id(span) for span in made[:2]}
+    assert {row.span_id for row, _ in spool.lease(10)} == {_row_id(span) for span in made[:2]}
     assert spool.claim([finished()]) == [None], "never seen here"
     assert None not in spool.claim(made[4:])
 
@@ -126,7 +126,7 @@ def test_a_record_that_cannot_be_read_is_counted_and_stops_nothing(
     receipt = spool.append(row)
     assert receipt is not None
     spool.journal.release([receipt])
-    assert [row for row, _ in spool.take(10)] == [row]
+    assert [row for row, _ in spool.lease(10)] == [row]
     assert spool.journal.dropped == {DropReason.INTERNAL: 1}
     assert "please report" in caplog.text
 
@@ -134,13 +134,13 @@ def test_a_record_that_cannot_be_read_is_counted_and_stops_nothing(
 def test_an_unknown_payload_format_is_not_guessed_at(tmp_path: Path) -> None:
     spool = RowSpool(journal(tmp_path))
     spool.journal.append(RecordType.SPAN, 2, 1, b"\x90\x90", RecordState.PENDING)
-    [(_, record)] = spool.journal.take(1)
+    [(_, record)] = spool.journal.lease(1)
     with pytest.raises(NewerFormat, match="format 2"):
         row_of(record)
     die(spool.journal)
     older = RowSpool(journal(tmp_path))
     older.journal.adopt()
-    assert older.take(10) == []
+    assert older.lease(10) == []
     older.journal.close()
     newer = journal(tmp_path)
     assert newer.adopt() == 1, "it waits for a slashspan that can read it"

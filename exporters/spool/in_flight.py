@@ -1,0 +1,106 @@
+"""The actions that are running in this process, in a file of slots, so that the next process can tell which it died in.
+
+A started action is written into a free slot. When it ends, its SPAN is appended to the log first and the slot becomes
+free then; what the slot holds stays on disk until another action overwrites it. So until that SPAN is unlinked the log
+says that the action has ended, and before it is unlinked the slot has to be cleared.
+
+Not thread-safe: the journal's lock guards it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Final
+
+from exporters.spool import records
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE: Final = "in-flight.slots"
+_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_CLEARED: Final = bytes(records.HEAD_BYTES)
+
+
+class InFlight:
+    """The slots of one writer. Every method but `close` raises OSError."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self._fd: int | None = os.open(self._path, _FLAGS, 0o600)
+        self._end = records.SLOT_BYTES
+        self._running: dict[int, tuple[int, int]] = {}
+        """By key: offset, and how many slots."""
+        self._free: dict[int, list[int]] = {}
+        """Offsets by how many slots; the last one that became free is taken first, so that few are ever stale."""
+        self._stale: set[int] = set()
+        """Offsets of free slots that still hold an action that has ended."""
+        self._write(0, records.file_head())
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    @property
+    def stale(self) -> bool:
+        """Some free slots have to be cleared before the log forgets the ends of their actions."""
+        return bool(self._stale)
+
+    def start(self, key: int, frame: bytes) -> None:
+        """Note that an action is running. One whose key is there already replaces it."""
+        count = records.slots_for(len(frame))
+        self.end(key)
+        free = self._free.get(count)
+        if free:
+            offset = free.pop()
+        else:
+            offset = self._end
+            self._end += count * records.SLOT_BYTES
+        try:
+            self._write(offset, frame)
+        except OSError:
+            self._release(offset, count)
+            raise
+        self._stale.discard(offset)
+        self._running[key] = (offset, count)
+
+    def end(self, key: int) -> bool:
+        """The action has ended: its slot may be used again. False where it is not known."""
+        place = self._running.pop(key, None)
+        if place is None:
+            return False
+        self._release(*place)
+        return True
+
+    def _release(self, offset: int, count: int) -> None:
+        self._free.setdefault(count, []).append(offset)
+        self._stale.add(offset)
+
+    def clear_stale(self, limit: int | None = None) -> None:
+        """Overwrite all, or up to `limit`, of the free slots that still hold an action."""
+        for offset in list(self._stale)[:limit]:
+            self._write(offset, _CLEARED)
+            self._stale.discard(offset)
+
+    def sync(self) -> None:
+        """Have the disk write it."""
+        if self._fd is not None:
+            getattr(os, "fdatasync", os.fsync)(self._fd)
+
+    def _write(self, offset: int, data: bytes) -> None:
+        if self._fd is None:
+            raise OSError(f"{self._path} is closed")
+        if hasattr(os, "pwrite"):
+            written = os.pwrite(self._fd, data, offset)
+        else:
+            os.lseek(self._fd, offset, os.SEEK_SET)
+            written = os.write(self._fd, data)
+        if written != len(data):  # a full disk writes less than it was given, without an error
+            raise OSError(f"{self._path}: {written} of {len(data)} bytes were written; is the disk full?")
+
+    def close(self) -> None:
+        """Nothing can be written any more."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            with contextlib.suppress(OSError):
+                os.close(fd)
