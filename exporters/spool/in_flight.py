@@ -34,8 +34,8 @@ class InFlight:
         """By key: offset, and how many slots."""
         self._free: dict[int, list[int]] = {}
         """Offsets by how many slots; the last one that became free is taken first, so that few are ever stale."""
-        self._stale: set[int] = set()
-        """Offsets of free slots that still hold an action that has ended."""
+        self._stale: dict[int, int] = {}
+        """Offset and number of the free slots that still hold an action that has ended."""
         self._write(0, records.file_head())
 
     def __len__(self) -> int:
@@ -61,7 +61,7 @@ class InFlight:
         except OSError:
             self._release(offset, count)
             raise
-        self._stale.discard(offset)
+        self._stale.pop(offset, None)
         self._running[key] = (offset, count)
 
     def end(self, key: int) -> bool:
@@ -74,13 +74,14 @@ class InFlight:
 
     def _release(self, offset: int, count: int) -> None:
         self._free.setdefault(count, []).append(offset)
-        self._stale.add(offset)
+        self._stale[offset] = count
 
     def clear_stale(self, limit: int | None = None) -> None:
         """Overwrite all, or up to `limit`, of the free slots that still hold an action."""
-        for offset in list(self._stale)[:limit]:
-            self._write(offset, _CLEARED)
-            self._stale.discard(offset)
+        for offset, count in list(self._stale.items())[:limit]:
+            for slot in range(count):
+                self._write(offset + slot * records.SLOT_BYTES, _CLEARED)
+            del self._stale[offset]
 
     def sync(self) -> None:
         """Have the disk write it."""

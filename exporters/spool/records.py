@@ -95,20 +95,23 @@ def scan(data: bytes) -> Iterator[Record | int]:
         yield record
 
 
-def scan_slots(data: bytes) -> Iterator[Record]:
-    """Every intact record in the slots. Raises NewerFormat."""
+def scan_slots(data: bytes) -> Iterator[Record | int]:
+    """Every intact record in the slots, and a 1 for each that is damaged. Raises NewerFormat."""
     _start(data)
-    position = SLOT_BYTES
+    position, damaged = SLOT_BYTES, False
     while position < len(data):
         record = at(data, position)
         if record is not None:
             yield record
-        position += SLOT_BYTES * slots_of(record)
-
-
-def slots_of(record: Record | None) -> int:
-    """How many slots it takes; 1 for a slot without an intact record."""
-    return 1 if record is None else slots_for(HEAD_BYTES + len(record.payload))
+            position += SLOT_BYTES * slots_for(HEAD_BYTES + len(record.payload))
+            damaged = False
+            continue
+        head = data[position : position + HEAD_BYTES]
+        # What follows a damaged record may be the rest of it.
+        if any(head) and (head.startswith(_MAGIC) or not damaged):
+            yield 1
+        damaged = any(head)
+        position += SLOT_BYTES
 
 
 def slots_for(size: int) -> int:

@@ -89,15 +89,17 @@ class Writer:
         return lost + self._load_started(ended, damaged=damaged)
 
     def _load_started(self, ended: set[int], *, damaged: bool) -> int:
-        """Returns how many actions are given up because the log is damaged."""
+        """Returns how many started actions are lost, or given up because the log is damaged."""
         file = self.folder / in_flight.FILE
         if not file.is_file():
             return 0
         started, contents = Segment.load(file, scan_slots)
-        given_up = 0
-        for index, found in enumerate(contents):
-            if isinstance(found, Record) and (found.key in ended or damaged):
-                given_up += started.mark(index, RecordState.ACKED) and found.key not in ended
+        given_up = sum(found for found in contents if isinstance(found, int))
+        for index, record in enumerate(found for found in contents if isinstance(found, Record)):
+            if record.key in ended:
+                started.mark(index, RecordState.ACKED)
+            elif damaged:
+                given_up += started.mark(index, RecordState.ACKED)
         self.segments.insert(0, started)
         return given_up
 
