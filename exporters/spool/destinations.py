@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
+from exporters.spool import private
 from slashspan.dsn import Dsn
 
 if TYPE_CHECKING:
@@ -39,15 +41,17 @@ class Destination:
         return f"{_UNFIT.sub('-', self.service)[:40] or 'service'}-{digest}"
 
     def folder(self, spool: Path) -> Path:
-        """In the spool, described for people. The folder is made; where that fails the journal tells it."""
+        """In the spool, created where it is missing, with a description for whoever looks inside.
+
+        Raises ConfigurationError for a spool that others could change. What the disk refuses is logged by the journal.
+        """
+        private.check(spool)
         folder = spool / self.name
         description = folder / DESCRIPTION
-        try:
+        with contextlib.suppress(OSError):
             if not description.exists():
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                description.write_text(json.dumps(asdict(self), indent=1) + "\n", "utf-8")
-        except OSError:
-            pass
+                private.make_folder(spool, folder)
+                private.write_private(description, json.dumps(asdict(self), indent=1) + "\n")
         return folder
 
 

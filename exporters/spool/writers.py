@@ -13,6 +13,7 @@ import portalocker
 
 from exporters.spool import in_flight
 from exporters.spool.in_flight import InFlight
+from exporters.spool.private import write_private
 from exporters.spool.records import Record, RecordType, scan_slots
 from exporters.spool.segment import SUFFIX, RecordState, Segment
 
@@ -116,9 +117,7 @@ class Writer:
         if error is None:
             (self.folder / LAST_ERROR).unlink(missing_ok=True)
         else:
-            new = self.folder / f"{LAST_ERROR}.new"  # so that nobody reads half a file
-            new.write_text(json.dumps({"at": time.time(), "error": error}), "utf-8")
-            new.replace(self.folder / LAST_ERROR)
+            write_private(self.folder / LAST_ERROR, json.dumps({"at": time.time(), "error": error}))
 
     def leave(self) -> None:
         """Release the lock, keeping what is not acknowledged for another process; an empty folder is removed."""
