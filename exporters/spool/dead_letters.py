@@ -1,4 +1,4 @@
-"""Rows that the store rejected because of a value in them: one JSON line each, with the reason, for a person to look at.
+"""Rows that the store rejected because of a value in them: one JSON line each, with the reason.
 
 Several processes may append to the file, and one command at a time may take it away to rewrite it. A lock is held for
 as long as a line is appended or the file is renamed, not for longer: so no line is lost, and nobody waits.
