@@ -1,5 +1,9 @@
-"""The `slashspan` command: runs bots, looks after the store, reads what is in it."""
+"""The `slashspan` command: runs bots, manages the store, reads what is in it."""
 
-from telemetry.cli.main import cli, main
+import warnings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # `python -W error -m telemetry.cli run` is meant for the bot
+    from telemetry.cli.main import cli, main
 
 __all__ = ["cli", "main"]

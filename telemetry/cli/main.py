@@ -1,4 +1,4 @@
-"""The command line. Joins the halves: runs bots, looks after the store, reads what is in it."""
+"""The command line. Joins the halves: runs bots, manages the store, reads what is in it."""
 
 from __future__ import annotations
 

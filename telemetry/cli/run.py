@@ -1,17 +1,24 @@
-"""`slashspan run`: an unchanged bot, as `python` would run it, with telemetry on."""
+"""`slashspan run`: the bot as `python` itself runs it, in an environment that makes it record.
+
+This process checks the settings and the table, then replaces itself by `python bot.py …`. So `__file__`, `sys.path`,
+tracebacks, signals and the exit status are Python's own, and nothing of ours is in between.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
-import runpy
+import signal
+import subprocess
 import sys
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from dotenv import dotenv_values
 
 from slashspan.errors import ConfigurationError
-from telemetry.setup import pipeline, signals
+from telemetry.setup import autostart, pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping, Sequence
@@ -33,48 +40,59 @@ def default_service_name(target: str, environ: Mapping[str, str]) -> str | None:
     """The bot's file or module name, unless OpenTelemetry's own variables name the service."""
     if environ.get("OTEL_SERVICE_NAME") or "service.name=" in environ.get("OTEL_RESOURCE_ATTRIBUTES", ""):
         return None
-    return Path(target).stem
+    return Path(target).absolute().stem
 
 
-def run(target: str, arguments: Sequence[str], *, module: bool) -> None:
-    """Run a script, or a module as `python -m` does, and flush whatever way it ends.
-
-    Its exceptions and exit status pass through; a SIGTERM ends it as Ctrl-C would and leaves status 143.
-    """
-    if not module and not Path(target).is_file():
+def run(target: str, arguments: Sequence[str], *, module: bool) -> NoReturn:
+    """Become `python target …`, or `python -m target …`, with recording on. Raises ConfigurationError before that."""
+    if not module and not Path(target).exists():
         raise ConfigurationError(f"{target}: there is no such file; for a module write: slashspan run -m {target}")
-    _refuse_shadowed_names(Path.cwd() if module else Path(target).resolve().parent)
-    terminated = False
+    if sys.flags.ignore_environment or sys.flags.no_site:
+        raise ConfigurationError(
+            "the bot is reached through PYTHONPATH and sitecustomize, which Python's options -E, -I and -S turn off; "
+            "leave them out, or call telemetry.configure() in the bot"
+        )
+    folder = Path(target).resolve()
+    _refuse_shadowed_names(Path.cwd() if module else folder if folder.is_dir() else folder.parent)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing here needs tidying, and nothing can swallow a Ctrl-C
+    warnings.simplefilter("ignore")  # `python -W error` is meant for the bot
+    settings = pipeline.check(os.environ)
+    environ = dict(os.environ)
+    if settings.exporters:
+        environ = autostart.environment(environ, default_service_name(target, environ))
+    flags = interpreter_flags(sys.orig_argv, sys.argv)
+    _become([sys.executable, *flags, *(["-m"] if module else []), target, *arguments], environ)
 
-    def note_termination() -> None:
-        nonlocal terminated
-        terminated = True
 
-    handle = pipeline.configure(service_name=default_service_name(target, os.environ))
-    signals.on_sigterm(note_termination)
-    sys.argv = [target, *arguments]
-    try:
-        if module:
-            sys.path.insert(0, str(Path.cwd()))
-            runpy.run_module(target, run_name="__main__", alter_sys=True)
-        else:
-            sys.path.insert(0, str(Path(target).resolve().parent))
-            runpy.run_path(target, run_name="__main__")
-    except KeyboardInterrupt:
-        sys.exit(signals.EXIT_STATUS if terminated else 130)
-    finally:
-        handle.shutdown()
-    if terminated:
-        sys.exit(signals.EXIT_STATUS)
+def interpreter_flags(command: Sequence[str], argv: Sequence[str]) -> list[str]:
+    """The options of Python itself in `command` (`sys.orig_argv`), such as `-O`, `-u` and `-W error`; for the bot."""
+    head = list(command[1 : len(command) - len(argv) + 1])
+    program = head.pop() if head else ""  # our script, or the module after -m
+    if head and not program.startswith("-") and head[-1].startswith("-") and head[-1].endswith("m"):
+        together = head.pop()[:-1]  # `-m` alone, or the end of options written in one word: `-Om`
+        head += [together] if together != "-" else []
+    return head
+
+
+def _become(command: list[str], environ: Mapping[str, str]) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    if os.name != "nt":
+        os.execve(command[0], command, environ)  # noqa: S606 - that is the purpose
+    # There exec starts another process and ends this one at once, which looks to a shell as if the bot had ended.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the bot gets the same Ctrl-C
+    sys.exit(subprocess.call(command, env=dict(environ)))  # noqa: S603 - the user's own command
 
 
 def _refuse_shadowed_names(folder: Path) -> None:
-    """A bot's own `telemetry.py` would be hidden by ours, and fail in ways hard to read."""
+    """A bot's own `telemetry.py` would hide ours, and fail in ways that are hard to understand."""
     for name in OWN_PACKAGES:
         own = folder / name
         if ((folder / f"{name}.py").is_file() or (own / "__init__.py").is_file()) and not _is_ours(own):
             raise ConfigurationError(
-                f"{folder} holds a module named {name!r}, which slashspan's own would hide; rename it"
+                f"{folder} contains a module named {name!r}, which would hide slashspan's own; rename it"
             )
 
 

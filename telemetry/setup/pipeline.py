@@ -99,7 +99,7 @@ class Telemetry:
         global _running
         if not self._ended.acquire(blocking=False):
             return
-        atexit.unregister(self.shutdown)
+        atexit.unregister(self.shutdown_at_exit)
         deadline = time.monotonic() + timeout
         if not self.settings.exporters:
             return
@@ -114,6 +114,13 @@ class Telemetry:
             if _running is self:
                 _running = None
 
+    def shutdown_at_exit(self) -> None:
+        """`shutdown`, which a Ctrl-C ends early; the bot's exit status stays what it is."""
+        try:
+            self.shutdown()
+        except KeyboardInterrupt:
+            _log.warning("interrupted while sending the last rows; what is in the spool is sent by the next start")
+
 
 def configure(
     *,
@@ -122,12 +129,14 @@ def configure(
     environment: str | None = None,
     handle_sigterm: bool = False,
     environ: Mapping[str, str] | None = None,
+    check_store: bool = True,
 ) -> Telemetry:
     """Record every user action of discord.py bots in this process, as the settings in `environ` say.
 
     `service_name`, `service_version` and `environment` go into the rows and the resource of a provider of ours; they
     win over `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`. `handle_sigterm` lets a SIGTERM end the bot as Ctrl-C
-    does. `environ` defaults to `os.environ`.
+    does. `environ` defaults to `os.environ`. With `check_store` off the store is first looked at by the exporter's
+    thread: as `slashspan run` does, which has called `check` before it starts the bot.
 
     Call it before the bot runs, from the main thread. What was recorded is sent when the process ends, within
     SHUTDOWN_SECONDS. Called again it returns what runs already.
@@ -146,12 +155,26 @@ def configure(
             _log.warning("unknown settings: %s; docs/reference.md lists all of them", ", ".join(unknown))
         if not settings.exporters:
             return Telemetry(settings)
-        telemetry = _build(settings, _resource(service_name, service_version, environment), environ)
+        resource = _resource(service_name, service_version, environment)
+        telemetry = _build(settings, resource, environ, check_store=check_store)
         _running = telemetry
-    atexit.register(telemetry.shutdown)
+    atexit.register(telemetry.shutdown_at_exit)
     if handle_sigterm:
         signals.on_sigterm()
     return telemetry
+
+
+def check(environ: Mapping[str, str]) -> Settings:
+    """Raise ConfigurationError for all that `configure` would refuse; create or check the table. Starts nothing."""
+    settings = Settings.from_environ(environ)
+    for name in settings.exporters:
+        if name == COMMAND_CALLS:
+            store = open_store(settings.dsn, table=settings.table)
+            _check(store)
+            store.close(timeout=START_CHECK_SECONDS)
+        else:
+            build(name).shutdown()
+    return settings
 
 
 def _resource(service_name: str | None, service_version: str | None, environment: str | None) -> Resource:
@@ -163,12 +186,17 @@ def _resource(service_name: str | None, service_version: str | None, environment
     return Resource.create({key: value for key, value in given.items() if value is not None})
 
 
-def _build(settings: Settings, resource: Resource, environ: Mapping[str, str]) -> Telemetry:
+def _build(settings: Settings, resource: Resource, environ: Mapping[str, str], *, check_store: bool) -> Telemetry:
     trace_exporters = {name: build(name) for name in settings.exporters if name != COMMAND_CALLS}
     existing = trace.get_tracer_provider()
     if isinstance(existing, TracerProvider):
         resource = existing.resource
-    rows = _rows_processor(settings, resource, environ) if COMMAND_CALLS in settings.exporters else None
+    rows = None
+    if COMMAND_CALLS in settings.exporters:
+        store = open_store(settings.dsn, table=settings.table)
+        if check_store:
+            _check(store)
+        rows = _rows_processor(store, settings, resource, environ)
     traces = [
         DeadlineBatchProcessor(_retrying(name, exporter, settings, resource, environ), **_bounds(settings))
         for name, exporter in trace_exporters.items()
@@ -189,9 +217,9 @@ def _build(settings: Settings, resource: Resource, environ: Mapping[str, str]) -
     return Telemetry(settings, rows, traces, own)
 
 
-def _rows_processor(settings: Settings, resource: Resource, environ: Mapping[str, str]) -> CommandCallsProcessor:
-    store = open_store(settings.dsn, table=settings.table)
-    _check(store)
+def _rows_processor(
+    store: Store, settings: Settings, resource: Resource, environ: Mapping[str, str]
+) -> CommandCallsProcessor:
     exporter = CommandCallsExporter(store, **_rows_bounds(settings, resource))
     processor = CommandCallsProcessor(exporter, kinds=settings.kinds, **_bounds(settings))
     if self_metrics.wanted(environ):

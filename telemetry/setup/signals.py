@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 EXIT_STATUS: Final = 128 + 15
 """What a shell reports of a process that SIGTERM ended."""
 
+_handlers: dict[int, Callable[[int, FrameType | None], None]] = {}
+"""Ours that are installed, by the number of the signal."""
+
 
 def on_sigterm(then: Callable[[], None] = lambda: None) -> bool:
     """Let the first SIGTERM act as a Ctrl-C would, after calling `then`; a second one ends the process at once.
@@ -33,4 +36,13 @@ def on_sigterm(then: Callable[[], None] = lambda: None) -> bool:
 
     for number in numbers:
         signal.signal(number, handler)
+        _handlers[number] = handler
     return True
+
+
+def restore_sigterm() -> None:
+    """Undo `on_sigterm`, unless the bot has set a handler of its own since."""
+    while _handlers:
+        number, handler = _handlers.popitem()
+        if signal.getsignal(number) is handler:
+            signal.signal(number, signal.SIG_DFL)

@@ -42,6 +42,12 @@ async def die(interaction: discord.Interaction) -> None:
     asyncio.get_running_loop().call_soon(sys.exit, 7)
 
 
+@bot.tree.command()
+async def restart(interaction: discord.Interaction) -> None:
+    await interaction.response.send_message("back soon")
+    asyncio.get_running_loop().call_soon(os.execv, sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
 team = app_commands.Group(name="team", description="x")
 
 

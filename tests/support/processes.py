@@ -38,6 +38,12 @@ class BotProcess:
         """Send SIGKILL."""
         self._process.kill()
 
+    async def write(self, data: bytes) -> None:
+        """To its standard input."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(data)
+        await self._process.stdin.drain()
+
     async def interrupt(self) -> None:
         """Send SIGINT (Ctrl-C) once the bot is idle: Python 3.10 interrupts whatever runs."""
         await self.discord.idle()
@@ -69,6 +75,7 @@ async def bot_process(
                 "SLASHSPAN_SPOOL": str(cwd / "spool"),
                 **(environ or {}),
             },
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )

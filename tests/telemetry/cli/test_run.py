@@ -1,4 +1,4 @@
-"""`slashspan run`: an unchanged bot; and every way in which it may end leaves its rows in the table."""
+"""`slashspan run`: an unchanged bot is recorded, and its rows are in the table however it ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GUILD = Guild(snowflake())
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 
 
-async def test_a_bot_that_imports_nothing_of_ours(dsn: str, tmp_path: Path) -> None:
+async def test_a_bot_that_imports_nothing_of_ours_is_recorded(dsn: str, tmp_path: Path) -> None:
     async with bot_process([*RUN, PLAIN, "a", "--b"], tmp_path, {"SLASHSPAN_DSN": dsn}, guilds=[GUILD]) as bot:
         sent = [
             await bot.discord.slash("unknown", guild=GUILD),
@@ -48,7 +48,7 @@ async def test_with_no_settings_the_rows_are_in_the_working_directory(tmp_path: 
     assert read_outcomes(f"sqlite:///{tmp_path / 'command_calls.db'}") == [("slash", "ping", "ok")]
 
 
-async def test_none_wraps_nothing_and_starts_nothing(tmp_path: Path) -> None:
+async def test_with_exporter_none_nothing_is_wrapped_or_started(tmp_path: Path) -> None:
     async with bot_process([*RUN, PLAIN], tmp_path, {"OTEL_TRACES_EXPORTER": "none"}) as bot:
         await (await bot.discord.slash("ping")).answered()
         await bot.interrupt()
@@ -56,7 +56,7 @@ async def test_none_wraps_nothing_and_starts_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_as_a_module(tmp_path: Path) -> None:
+async def test_a_module_is_recorded(tmp_path: Path) -> None:
     (tmp_path / "ours").mkdir()
     (tmp_path / "ours" / "__main__.py").write_text(Path(PLAIN).read_text("utf-8"), "utf-8")
     async with bot_process([*RUN, "-m", "ours", "x"], tmp_path) as bot:
@@ -68,7 +68,7 @@ async def test_as_a_module(tmp_path: Path) -> None:
     assert row["service_name"] == "ours"
 
 
-async def test_an_env_file_gives_what_the_environment_does_not(tmp_path: Path) -> None:
+async def test_an_env_file_sets_what_the_environment_does_not(tmp_path: Path) -> None:
     env = tmp_path / "test.env"
     env.write_text(
         "SLASHSPAN_DSN=sqlite:///from_file.db\nOTEL_SERVICE_NAME=from-file\nSLASHSPAN_USER_NAMES=drop\n", "utf-8"
@@ -85,8 +85,8 @@ async def test_an_env_file_gives_what_the_environment_does_not(tmp_path: Path) -
 
 @posix
 @pytest.mark.parametrize("how", ["close", "interrupt", "terminate", "exit", "unhandled", "own handler"])
-async def test_every_ending_leaves_its_rows(how: str, dsn: str, tmp_path: Path) -> None:
-    # A batch's delay of a minute: what is written is written by the ending.
+async def test_rows_are_written_however_the_bot_ends(how: str, dsn: str, tmp_path: Path) -> None:
+    # Batches are a minute apart: what is in the table was written at the end.
     environ = {"SLASHSPAN_DSN": dsn, "OTEL_BSP_SCHEDULE_DELAY": "60000"}
     arguments = {"unhandled": ["raise"], "own handler": ["own-handlers"]}.get(how, [])
     async with bot_process([*RUN, PLAIN, *arguments], tmp_path, environ) as bot:
@@ -111,7 +111,7 @@ async def test_every_ending_leaves_its_rows(how: str, dsn: str, tmp_path: Path) 
 
 
 @posix
-async def test_a_configured_bot_can_ask_for_sigterm(tmp_path: Path) -> None:
+async def test_configure_can_handle_sigterm(tmp_path: Path) -> None:
     script = tmp_path / "bot.py"
     first = 'import telemetry\nhandle = telemetry.configure(service_name="own", handle_sigterm=True)\n'
     script.write_text(first + Path(PLAIN).read_text("utf-8"), "utf-8")
@@ -123,7 +123,7 @@ async def test_a_configured_bot_can_ask_for_sigterm(tmp_path: Path) -> None:
     assert read_outcomes(f"sqlite:///{tmp_path / 'command_calls.db'}") == [("slash", "ping", "ok")], bot.output
 
 
-async def test_as_any_opentelemetry_user_expects(dsn: str, tmp_path: Path) -> None:
+async def test_opentelemetry_instrument_records_the_bot(dsn: str, tmp_path: Path) -> None:
     environ = {
         "SLASHSPAN_DSN": dsn,
         "OTEL_TRACES_EXPORTER": "command_calls",
@@ -143,7 +143,7 @@ async def test_as_any_opentelemetry_user_expects(dsn: str, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environ", "told_of"),
+    ("arguments", "environ", "expected"),
     [
         (["nosuch.py"], {}, ["nosuch.py", "no such file", "-m"]),
         ([], {}, ["name the bot"]),
@@ -154,14 +154,14 @@ async def test_as_any_opentelemetry_user_expects(dsn: str, tmp_path: Path) -> No
         (["--env-file", "nosuch.env", PLAIN], {}, ["nosuch.env", "no such file"]),
     ],
 )
-async def test_bad_input_is_told_in_one_line(
-    arguments: list[str], environ: dict[str, str], told_of: list[str], tmp_path: Path
+async def test_wrong_input_is_reported_in_one_line(
+    arguments: list[str], environ: dict[str, str], expected: list[str], tmp_path: Path
 ) -> None:
     with pytest.raises(AssertionError) as caught:
         async with bot_process([*RUN, *arguments], tmp_path, environ):
             pass
     text = str(caught.value)
-    assert all(word in text for word in told_of), text
+    assert all(word in text for word in expected), text
     assert "Traceback" not in text
     assert "geheim" not in text
 

@@ -1,0 +1,120 @@
+"""Recording in a process whose code does not ask for it.
+
+`slashspan run` sets the environment. `path/sitecustomize.py` is imported when Python starts and calls `start` when the
+bot first imports discord. Child processes inherit the environment: shards that a bot starts, and a bot that replaces
+itself by `os.execv`, are recorded as well, under the same service name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import threading
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from telemetry.setup.pipeline import Telemetry
+
+FOLDER: Final = Path(__file__).with_name("path")
+SERVICE_VARIABLE: Final = "_SLASHSPAN_RUN_SERVICE"
+"""Carries the service name from `slashspan run` to the bot and its children. Not a setting."""
+AFTER_OTHERS: Final = -100
+"""Priority among multiprocessing's finalizers: those of the bot come first."""
+
+_log = logging.getLogger("slashspan")
+_terminated = False
+
+
+def environment(environ: Mapping[str, str], service_name: str | None) -> dict[str, str]:
+    """`environ` with what makes a Python that starts in it record; `service_name` None: as OpenTelemetry names it."""
+    path = environ.get("PYTHONPATH", "")
+    entries = path.split(os.pathsep) if path else []
+    if str(FOLDER) not in entries:
+        entries.insert(0, str(FOLDER))
+    added = {"PYTHONPATH": os.pathsep.join(entries)}
+    if service_name is not None:
+        added[SERVICE_VARIABLE] = service_name
+    return {**environ, **added}
+
+
+def start() -> None:
+    """Record from here on. Raises nothing: what is wrong is one line, and the bot runs unrecorded."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # `python -W error` is meant for the bot, not for what we import
+        from slashspan.errors import ConfigurationError
+        from telemetry.setup import pipeline, signals
+
+        try:
+            # The table was created or checked before the bot was started.
+            telemetry = pipeline.configure(service_name=os.environ.get(SERVICE_VARIABLE), check_store=False)
+        except ConfigurationError as error:
+            _log.error("slashspan records nothing: %s", error)
+            return
+        except Exception:  # noqa: BLE001 - the bot runs all the same
+            _log.exception("slashspan records nothing; please report it")
+            return
+    if telemetry.settings.exporters:
+        if not _is_multiprocessing_child():
+            signals.on_sigterm(_note_termination)
+        _follow_multiprocessing(telemetry)
+
+
+def end() -> None:
+    """The last of all exit handlers. A bot that a SIGTERM ended leaves with the status that says so."""
+    if _terminated:
+        from telemetry.setup import signals
+
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        os._exit(signals.EXIT_STATUS)
+
+
+def _note_termination() -> None:
+    global _terminated
+    _terminated = True
+
+
+def _is_multiprocessing_child() -> bool:
+    """`Process.terminate()` must end such a process as it does without us."""
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
+        return True
+    # In a spawned child that still prepares, only the command shows it.
+    return "-c" in sys.orig_argv and any(word.startswith("from multiprocessing.") for word in sys.orig_argv)
+
+
+def _follow_multiprocessing(telemetry: Telemetry) -> None:
+    """Children of multiprocessing end by `os._exit`, without exit handlers: there the ending is a finalizer."""
+    from multiprocessing import util
+
+    from telemetry.setup import signals
+
+    recorded = _recorded(telemetry)
+
+    def finish() -> None:
+        if recorded is None or _recorded(telemetry) != recorded:
+            for thread in threading.enumerate():  # multiprocessing waits for them after its finalizers
+                if not thread.daemon and thread is not threading.current_thread():
+                    thread.join()
+            telemetry.shutdown()
+
+    def in_child(_: Telemetry) -> None:
+        nonlocal recorded
+        recorded = _recorded(telemetry)
+        signals.restore_sigterm()
+        util.Finalize(None, finish, exitpriority=AFTER_OTHERS)
+
+    util.register_after_fork(telemetry, in_child)
+    if _is_multiprocessing_child():  # or discord was imported after the child began
+        util.Finalize(None, finish, exitpriority=AFTER_OTHERS)
+
+
+def _recorded(telemetry: Telemetry) -> int | None:
+    return None if telemetry.counts is None else telemetry.counts.recorded

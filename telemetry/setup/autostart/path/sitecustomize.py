@@ -1,0 +1,79 @@
+"""Python imports this at its start where `slashspan run` has put this folder on PYTHONPATH.
+
+It imports nothing of ours and no library: a bot that sets logger classes, event loop policies, warning filters or
+patches before it imports discord finds Python as it is without us. Recording starts with the first import of discord.
+Another `sitecustomize` further down the path runs as it would without this one.
+"""
+
+import atexit
+import os
+import sys
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+
+
+class FirstImport:
+    """A finder at the head of `sys.meta_path` that starts recording once discord has been imported."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "discord":
+            return None
+        for finder in sys.meta_path:
+            if finder is self or not hasattr(finder, "find_spec"):
+                continue
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                self._follow(spec.loader)
+                return spec
+        return None
+
+    def _follow(self, loader):
+        """Start after `loader` has executed its module. The loader is this import's own, and is left as it was."""
+        execute = getattr(loader, "exec_module", None)
+        if execute is None:
+            return
+
+        def exec_module(module):
+            del loader.exec_module
+            execute(module)
+            if self in sys.meta_path:
+                sys.meta_path.remove(self)
+                if "telemetry.cli" not in sys.modules:  # a `slashspan` command that the bot calls is no bot
+                    start()
+
+        loader.exec_module = exec_module
+
+
+def start():
+    try:
+        from telemetry.setup import autostart
+    except ImportError as error:  # a child process of the bot may run in another environment
+        sys.stderr.write("slashspan: nothing is recorded in process %d: %s\n" % (os.getpid(), error))
+        return
+    autostart.start()
+
+
+def end():
+    """Registered before anything of the bot's, so called after all of it."""
+    autostart = sys.modules.get("telemetry.setup.autostart")
+    if autostart is not None:
+        autostart.end()
+
+
+def run_the_next_sitecustomize():
+    """As if this folder were not on the path."""
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != FOLDER]
+    this = sys.modules.pop("sitecustomize")
+    try:
+        import sitecustomize  # noqa: F401
+    except ImportError as error:
+        if error.name != "sitecustomize":
+            raise
+    finally:
+        sys.modules.setdefault("sitecustomize", this)
+
+
+if sys.version_info >= (3, 10):
+    atexit.register(end)
+    sys.meta_path.insert(0, FirstImport())
+run_the_next_sitecustomize()
