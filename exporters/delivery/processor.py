@@ -15,10 +15,10 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from exporters.rows.counts import Counts, DropReason
 from exporters.rows.from_span import attributes_of
-from slashspan import semconv
+from slashspan import guard, semconv
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import ReadableSpan, Span
@@ -39,6 +39,13 @@ class DeadlineBatchProcessor(BatchSpanProcessor):
             schedule_delay_millis=schedule_delay_ms,
             max_export_batch_size=batch_rows,
         )
+        try:
+            inside = self._batch_processor
+            self._emit: Callable[[ReadableSpan], None] = inside.emit
+            self._shutdown_inside: Callable[[int], None] = inside.shutdown
+        except AttributeError:  # an SDK with other private names; its public methods drop spans that are not sampled
+            self._emit = super().on_end
+            self._shutdown_inside = lambda _: BatchSpanProcessor.shutdown(self)  # type: ignore[no-untyped-call]
 
     def force_flush(self, timeout_millis: int | None = None) -> bool:
         """Send what is queued, now. Called on a running event loop it starts that and returns False at once."""
@@ -56,7 +63,7 @@ class DeadlineBatchProcessor(BatchSpanProcessor):
 
     def shutdown_within(self, seconds: float) -> None:
         """Export what is queued, for `seconds` at most."""
-        self._batch_processor.shutdown(int(seconds * 1000))
+        self._shutdown_inside(int(seconds * 1000))
 
 
 class CommandCallsProcessor(DeadlineBatchProcessor):
@@ -80,22 +87,30 @@ class CommandCallsProcessor(DeadlineBatchProcessor):
         self._ended = False
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        if self._spool is not None and attributes_of(span).get(semconv.KIND) in self._kinds:
-            self._spool.started(span)
+        try:  # the span may be the bot's own
+            if self._spool is not None and attributes_of(span).get(semconv.KIND) in self._kinds:
+                self._spool.started(span)
+        except Exception:  # noqa: BLE001 - a bug of ours stays ours
+            guard.report("CommandCallsProcessor.on_start")
 
     def on_end(self, span: ReadableSpan) -> None:
-        if attributes_of(span).get(semconv.KIND) not in self._kinds:
-            return
+        try:
+            if attributes_of(span).get(semconv.KIND) in self._kinds:
+                self._record(span)
+        except Exception:  # noqa: BLE001 - a bug of ours stays ours
+            guard.report("CommandCallsProcessor.on_end")
+
+    def _record(self, span: ReadableSpan) -> None:
         spool = self._spool
         if spool is None:
             with self._lock:
                 self._recorded += 1
-            self._batch_processor.emit(span)
+            self._emit(span)
             return
         with spool.order:
             self._recorded += 1
             spool.ended(span)
-            self._batch_processor.emit(span)
+            self._emit(span)
 
     def counts(self) -> Counts:
         """Of everything that was recorded. What the queue evicted unspooled shows as `waiting` until the end."""

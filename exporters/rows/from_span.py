@@ -9,10 +9,10 @@ from exporters.rows.values import INT64, as_float, as_json, as_text
 from slashspan import semconv
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace import Event, ReadableSpan
 
 _OURS: Final = frozenset(attribute.key for attribute in semconv.ATTRIBUTES)
 _FROM_ATTRIBUTES: Final = tuple(
@@ -25,7 +25,7 @@ def from_span(span: ReadableSpan) -> CommandCall | None:
     context = span.context
     if context is None or span.start_time is None:
         return None
-    events = span._events
+    events = events_of(span)
     return from_parts(
         attributes_of(span),
         trace_id=context.trace_id,
@@ -39,9 +39,21 @@ def from_span(span: ReadableSpan) -> CommandCall | None:
 
 def attributes_of(span: ReadableSpan) -> Mapping[str, Any]:
     """The span's attributes, to be read only. Through the SDK's interface a copy takes 5 µs; a dict is inside."""
-    attributes = span._attributes
+    try:
+        attributes: Any = span._attributes
+    except AttributeError:  # an SDK with other private names
+        attributes = span.attributes
     inner = getattr(attributes, "_dict", None)
     return inner if isinstance(inner, dict) else dict(attributes or {})
+
+
+def events_of(span: ReadableSpan) -> Sequence[Event]:
+    """The span's events, to be read only; through the SDK's interface they would be copied."""
+    try:
+        events: Sequence[Event] = span._events
+    except AttributeError:  # an SDK with other private names
+        events = span.events
+    return events
 
 
 def from_parts(

@@ -17,7 +17,7 @@ import msgpack
 from exporters.common.gil import yielding_gil
 from exporters.rows.command_call import CommandCall
 from exporters.rows.counts import DropReason
-from exporters.rows.from_span import attributes_of, checkpoints_of, from_parts, service_of
+from exporters.rows.from_span import attributes_of, checkpoints_of, events_of, from_parts, service_of
 from exporters.rows.values import jsonable
 from exporters.spool.records import MAX_PAYLOAD, NewerFormat, RecordType
 from exporters.spool.segment import RecordState
@@ -84,7 +84,7 @@ class RowSpool:
             self._in_flight[key] = receipt
 
     def _payload(self, span: ReadableSpan, context: SpanContext, end_ns: int | None) -> bytes:
-        events, resource = span._events, span.resource
+        events, resource = events_of(span), span.resource
         if self._service[0] is not resource:
             self._service = (resource, self._pack(service_of(resource)))
         head = self._service[1]

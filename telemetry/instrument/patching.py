@@ -58,11 +58,14 @@ class Patches:
             self._remove_added(keep=added)
             self.missing.append(f"{records} ({error})")
 
-    def wrap(self, owner: type, name: str, wrapper: Wrapper, *, reads: Sequence[str] = ()) -> None:
+    def wrap(
+        self, owner: type, name: str, wrapper: Wrapper, *, reads: Sequence[str] = (), at_call: bool = False
+    ) -> None:
         """Wrap `owner.name`, defined on `owner` itself.
 
         `reads` names the leading arguments that `wrapper` reads: it finds them in `args`, also when they were passed by
-        keyword, and is not called without them. Raises AttributeError where this discord.py has no such method, or
+        keyword, and is not called without them. `at_call`: it must run when the method is called, not when what that
+        returns is awaited. Raises AttributeError where this discord.py has no such method, or
         one with other parameters.
         """
         original = _own(owner, name)
@@ -90,7 +93,7 @@ class Patches:
                     return wrapper(original.__get__(instance), instance, args, kwargs)
             return original(instance, *args, **kwargs)
 
-        self._put(owner, name, _as_coroutine_function(patched, original))
+        self._put(owner, name, _as_coroutine_function(patched, original, at_call=at_call))
 
     def before(self, owner: type, name: str, note: Callable[[Any], None]) -> None:
         """Call `note` with the instance before the method `owner.name`: for what must cost next to nothing."""
@@ -154,12 +157,18 @@ def _unwrap(owner: type, patches: list[tuple[str, weakref.ref[Any]]], keep: int)
             setattr(owner, name, patched.__wrapped__)
 
 
-def _as_coroutine_function(patched: Any, original: Any) -> Any:
-    """`patched`, which `inspect.iscoroutinefunction` answers as it does for `original`."""
+def _as_coroutine_function(patched: Any, original: Any, *, at_call: bool = False) -> Any:
+    """`patched`, which `inspect.iscoroutinefunction` answers as it does for `original`.
+
+    Before Python 3.12 only a real coroutine function does that, and its body runs when it is awaited: with `at_call`
+    the answer stays False there.
+    """
     if not inspect.iscoroutinefunction(original):
         return patched
     if sys.version_info >= (3, 12):
         return inspect.markcoroutinefunction(patched)
+    if at_call:
+        return patched
 
     @functools.wraps(original)
     async def coroutine_function(instance: Any, /, *args: Any, **kwargs: Any) -> Any:

@@ -48,9 +48,9 @@ class ComponentHooks:
         patches.wrap(ViewStore, "dispatch_view", self._dispatch_view, reads=pressed)
         patches.wrap(ViewStore, "dispatch_modal", self._dispatch_modal, reads=("custom_id", "interaction"))
         dynamic = ("component_type", "factory", "interaction")
-        patches.wrap(ViewStore, "schedule_dynamic_item_call", self._dynamic_task, reads=dynamic)
-        patches.wrap(view, "_scheduled_task", self._view_task, reads=("item", "interaction"))
-        patches.wrap(discord.ui.Modal, "_scheduled_task", self._modal_task, reads=("interaction",))
+        patches.wrap(ViewStore, "schedule_dynamic_item_call", self._dynamic_task, reads=dynamic, at_call=True)
+        patches.wrap(view, "_scheduled_task", self._view_task, reads=("item", "interaction"), at_call=True)
+        patches.wrap(discord.ui.Modal, "_scheduled_task", self._modal_task, reads=("interaction",), at_call=True)
 
     # What discord.py calls, in this order: dispatch (synchronous), then the task that answers.
 

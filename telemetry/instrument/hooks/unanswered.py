@@ -83,12 +83,14 @@ class Unanswered:
             return await wrapped(watched, *rest, **kwargs)
         finally:
             deactivate(tokens)
-            self._done(action)
+            self._done(action, args[2])
 
     @guarded
-    def _done(self, action: Action) -> None:
+    def _done(self, action: Action, interaction: discord.Interaction[Any]) -> None:
         action.work -= 1
-        answered = action.ack_ns is not None or action.error is not None
+        if interaction.response.is_done():
+            action.unmatched = False
+        answered = not action.unmatched or action.ack_ns is not None or action.error is not None
         if action.work == 0 and (answered or action.elapsed_ns() > ANSWER_WITHIN * 1e9):
             self._recorder.end(action)
 
