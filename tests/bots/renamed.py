@@ -88,7 +88,7 @@ async def main() -> None:
         await bot.start("token")
 
 
-assert changed, f"{pattern} is nowhere in {package}"
 telemetry.configure()
+assert changed, f"{pattern} is nowhere in {package}"
 with contextlib.suppress(KeyboardInterrupt):
     asyncio.run(main())
