@@ -1,15 +1,17 @@
-"""Taking a user's rows out of what processes left in the spool, down to the bytes on disk."""
+"""Removing a user from what processes left in the spool, down to the bytes on disk."""
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from exporters.admin.user_records import UserRecords
 from exporters.spool.dead_letters import DeadLetters
 from exporters.spool.journal import Journal
 from exporters.spool.records import NewerFormat, RecordType
-from exporters.spool.row_spool import row_of
 from exporters.spool.segment import RecordState
+from exporters.spool.span_codec import packed
 from exporters.spool.status import pending_records
 from exporters.spool.writers import is_alive, writer_folders
 
@@ -21,63 +23,80 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 4096
 UNBOUNDED: Final = 2**62
-"""Nothing may be dropped for space while rows are moved."""
+"""Nothing may be dropped for space while records are moved."""
 
 
 @dataclass(slots=True)
 class Erased:
-    """Rows of the user."""
+    """What was found of the user in one destination."""
 
-    taken_out: int = 0
+    rows: int = 0
+    """Removed, dead letters included."""
+    spans: int = 0
+    """Removed from batches for a collector."""
     in_running_bots: int = 0
-    """Still on their way to the store, in processes that live: theirs to deliver."""
+    """Rows and batches of living processes, which those deliver themselves."""
+    unreadable: int = 0
+    """Records that could not be read: of a newer slashspan, say. They are left as they are."""
 
 
 def erase(folder: Path, user_ids: Collection[int]) -> Erased:
-    """Take these users out of a destination's dead letters and of what dead processes left there.
+    """Remove these users from a destination's dead letters and from what dead processes left there.
 
-    What is kept is written anew and the old files are unlinked, so that no byte of the user stays in them. Running
+    What is kept is written again and the old files are unlinked, so that no byte of the user stays in them. Running
     processes are left alone. Raises OSError.
     """
-    erased = Erased(taken_out=DeadLetters(folder).forget(user_ids))
+    user = UserRecords(user_ids)
+    user.learn(folder)
+    erased = Erased(rows=DeadLetters(folder).forget(user_ids))
     for writer in writer_folders(folder):
-        if is_alive(writer):
-            erased.in_running_bots += sum(_is_of(record, user_ids) for record in pending_records(writer))
+        with contextlib.suppress(NewerFormat):  # `learn` has counted it
+            if is_alive(writer):
+                erased.in_running_bots += sum(_is_about(record, user) for record in pending_records(writer))
     journal = Journal(folder, max_bytes=UNBOUNDED)
     try:
         if journal.adopt():
-            erased.taken_out += _moved(journal, user_ids)
+            _move(journal, user, erased)
     finally:
         journal.close()
+    erased.unreadable = user.unreadable
     return erased
 
 
-def _moved(journal: Journal, user_ids: Collection[int]) -> int:
-    taken_out, left = 0, journal.pending
-    while left > 0 and (taken := journal.lease(min(AT_ONCE, left))):
-        left -= len(taken)
-        for receipt, record in taken:
-            if _is_of(record, user_ids):
-                taken_out += 1
-            else:
-                if not _copied(journal, record):
-                    raise OSError(f"{journal.folder}: the rows that are kept cannot be written anew")
+def _is_about(record: Record, user: UserRecords) -> bool:
+    if record.type == RecordType.BATCH:
+        return any(user.is_users(span) for span in user.spans(record))
+    return user.row(record) is not None
+
+
+def _move(journal: Journal, user: UserRecords, erased: Erased) -> None:
+    left = journal.pending
+    while left > 0 and (leased := journal.lease(min(AT_ONCE, left))):
+        left -= len(leased)
+        for receipt, record in leased:
+            kept = _without(record, user, erased)
+            if kept is not None and not _copy(journal, kept):
+                raise OSError(f"{journal.folder}: the records that are kept cannot be written again")
             journal.acknowledge([receipt])
-    return taken_out
 
 
-def _copied(journal: Journal, record: Record) -> bool:
+def _without(record: Record, user: UserRecords, erased: Erased) -> Record | None:
+    """The record without the user; None when nothing else is in it."""
+    if record.type != RecordType.BATCH:
+        if user.row(record) is None:
+            return record
+        erased.rows += 1
+        return None
+    spans = user.spans(record)
+    kept = [span for span in spans if not user.is_users(span)]
+    erased.spans += len(spans) - len(kept)
+    if len(kept) == len(spans):
+        return record
+    return record._replace(payload=packed(kept)) if kept else None
+
+
+def _copy(journal: Journal, record: Record) -> bool:
     if record.type == RecordType.START:
         return journal.start(record.format, record.key, record.payload)
     receipt = journal.append(record.type, record.format, record.key, record.payload, RecordState.PENDING)
     return receipt is not None
-
-
-def _is_of(record: Record, user_ids: Collection[int]) -> bool:
-    if record.type == RecordType.BATCH:
-        return False
-    try:
-        row = row_of(record)
-    except (NewerFormat, ValueError, TypeError, KeyError):
-        return False
-    return row is not None and row.discord_uid in user_ids

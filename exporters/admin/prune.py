@@ -28,6 +28,7 @@ _BEFORE: Final = f"{SQLITE_UNTIL_DAY} AND {SQLITE_MOMENT} < :until"
 BATCH: Final = 2000
 """Rows in one transaction."""
 LOCK_SECONDS: Final = 2
+_NO_TABLE: Final = "there is no table {table} with the columns called_at and discord_uid; see SLASHSPAN_TABLE"
 BUSY_SECONDS: Final = 30.0
 
 
@@ -45,7 +46,7 @@ def count_old(dsn: Dsn | str, table: str, before: datetime) -> PruneEstimate:
     target, named = parse_target(dsn, table)
     if target.is_sqlite:
         with sqlite_connection(target, seconds=BUSY_SECONDS) as connection:
-            _check_sqlite(connection, named)
+            check_sqlite(connection, named)
             sql = f"SELECT count(*) FROM {named.quoted} WHERE {_BEFORE}"  # noqa: S608 - quoted
             return PruneEstimate(connection.execute(sql, {"until": _text(before)}).fetchone()[0])
 
@@ -67,7 +68,7 @@ def prune(dsn: Dsn | str, table: str, before: datetime, *, done: Callable[[int],
     if target.is_sqlite:
         where = f"SELECT rowid FROM {named.quoted} WHERE {_BEFORE} LIMIT {BATCH}"  # noqa: S608 - quoted
         with sqlite_connection(target, seconds=BUSY_SECONDS) as connection:
-            _check_sqlite(connection, named)
+            check_sqlite(connection, named)
             sql = f"DELETE FROM {named.quoted} WHERE rowid IN ({where})"  # noqa: S608 - quoted
             return _sum_with_progress(_sqlite_batches(connection, sql, {"until": _text(before)}), done)
 
@@ -84,13 +85,13 @@ def count_user(dsn: Dsn | str, table: str, user_ids: Collection[int]) -> int:
     ids = [int(user) for user in user_ids]
     if target.is_sqlite:
         with sqlite_connection(target, seconds=BUSY_SECONDS) as connection:
-            _check_sqlite(connection, named)
+            check_sqlite(connection, named)
             sql = f"SELECT count(*) FROM {named.quoted} WHERE discord_uid IN ({', '.join('?' * len(ids))})"  # noqa: S608
             return int(connection.execute(sql, ids).fetchone()[0])
 
     async def work() -> int:
         async with postgres_connection(target) as connection:
-            await _leaves(connection, named, None)
+            await check_postgres(connection, named)
             sql = f"SELECT count(*) FROM {named.quoted} WHERE discord_uid = ANY ($1)"  # noqa: S608 - quoted
             return int(await connection.fetchval(sql, ids))
 
@@ -109,7 +110,7 @@ def forget_user(
     ids = [int(user) for user in user_ids]
     if target.is_sqlite:
         with sqlite_connection(target, seconds=BUSY_SECONDS) as connection:
-            _check_sqlite(connection, named)
+            check_sqlite(connection, named)
             return _sum_with_progress(_forgotten_sqlite(connection, named, ids), done)
 
     async def work() -> int:
@@ -138,10 +139,11 @@ async def _sum_with_progress_async(pieces: AsyncIterator[int], done: Callable[[i
 # SQLite
 
 
-def _check_sqlite(connection: Any, table: Table) -> None:
+def check_sqlite(connection: Any, table: Table) -> None:
+    """Raise SchemaMismatch where there is no such table of ours."""
     state = read_sqlite(connection, table)
     if state is None or not {"called_at", "discord_uid"} <= set(state.columns):
-        raise SchemaMismatch(f"there is no table {table} of ours")
+        raise SchemaMismatch(_NO_TABLE.format(table=table))
 
 
 def _text(moment: datetime) -> str:
@@ -195,12 +197,17 @@ async def _leaves(connection: Any, table: Table, before: datetime | None) -> tup
     )
     aware = {column["attname"]: column["aware"] for column in columns}
     if not {"called_at", "discord_uid"} <= set(aware):
-        raise SchemaMismatch(f"there is no table {table} of ours")
+        raise SchemaMismatch(_NO_TABLE.format(table=table))
     if before is not None and not aware["called_at"]:
         raise SchemaMismatch(f"called_at of {table} has no time zone yet: {MIGRATE} first")
     branches = await connection.fetch(_BRANCHES, table.quoted, before)
     whole = [branch["quoted"] for branch in branches if branch["whole"]]
     return whole, [branch["quoted"] for branch in branches if not branch["whole"]] or ([] if whole else [table.quoted])
+
+
+async def check_postgres(connection: Any, table: Table) -> None:
+    """Raise SchemaMismatch where there is no such table of ours."""
+    await _leaves(connection, table, None)
 
 
 async def _pruned(connection: Any, table: Table, before: datetime) -> AsyncIterator[int]:

@@ -40,6 +40,8 @@ class DestinationStatus:
     """The newest reason that a process gave for rows that are waiting."""
     unreadable: list[str] = field(default_factory=list)
     dead_letters: int = 0
+    dead_letters_lost: int = 0
+    """Rejected rows that came when the dead letters were full."""
 
 
 def inspect(spool: Path) -> list[DestinationStatus]:
@@ -48,7 +50,8 @@ def inspect(spool: Path) -> list[DestinationStatus]:
 
 
 def _inspect(folder: Path, destination: Destination) -> DestinationStatus:
-    status = DestinationStatus(folder, destination, dead_letters=sum(1 for _ in DeadLetters(folder).read()))
+    letters = DeadLetters(folder)
+    status = DestinationStatus(folder, destination, dead_letters=letters.count(), dead_letters_lost=letters.lost)
     newest = 0.0
     for writer in writer_folders(folder):
         if is_alive(writer):

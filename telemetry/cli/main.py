@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 
 from slashspan import __version__
 from slashspan.errors import ConfigurationError
+from telemetry.cli.demo import demo
 from telemetry.cli.doctor import doctor
-from telemetry.cli.options import FAILED_STATUS, USAGE_STATUS, dsn_option, env_file_option, settings_of
-from telemetry.cli.spool import forget, spool
+from telemetry.cli.options import FAILED_STATUS, USAGE_STATUS, env_file_option
+from telemetry.cli.output import never_fail_to_print, say
+from telemetry.cli.spool import spool
+from telemetry.cli.stats import stats
 from telemetry.cli.store import migrate, prune
+from telemetry.cli.user import export, forget
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 class Commands(click.Group):
     """Turns our own errors into one line and an exit status; a bot's errors pass untouched."""
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        never_fail_to_print()
+        return super().main(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         from exporters.stores.errors import StoreError
         from insights import ReadError
@@ -30,10 +35,10 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except ConfigurationError as error:
-            click.echo(f"slashspan: {error}", err=True)
+            say(f"slashspan: {error}", err=True)
             ctx.exit(USAGE_STATUS)
         except (StoreError, ReadError) as error:
-            click.echo(f"slashspan: {error}", err=True)
+            say(f"slashspan: {error}", err=True)
             ctx.exit(FAILED_STATUS)
 
 
@@ -66,68 +71,7 @@ def run(module: str | None, arguments: Sequence[str]) -> None:
         raise click.UsageError("name the bot: slashspan run bot.py, or slashspan run -m package")
 
 
-@cli.command(short_help="The reference bot against a local stand-in for Discord.")
-@click.option("--commands", default=2000, show_default=True, type=click.IntRange(1), help="How many to send.")
-@click.option("--rate", default=200.0, show_default=True, type=click.FloatRange(0.1), help="Commands a second.")
-@click.option("--users", default=50, show_default=True, type=click.IntRange(1), help="How many users send them.")
-@click.option("--seed", default=1, show_default=True, type=int, help="Which random mix of commands.")
-@dsn_option
-def demo(commands: int, rate: float, users: int, seed: int, dsn: str | None) -> None:
-    """Run the reference bot against a local stand-in for Discord, then show what was recorded.
-
-    Needs the extra `demo`, but neither a token nor a server: the ladder is in a temporary file, the rows go to
-    `command_calls.db` unless --dsn says otherwise. Exit status 1 when what was recorded is not what was sent.
-    """
-    examples = _examples()
-    sys.path.insert(0, str(examples))
-    try:
-        from ladder_demo import run_demo
-    except ModuleNotFoundError as error:
-        if error.name != "cachetools":
-            raise
-        raise ConfigurationError("the demo needs an extra: pip install 'slashspan[demo]'") from None
-
-    status = run_demo(
-        commands=commands,
-        rate=rate,
-        users=users,
-        seed=seed,
-        dsn=settings_of(dsn).dsn.text,
-        console=Console(highlight=False),
-    )
-    sys.exit(status)
-
-
-def _examples() -> Path:
-    """The folder of the examples: in a clone, or inside the installed package."""
-    import slashspan
-
-    package = Path(slashspan.__file__).parent
-    for folder in (package / "examples", package.parent / "examples"):
-        if (folder / "ladder_demo").is_dir():
-            return folder
-    raise ConfigurationError(f"the examples are missing beside {package}; reinstall slashspan")
-
-
-@cli.command(short_help="Numbers: calls, users, durations, errors.")
-@env_file_option
-@dsn_option
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-def stats(dsn: str | None, as_json: bool) -> None:
-    """Calls, users, p50/p95 duration and error share of each command, outcomes, slow checkpoints."""
-    import insights
-    from insights.text import print_summary
-
-    settings = settings_of(dsn)
-    with insights.open_reader(settings.dsn, table=settings.table) as reader:
-        summary = insights.summary(reader)
-    if as_json:
-        click.echo(summary.to_json())
-    else:
-        print_summary(summary, Console(highlight=False))
-
-
-for command in (doctor, forget, migrate, prune, spool):
+for command in (demo, doctor, export, forget, migrate, prune, spool, stats):
     cli.add_command(command)
 
 

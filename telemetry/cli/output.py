@@ -39,7 +39,9 @@ def never_fail_to_print() -> None:
 
 def shown(text: object) -> str:
     """For one line of a terminal: control and direction characters, which could rewrite the line, become `�`."""
-    return "".join("�" if unicodedata.category(char) in ("Cc", "Cf") else char for char in str(text))
+    return "".join(
+        " " if char in "\t\r\n" else "�" if unicodedata.category(char) in ("Cc", "Cf") else char for char in str(text)
+    )
 
 
 def say(text: str, *, err: bool = False) -> None:

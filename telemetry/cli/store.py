@@ -1,4 +1,4 @@
-"""`slashspan migrate` and `slashspan prune`: looking after the table."""
+"""`slashspan migrate` and `slashspan prune`: the table itself."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from telemetry.cli.options import FAILED_STATUS, dsn_option, env_file_option, settings_of
+from telemetry.cli.output import progress, say
 
 if TYPE_CHECKING:
     from exporters.stores.schema.plan import Step
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 @env_file_option
 @dsn_option
 @click.option("--dry-run", is_flag=True, help="Show the steps and their SQL, change nothing.")
-@click.option("--partitioned", is_flag=True, help="A new table in PostgreSQL: in monthly partitions, made ahead.")
+@click.option("--partitioned", is_flag=True, help="A new table in PostgreSQL: in monthly partitions, created ahead.")
 @click.option(
     "--naive-called-at-zone",
     "zone",
@@ -40,7 +39,7 @@ def migrate(dsn: str | None, dry_run: bool, partitioned: bool, zone: str, timeou
     """Create the table in the store, or upgrade in place one that an old bot or an older slashspan made.
 
     Old rows, readers and writers stay as they are; nothing is rewritten unless the plan says so. Safe to cut off and
-    to run again. A table that is something else is left alone and told. Connect directly, not through a pooler.
+    to run again. A table that is something else is left alone, with an error. Connect directly, not through a pooler.
     """
     from exporters.admin.migrate import plan_migration, run_migration
 
@@ -49,47 +48,46 @@ def migrate(dsn: str | None, dry_run: bool, partitioned: bool, zone: str, timeou
     if dry_run:
         for line in plan.lines():
             click.echo(line)
-        click.echo(f"-- {len(plan.steps)} steps; nothing was changed in {settings.dsn}")
+        say(f"-- {len(plan.steps)} steps; nothing was changed in {settings.dsn}")
         return
     for note in plan.notes:
-        click.echo(f"note: {note}")
+        say(f"note: {note}")
 
     def done(step: Step) -> None:
-        click.echo(f"done: {step.title}")
+        say(f"done: {step.title}")
 
     run_migration(settings.dsn, settings.table, partitioned=partitioned, zone=zone, seconds=timeout, done=done)
-    click.echo(f"{settings.table} is ready in {settings.dsn}")
+    say(f"{settings.table} is ready in {settings.dsn}")
 
 
-@click.command(short_help="Take out rows that are older than 90d, 12w, 1y.")
+@click.command(short_help="Delete rows that are older than 90d, 12w, 1y.")
 @env_file_option
 @dsn_option
 @click.option("--older-than", required=True, metavar="DURATION", help="Days, weeks or years: 90d, 12w, 1y.")
 @click.option("--dry-run", is_flag=True, help="Count only.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def prune(dsn: str | None, older_than: str, dry_run: bool, yes: bool) -> None:
-    """Take out rows that were called longer ago than that: whole partitions where there are some, else small batches.
+    """Delete rows of calls longer ago than that: whole partitions where there are some, else in small batches.
 
     A bot may go on writing. Safe to cut off and to run again.
     """
     from exporters.admin.durations import parse_duration
     from exporters.admin.prune import count_old
-    from exporters.admin.prune import prune as take_out
+    from exporters.admin.prune import prune as delete
 
     settings = settings_of(dsn)
     before = datetime.now(timezone.utc) - parse_duration(older_than)
-    old = count_old(settings.dsn, settings.table, before)
+    estimate = count_old(settings.dsn, settings.table, before)
     where = f"in {settings.table} of {settings.dsn}"
-    click.echo(f"{old.rows:,} rows before {before:%Y-%m-%d %H:%M} UTC {where}")
-    for name in old.partitions:
-        click.echo(f"goes whole: {name}")
-    if dry_run or not (old.rows or old.partitions):
+    say(f"{estimate.rows:,} rows before {before:%Y-%m-%d %H:%M} UTC {where}")
+    for name in estimate.partitions:
+        say(f"partition dropped whole: {name}")
+    if dry_run or not (estimate.rows or estimate.partitions):
         return
-    if not yes and not click.confirm(f"Delete {old.rows:,} rows for good?"):
-        click.echo("nothing was deleted")
+    if not yes and not click.confirm(f"Delete {estimate.rows:,} rows for good?"):
+        say("nothing was deleted")
         sys.exit(FAILED_STATUS)
-    columns = (TextColumn("deleting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=old.rows)
-        taken = take_out(settings.dsn, settings.table, before, done=lambda count: progress.advance(task, count))
-    click.echo(f"{taken:,} rows deleted")
+    with progress("deleting") as bar:
+        task = bar.add_task("", total=estimate.rows)
+        deleted = delete(settings.dsn, settings.table, before, done=lambda count: bar.advance(task, count))
+    say(f"{deleted:,} rows deleted")

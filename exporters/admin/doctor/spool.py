@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from exporters.admin.doctor import Finding, Level, age, nearest
+from exporters.spool import private
 from exporters.spool.dead_letters import FILE
 from exporters.spool.status import inspect
 
@@ -26,6 +27,9 @@ def diagnose(folder: Path | None, max_bytes: int, here: Destination) -> list[Fin
     if folder is None:
         text = "off: a crash loses the rows in memory, and an outage those that do not fit"
         return [Finding(Level.NOTE, SPOOL, text)]
+    if reason := private.unsafe(folder):
+        problem, _, fix = reason.rpartition(": ")
+        return [Finding(Level.ERROR, SPOOL, problem, fix)]
     place = nearest(folder.absolute())
     if not os.access(place, os.W_OK | os.X_OK):
         fix = "give the bot's user the right to write there, or name another folder in SLASHSPAN_SPOOL"
@@ -51,6 +55,9 @@ def _of(status: DestinationStatus, max_bytes: int, here: Destination) -> list[Fi
         text = f"{rows} in {status.folder / FILE}"
         fix = "each line has the reason; once that is fixed: slashspan spool redrive"
         found.append(Finding(Level.WARNING, SPOOL, text, fix))
+    if status.dead_letters_lost:
+        text = f"{where}: {status.dead_letters_lost:,} rejected rows were lost when the dead letters were full"
+        found.append(Finding(Level.WARNING, SPOOL, text, "slashspan spool redrive makes room"))
     if status.bytes > max_bytes * 0.8:
         fix = "raise SLASHSPAN_SPOOL_MAX_BYTES, or fix what the rows wait for"
         found.append(Finding(Level.WARNING, SPOOL, f"{where}: nearly full, {status.bytes:,} bytes", fix))

@@ -40,8 +40,8 @@ def call(spool: Path, dsn: str, *arguments: str, **environ: str) -> Result:
 
 
 def test_an_empty_spool_says_so(spool: Path, dsn: str) -> None:
-    assert call(spool, dsn, "spool").output == "nothing waits\n"
-    assert call(spool, dsn, "spool", "drain").output == "nothing waits for this store\n"
+    assert call(spool, dsn, "spool").output == "nothing is waiting\n"
+    assert call(spool, dsn, "spool", "drain").output == "nothing is waiting for this store\n"
     assert not spool.exists()
 
 
@@ -82,7 +82,7 @@ def test_drain_delivers_what_is_for_this_store_whatever_the_service(spool: Path,
 def test_what_was_for_another_store_goes_there_on_purpose_only(spool: Path, dsn: str, tmp_path: Path) -> None:
     elsewhere = f"sqlite:///{tmp_path / 'elsewhere.db'}"
     die(left_behind(spool, elsewhere, rows(10)).journal)
-    assert "nothing waits for this store" in call(spool, dsn, "spool", "drain").output
+    assert "nothing is waiting for this store" in call(spool, dsn, "spool", "drain").output
     [waiting] = json.loads(call(spool, dsn, "spool", "--json").output)
     done = call(spool, dsn, "spool", "drain", "--from", waiting["name"])
     assert done.exit_code == 0, done.output
@@ -102,7 +102,7 @@ def test_spans_for_a_collector_are_not_handed_to_a_table(spool: Path, dsn: str) 
 def test_a_running_bot_delivers_its_own(spool: Path, dsn: str) -> None:
     bot = left_behind(spool, dsn, rows(5))
     done = call(spool, dsn, "spool", "drain")
-    assert "A bot runs" in done.output
+    assert "A bot that runs" in done.output
     bot.journal.close()
     assert call(spool, dsn, "spool", "drain").exit_code == 0
     assert sorted(table(dsn)) == list(range(5))
@@ -113,7 +113,7 @@ def test_a_store_that_is_away_leaves_them_where_they_are(spool: Path, tmp_path: 
     die(left_behind(spool, dsn, rows(5)).journal)
     done = call(spool, dsn, "spool", "drain", "--timeout", "0.6")
     assert done.exit_code == 1
-    assert "5 rows wait still" in done.output
+    assert "5 rows are still waiting" in done.output
     assert [w["rows"] for w in json.loads(call(spool, dsn, "spool", "--json").output)] == [5]
 
 

@@ -1,0 +1,82 @@
+"""Which records in the spool are about a user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from exporters.spool.records import NewerFormat, RecordType
+from exporters.spool.row_spool import row_of
+from exporters.spool.span_codec import PAYLOAD_FORMAT, unpacked
+from exporters.spool.status import pending_records
+from exporters.spool.writers import writer_folders
+from slashspan.semconv import USER_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from exporters.rows.command_call import CommandCall
+    from exporters.spool.records import Record
+
+UNREADABLE: Final = (NewerFormat, ValueError, TypeError, KeyError, IndexError, OSError)
+"""What a record of a newer slashspan, or one that is not ours, raises when it is read."""
+
+
+@dataclass(slots=True)
+class UserRecords:
+    """Finds rows by the user's id, and the spans of every trace in which the user acted."""
+
+    user_ids: Collection[int]
+    """The user's id and pseudonym."""
+    unreadable: int = 0
+    """Records that may hold something of the user: nobody knows."""
+    _traces: set[int] = field(default_factory=set)
+
+    def learn(self, destination: Path) -> None:
+        """Look for the user's traces in all of a destination: a span may wait in another batch than its user's.
+
+        Raises OSError.
+        """
+        for writer in writer_folders(destination):
+            self._learn_from_all(writer)
+
+    def _learn_from_all(self, writer: Path) -> None:
+        try:
+            for record in pending_records(writer):
+                if record.type == RecordType.BATCH:
+                    self._learn_from(record)
+        except NewerFormat:
+            self.unreadable += 1
+
+    def _learn_from(self, batch: Record) -> None:
+        ids = {str(user) for user in self.user_ids}
+        spans = self.spans(batch)
+        self.unreadable += not spans
+        for span in spans:
+            if span.context is not None and span.attributes and str(span.attributes.get(USER_ID)) in ids:
+                self._traces.add(span.context.trace_id)
+
+    def row(self, record: Record) -> CommandCall | None:
+        """The record's row if it is the user's."""
+        try:
+            row = row_of(record)
+        except UNREADABLE:
+            self.unreadable += 1
+            return None
+        return row if row is not None and row.discord_uid in self.user_ids else None
+
+    def spans(self, record: Record) -> list[ReadableSpan]:
+        """All spans of a batch; none when it cannot be read."""
+        if record.format > PAYLOAD_FORMAT:
+            return []
+        try:
+            return unpacked(record.payload)
+        except Exception:  # noqa: BLE001 - whatever is in it
+            return []
+
+    def is_users(self, span: ReadableSpan) -> bool:
+        """After `learn`."""
+        return span.context is not None and span.context.trace_id in self._traces

@@ -1,0 +1,55 @@
+"""`slashspan demo`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from slashspan.errors import ConfigurationError
+from telemetry.cli.options import dsn_option, settings_of
+from telemetry.cli.output import console
+
+
+@click.command(short_help="The reference bot against a local stand-in for Discord.")
+@click.option("--commands", default=2000, show_default=True, type=click.IntRange(1), help="How many to send.")
+@click.option("--rate", default=200.0, show_default=True, type=click.FloatRange(0.1), help="Commands a second.")
+@click.option("--users", default=50, show_default=True, type=click.IntRange(1), help="How many users send them.")
+@click.option("--seed", default=1, show_default=True, type=int, help="Which random mix of commands.")
+@dsn_option
+def demo(commands: int, rate: float, users: int, seed: int, dsn: str | None) -> None:
+    """Run the reference bot against a local stand-in for Discord, then show what was recorded.
+
+    Needs the extra `demo`, but neither a token nor a server: the ladder is in a temporary file, the rows go to
+    `command_calls.db` unless --dsn says otherwise. Exit status 1 when what was recorded is not what was sent.
+    """
+    examples = _examples()
+    sys.path.insert(0, str(examples))
+    try:
+        from ladder_demo import run_demo
+    except ModuleNotFoundError as error:
+        if error.name != "cachetools":
+            raise
+        raise ConfigurationError("the demo needs an extra: pip install 'slashspan[demo]'") from None
+
+    status = run_demo(
+        commands=commands,
+        rate=rate,
+        users=users,
+        seed=seed,
+        dsn=settings_of(dsn).dsn.text,
+        console=console(),
+    )
+    sys.exit(status)
+
+
+def _examples() -> Path:
+    """The folder of the examples: in a clone, or inside the installed package."""
+    import slashspan
+
+    package = Path(slashspan.__file__).parent
+    for folder in (package / "examples", package.parent / "examples"):
+        if (folder / "ladder_demo").is_dir():
+            return folder
+    raise ConfigurationError(f"the examples are missing beside {package}; reinstall slashspan")
