@@ -1,4 +1,4 @@
-"""The files that a user starts from are read without an error and name only what exists."""
+"""The example environments are valid and name only settings that exist."""
 
 from __future__ import annotations
 

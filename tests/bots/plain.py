@@ -1,4 +1,4 @@
-"""A bot file as anybody has one: it imports nothing of ours. Where Discord is comes from the environment."""
+"""An ordinary bot: it imports nothing of slashspan. The environment says where Discord is."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from discord.gateway import DiscordWebSocket
 discord.http.Route.BASE = os.environ["DISCORD_STANDIN_API"]
 DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(os.environ["DISCORD_STANDIN_GATEWAY"])
 
-forever = asyncio.Event()  # held: a task that waits for what nobody holds may be collected as garbage
+forever = asyncio.Event()  # kept: a task that waits for an unreferenced event may be garbage-collected
 intents = discord.Intents.default()
 intents.message_content = True
 bot = commands.Bot("!", intents=intents, help_command=None)
@@ -67,7 +67,7 @@ if "own-handlers" in sys.argv:
     import signal
 
     async def setup_hook() -> None:
-        # In the loop, not wherever the signal finds the interpreter: an exception raised there can get lost.
+        # In the loop: an exception raised wherever the signal interrupts the interpreter can get lost.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, sys.exit, 5)
 
     bot.setup_hook = setup_hook  # type: ignore[method-assign]

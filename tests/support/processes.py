@@ -57,6 +57,19 @@ class BotProcess:
         return self._process.returncode
 
 
+async def becomes_ready(process: asyncio.subprocess.Process, discord: StandIn) -> bool:
+    """Wait until the bot is connected; False if its process ends before."""
+    ready = asyncio.ensure_future(discord.ready())
+    ended = asyncio.ensure_future(process.wait())
+    await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
+    ended.cancel()
+    if not ready.done():
+        ready.cancel()
+        return False
+    await ready
+    return True
+
+
 @contextlib.asynccontextmanager
 async def bot_process(
     command: Sequence[str], cwd: Path, environ: dict[str, str] | None = None, **stand_in: Any
@@ -81,15 +94,9 @@ async def bot_process(
         )
         bot = BotProcess(process, discord)
         try:
-            ready = asyncio.ensure_future(discord.ready())
-            over = asyncio.ensure_future(process.wait())
-            await asyncio.wait({ready, over}, return_when=asyncio.FIRST_COMPLETED)
-            over.cancel()
-            if not ready.done():
-                ready.cancel()
+            if not await becomes_ready(process, discord):
                 await bot.ended()
                 raise AssertionError(f"the bot ended before it was ready:\n{bot.output}")
-            await ready
             yield bot
         finally:
             if process.returncode is None:

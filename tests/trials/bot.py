@@ -1,7 +1,7 @@
-"""A bot that is killed, by itself at the point `DIE_AT` or from outside, and that notes what it has finished.
+"""A bot that kills itself at the point `DIE_AT`, or is killed from outside, and writes down what it has finished.
 
-`DIE_AT=commit:3`: with SIGKILL, the third time that the store has committed and nothing is acknowledged yet;
-`append:9`: once the ninth finished command is in the spool; `start:9`: once the ninth has begun.
+`DIE_AT=commit:3`: SIGKILL after the third COMMIT, before it is acknowledged in the spool; `append:9`: once the ninth
+finished command is in the spool; `start:9`: once the ninth command has started.
 """
 
 import asyncio

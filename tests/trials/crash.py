@@ -1,9 +1,9 @@
-"""A bot under load is killed again and again; what it finished must be in the table, each once.
+"""A bot under load is killed again and again; each command that it finished must be in the table once.
 
     make trial-crash ROUNDS=1000
 
-The oracle is not ours: which interactions were sent and answered is the stand-in's ledger; which commands finished is
-what the bot's own listener wrote down after each.
+What is expected does not come from slashspan: the stand-in's ledger knows which interactions were sent and answered,
+and the bot's own listener writes down which commands finished.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from discord_standin import StandIn
 from rich.progress import Progress
 
 from tests.support import ROOT
+from tests.support.processes import becomes_ready
 from tests.support.stored_rows import read_rows
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ POINTS = ("time", "time", "commit", "append", "start")
 
 @dataclass(frozen=True)
 class Result:
-    """What went in, and what came out. Interaction ids."""
+    """Interaction ids: what was sent and what was recorded."""
 
     sent: set[int]
     answered: set[int]
@@ -44,25 +45,23 @@ class Result:
     killed: int
 
     def faults(self) -> list[str]:
-        """Empty when the promise was kept."""
+        """What is wrong; empty if nothing was lost or duplicated."""
         outcomes = dict(self.rows)
-        said: list[str] = []
-        doubled = len(self.rows) - len(outcomes)
+        duplicates = len(self.rows) - len(outcomes)
         wrong = [
-            (f"{doubled} rows too many", doubled),
+            ("duplicate rows", duplicates),
             ("finished, but no row", len(self.finished - set(outcomes))),
             ("finished, but not recorded as ok", sum(outcomes.get(key, "ok") != "ok" for key in self.finished)),
             ("answered, but no row", len(self.answered - set(outcomes))),
-            ("a row of nothing that was sent", len(set(outcomes) - self.sent)),
+            ("rows of nothing that was sent", len(set(outcomes) - self.sent)),
             ("ok without an answer", sum(o == "ok" and key not in self.answered for key, o in outcomes.items())),
-            ("an outcome that none had", sum(o not in ("ok", "interrupted") for o in outcomes.values())),
+            ("an unexpected outcome", sum(o not in ("ok", "interrupted") for o in outcomes.values())),
         ]
-        said += [f"{what}: {number}" for what, number in wrong if number]
-        return said
+        return [f"{what}: {number}" for what, number in wrong if number]
 
 
-async def trial(folder: Path, dsn: str, rounds: int, seed: int, told: Callable[[], None] = lambda: None) -> Result:
-    """Kill a bot `rounds` times, then let it live until everything is delivered."""
+async def trial(folder: Path, dsn: str, rounds: int, seed: int, on_kill: Callable[[], None] = lambda: None) -> Result:
+    """Kill a bot `rounds` times, then run it until everything is delivered."""
     chance = random.Random(seed)
     finished = folder / "finished"
     finished.touch()
@@ -82,16 +81,15 @@ async def trial(folder: Path, dsn: str, rounds: int, seed: int, told: Callable[[
             point = chance.choice(POINTS)
             dies = {} if point == "time" else {"DIE_AT": f"{point}:{chance.randint(1, 40 if point != 'commit' else 6)}"}
             process = await _start(environ | dies)
-            with contextlib.suppress(TimeoutError):  # one that dies while it adopts never gets ready
-                await _ready(discord, process)
+            if await becomes_ready(process, discord):  # not if it dies while it adopts
                 await _load(discord, process, chance, chance.uniform(0.01, 0.5) if point == "time" else 3.0)
             with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)  # not through Popen, which may reap it before asyncio does
+                os.kill(process.pid, signal.SIGKILL)  # not through Popen, which might reap it before asyncio does
             killed += await process.wait() == -signal.SIGKILL
             await discord.gone()
-            told()
+            on_kill()
         process = await _start(environ | {"OTEL_BSP_SCHEDULE_DELAY": "1"})
-        await _ready(discord, process)
+        assert await becomes_ready(process, discord)
         await discord.idle()
         process.send_signal(signal.SIGTERM)
         await process.wait()
@@ -108,25 +106,14 @@ async def _start(environ: dict[str, str]) -> asyncio.subprocess.Process:
     )
 
 
-async def _ready(discord: StandIn, process: asyncio.subprocess.Process) -> None:
-    ready = asyncio.ensure_future(discord.ready())
-    over = asyncio.ensure_future(process.wait())
-    await asyncio.wait({ready, over}, return_when=asyncio.FIRST_COMPLETED)
-    over.cancel()
-    if not ready.done():
-        ready.cancel()
-        raise TimeoutError
-    await ready
-
-
 async def _load(discord: StandIn, process: asyncio.subprocess.Process, chance: random.Random, seconds: float) -> None:
-    """Commands as fast as they go, until the bot dies or the time is up."""
+    """Send commands as fast as possible, until the bot dies or the time is up."""
     end = asyncio.get_running_loop().time() + seconds
     while process.returncode is None and asyncio.get_running_loop().time() < end:
         try:
             await discord.slash(chance.choice(("ping", "slow")))
         except (ConnectionError, KeyError):
-            return  # it is dead, and its connection gone
+            return  # the bot is dead, and its connection closed
         await asyncio.sleep(0.001)
 
 
@@ -136,8 +123,8 @@ def _rows(dsn: str) -> list[tuple[int, str]]:
 
 @click.command()
 @click.option("--rounds", default=1000, show_default=True)
-@click.option("--jobs", default=4, show_default=True, help="Bots side by side, each with its own table.")
-@click.option("--seed", default=None, type=int, help="Which random rounds; default: other ones each time.")
+@click.option("--jobs", default=4, show_default=True, help="Bots in parallel, each with its own table.")
+@click.option("--seed", default=None, type=int, help="Seed of the random rounds; a new one each time by default.")
 def main(rounds: int, jobs: int, seed: int | None) -> None:
     """Kill a bot under load, many times, and compare its table with what it did."""
     seed = random.randrange(2**32) if seed is None else seed
@@ -152,18 +139,18 @@ def main(rounds: int, jobs: int, seed: int | None) -> None:
         f"{sum(len(result.sent) for result in results)} commands sent, "
         f"{sum(len(result.finished) for result in results)} finished, "
         f"{sum(len(result.rows) for result in results)} rows, {interrupted} of them interrupted; "
-        + (f"NOT KEPT: {'; '.join(faults)}" if faults else "none lost, none doubled")
+        + (f"WRONG: {'; '.join(faults)}" if faults else "none lost, none duplicated")
     )
     sys.exit(bool(faults))
 
 
-async def _all(folder: Path, rounds: int, jobs: int, seed: int, told: Callable[[], None]) -> list[Result]:
+async def _all(folder: Path, rounds: int, jobs: int, seed: int, on_kill: Callable[[], None]) -> list[Result]:
     each = []
     for job in range(jobs):
         own = folder / str(job)
         own.mkdir()
         share = rounds // jobs + (job < rounds % jobs)
-        each.append(trial(own, f"sqlite:///{own / 'command_calls.db'}", share, seed + job, told))
+        each.append(trial(own, f"sqlite:///{own / 'command_calls.db'}", share, seed + job, on_kill))
     return await asyncio.gather(*each)
 
 

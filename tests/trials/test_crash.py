@@ -15,7 +15,7 @@ ROUNDS = 5
 
 
 @pytest.mark.parametrize("seed", [1])
-async def test_a_bot_killed_again_and_again_loses_and_doubles_nothing(seed: int, tmp_path: Path, dsn: str) -> None:
+async def test_a_bot_killed_repeatedly_loses_and_duplicates_nothing(seed: int, tmp_path: Path, dsn: str) -> None:
     result = await trial(tmp_path, dsn, ROUNDS, seed)
     assert result.faults() == []
     assert result.killed == ROUNDS

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
-import insights
 from slashspan import semconv
 from tests.support.actions.cases import ALL, Case
 from tests.support.actions.play import Recording, play
+from tests.support.stored_rows import read_rows
 
 if TYPE_CHECKING:
     from discord_standin import Action
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tests.support.postgres import Postgres
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-EVER = {"since": EPOCH, "until": datetime(9999, 1, 1, tzinfo=timezone.utc)}
 TABLES = ("sqlite", "postgresql")
 Rows = dict[str, dict[int, list[dict[str, Any]]]]
 
@@ -33,9 +32,8 @@ def played(server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     rows: Rows = {}
     for name, dsn in dsns.items():
         by_id = rows[name] = {}
-        with insights.open_reader(dsn) as reader:
-            for row in reader.query("calls", EVER):
-                by_id.setdefault(row["interaction_id"], []).append(row)
+        for row in read_rows(dsn):
+            by_id.setdefault(row["interaction_id"], []).append(row)
     return recording, rows
 
 

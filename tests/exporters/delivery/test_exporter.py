@@ -88,28 +88,6 @@ def _signed(span: Any) -> int:
     return value - 2**64 if value >= 2**63 else value
 
 
-@pytest.mark.parametrize("place", [0, 7, 14])
-def test_only_the_row_to_blame_is_set_aside(place: int, caplog: pytest.LogCaptureFixture) -> None:
-    store = ScriptedStore()
-    exporter = exporter_on(store, batch_rows=50)
-    batch = spans(15)
-    batch[place] = spans(1, "poison")[0]
-    with caplog.at_level(logging.ERROR, "slashspan"):
-        exporter.export(batch)
-        exporter.shutdown()
-    assert len(store.rows) == 14
-    assert exporter.counts().dropped == {DropReason.REJECTED: 1}
-    assert any("refuses a row" in record.message for record in caplog.records)
-
-
-def test_a_batch_of_poison_alone_is_all_counted() -> None:
-    exporter = exporter_on(ScriptedStore())
-    exporter.export(spans(9, "poison"))
-    exporter.export(spans(1))
-    exporter.shutdown()
-    assert exporter.counts() == Counts(10, 1, 0, 0, {DropReason.REJECTED: 9})
-
-
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, asyncio.CancelledError, ValueError, SchemaMismatch])
 def test_no_error_ends_the_thread(error: type[BaseException]) -> None:
     def fail() -> None:

@@ -166,7 +166,7 @@ async def test_wrong_input_is_reported_in_one_line(
     assert "geheim" not in text
 
 
-async def test_a_module_of_the_bots_that_ours_would_hide_is_read_outcomes(tmp_path: Path) -> None:
+async def test_a_module_of_the_bot_that_ours_would_shadow_is_reported(tmp_path: Path) -> None:
     (tmp_path / "telemetry.py").write_text("", "utf-8")
     (tmp_path / "bot.py").write_text("", "utf-8")
     with pytest.raises(AssertionError, match=r"'telemetry'.*rename it"):
