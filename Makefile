@@ -1,4 +1,4 @@
-# `make` alone lists the targets. Everything sets itself up: a virtual environment in .venv from requirements.lock.
+# `make` lists the targets. Each sets itself up: a virtual environment in .venv, from requirements.lock.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -12,17 +12,17 @@ help: ## list the targets
 setup: $(STAMP) ## virtual environment and pinned dependencies
 
 $(STAMP): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "slashspan needs Python 3.10 or newer; this is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12 …")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "slashspan needs Python 3.10 or newer; this is " + sys.version.split()[0] + ". Choose another one: make PYTHON=python3.12 …")'
 	@echo "setting up $(VENV) …"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(STAMP) ## the main job: a bot, 2,000 commands, what was recorded (ARGS="--commands 500 --rate 100 --dsn …")
+demo: $(STAMP) ## a bot, 2,000 commands and what was recorded (ARGS="--commands 500 --rate 100 --dsn …")
 	@$(BIN)/slashspan demo $(ARGS)
 
-test: $(STAMP) ## every test; starts its own PostgreSQL (ARGS="-k name")
+test: $(STAMP) ## all tests; starts its own PostgreSQL (ARGS="-k name")
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(STAMP) ## ruff, mypy --strict, import-linter
@@ -31,12 +31,12 @@ check: $(STAMP) ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP) ## every benchmark's table, docs/benchmarks.md and its chart anew (a quick look: python -m benchmarks --quick)
+bench: $(STAMP) ## run every benchmark; rewrite docs/benchmarks.md and its chart (for a quick look: python -m benchmarks --quick)
 	@$(BIN)/python -m benchmarks --write docs/benchmarks.md --charts docs $(ARGS)
 
 ROUNDS ?= 1000
 
-trial-crash: $(STAMP) ## a bot under load is killed ROUNDS times; nothing lost, nothing doubled (ROUNDS=100)
+trial-crash: $(STAMP) ## kill a bot under load ROUNDS times; nothing may be lost or duplicated (ROUNDS=100)
 	@PYTHONPATH=examples $(BIN)/python -m tests.trials.crash --rounds $(ROUNDS)
 
 COLLECTOR := .cache/collector/otelcol
@@ -45,7 +45,7 @@ BUILDER   := go.opentelemetry.io/collector/cmd/builder@v0.165.0
 collector: $(COLLECTOR) ## the OpenTelemetry Collector that tests/collector runs (needs Go)
 
 $(COLLECTOR): tools/collector/builder.yaml
-	@command -v go >/dev/null || { echo "the collector is built with Go: install it from https://go.dev/dl/, or leave its tests skipped"; exit 1; }
+	@command -v go >/dev/null || { echo "building the collector needs Go: install it from https://go.dev/dl/, or leave the collector's tests skipped"; exit 1; }
 	@echo "building the OpenTelemetry Collector …"
 	@mkdir -p $(@D)
 	@CGO_ENABLED=0 go run $(BUILDER) --config tools/collector/builder.yaml
@@ -68,12 +68,12 @@ versions: $(STAMP) ## the truth suite on every supported discord.py (VERSIONS="2
 	  $$folder/bin/python -m pytest -q tests/truth tests/telemetry/instrument/test_instrumentor.py tests/telemetry/instrument/test_harmless.py tests/telemetry/instrument/test_context.py tests/test_peer_defects.py || exit 1; \
 	done
 
-docs: $(STAMP) ## docs/reference.md anew from the code
+docs: $(STAMP) ## regenerate docs/reference.md from the code
 	@$(BIN)/python -m tools.reference > docs/reference.md
 
-lock: $(STAMP) ## requirements.lock anew from pyproject.toml
+lock: $(STAMP) ## update requirements.lock from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url --no-emit-find-links \
 	  --no-annotate --no-header --all-extras --group dev pyproject.toml --upgrade --output-file requirements.lock
 
-clean: ## remove what the targets made
+clean: ## remove everything that the targets created
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
