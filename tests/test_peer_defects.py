@@ -162,7 +162,7 @@ def test_rejected_rows_are_logged_as_errors(caplog: pytest.LogCaptureFixture) ->
         exporter.export(spans(1, "poison"))
         exporter.shutdown()
     told_of = {record.levelname: record.message for record in caplog.records}
-    assert "refuses a row" in told_of["ERROR"]
+    assert "row rejected" in told_of["ERROR"]
     assert "1 of 1 rows were not stored" in told_of["WARNING"]
     assert exporter.counts().dropped == {DropReason.REJECTED: 1}
 

@@ -1,34 +1,36 @@
-"""What happens around `os.fork`: one registry, which calls whoever has something to hold or to start anew.
+"""What happens around `os.fork`: one registry of those who hold something that a child must not share.
 
 A child has only the thread that forked. A lock that another thread held would stay locked in it for ever, and sockets,
-file locks and threads are still the parent's. So an owner takes its locks before the fork, lets go of them in the
-parent, and begins again in the child. Where there is no fork, as on Windows, nothing is ever called.
+file locks and threads still belong to the parent. So an owner takes its locks before the fork, releases them in the
+parent, and starts afresh in the child. Where there is no fork, as on Windows, nothing is ever called.
 """
 
 from __future__ import annotations
 
 import os
 import weakref
-from typing import Protocol
 
 
-class ForkAware(Protocol):
-    """Registered once, held weakly. None of these may raise or wait for another process."""
+class ForkAware:
+    """Base of those who register. None of these may raise, or wait for another process."""
 
-    def before_fork(self) -> None: ...
+    def before_fork(self) -> None:
+        """In the parent: take every lock that the child would otherwise inherit locked."""
 
-    def after_fork_in_parent(self) -> None: ...
+    def after_fork_in_parent(self) -> None:
+        """Release them."""
 
-    def after_fork_in_child(self) -> None: ...
+    def after_fork_in_child(self) -> None:
+        """Start afresh. The locks taken before are the parent's: replace them."""
 
 
 _registered: weakref.WeakSet[ForkAware] = weakref.WeakSet()
 _forking: list[ForkAware] = []
-"""Whoever was asked before the fork, kept until it has been told of the end."""
+"""Those called before the fork, until they have been called after it."""
 
 
 def register(owner: ForkAware) -> None:
-    """Call `owner` around every fork from now on, for as long as it lives."""
+    """Call `owner` around every fork from now on. It is held weakly."""
     _registered.add(owner)
 
 

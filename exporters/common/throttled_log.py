@@ -18,9 +18,12 @@ class ThrottledLog:
     def __init__(self) -> None:
         self._last_logged = -LOG_INTERVAL
 
-    def warn(self, message: str, *arguments: object) -> None:
-        """Log a warning, unless this place logged one less than `LOG_INTERVAL` ago."""
+    def warn(self, message: str, *arguments: object, exc_info: bool = False) -> None:
+        """Log a warning, unless this place logged one less than `LOG_INTERVAL` ago.
+
+        `exc_info`: with the traceback of the exception being handled.
+        """
         now = time.monotonic()
         if now - self._last_logged >= LOG_INTERVAL:
             self._last_logged = now
-            _log.warning(message, *arguments)
+            _log.warning(message, *arguments, exc_info=exc_info)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
@@ -11,12 +10,13 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from exporters.common.gil import yielding_gil
-from exporters.delivery.worker import Delivery
+from exporters.delivery.worker import DeliveryWorker
 from exporters.rows.from_span import from_span
 from exporters.spool.dead_letters import DeadLetters
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
+    from contextlib import AbstractContextManager
 
     from opentelemetry.sdk.trace import ReadableSpan
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from exporters.stores.base import Store
 
 EXPORT_SECONDS: Final = 10.0
-"""Longest that `export` waits for its rows to be stored; after it they are still tried, by the delivery's thread."""
+"""Longest that `export` waits for its rows to be stored; the worker goes on trying after that."""
 
 _log = logging.getLogger("slashspan")
 
@@ -51,10 +51,9 @@ class CommandCallsExporter(SpanExporter):
         self.spool = spool
         self._kinds = frozenset(kinds)
         dead_letters = None if spool is None else DeadLetters(spool.journal.folder)
-        self._delivery = Delivery(
+        self._worker = DeliveryWorker(
             store, batch_rows=batch_rows, max_waiting_rows=max_waiting_rows, spool=spool, dead_letters=dead_letters
         )
-        self._wait_seconds = EXPORT_SECONDS
         self._closed = threading.Event()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -66,8 +65,8 @@ class CommandCallsExporter(SpanExporter):
                 return SpanExportResult.FAILURE
             if not rows:
                 return SpanExportResult.SUCCESS
-            ticket = self._delivery.put(rows, receipts)
-            stored = self._delivery.wait(ticket, self._wait_seconds)
+            ticket = self._worker.put(rows, receipts)
+            stored = self._worker.wait(ticket, EXPORT_SECONDS)
         except Exception:  # noqa: BLE001 - the worker thread must live on
             _log.exception("slashspan could not export a batch of %d spans; please report it", len(spans))
             return SpanExportResult.FAILURE
@@ -88,32 +87,23 @@ class CommandCallsExporter(SpanExporter):
 
     def counts(self) -> Counts:
         """Of the rows that have reached the exporter."""
-        return self._delivery.counts()
+        return self._worker.counts()
 
-    def do_not_wait(self) -> None:
-        """From here on `export` hands its rows over and returns: `shutdown` will wait for them."""
-        self._wait_seconds = 0.0
-
-    @contextlib.contextmanager
-    def not_waiting(self) -> Iterator[None]:
-        """Within it `export` hands its rows over and returns: the caller will wait, or must not."""
-        before, self._wait_seconds = self._wait_seconds, 0.0
-        try:
-            yield
-        finally:
-            self._wait_seconds = before
+    def non_blocking(self) -> AbstractContextManager[None]:
+        """Within it `export` hands its rows over and returns: the caller waits for them itself, or must not wait."""
+        return self._worker.non_blocking()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Try at once what waits; True when all of it is settled within the time."""
-        return self._delivery.flush(timeout_millis / 1000)
+        """Try at once what is waiting; True when nothing is waiting any more within the time."""
+        return self._worker.flush(timeout_millis / 1000)
 
     def shutdown(self, timeout_millis: float = 30_000) -> None:
-        """Write what waits within the time; what cannot be is counted and told."""
+        """Write what is waiting within the time; what could not be written is counted and logged."""
         if self._closed.is_set():
             return
         self._closed.set()
         started = time.monotonic()
-        self._delivery.close(timeout_millis / 1000)
+        self._worker.close(timeout_millis / 1000)
         counts = self.counts()
         if self.spool is not None and counts.waiting:
             _log.warning(

@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
+from exporters.common import at_fork
+from exporters.common.at_fork import ForkAware
 from exporters.rows.counts import Counts, DropReason
-from exporters.rows.from_span import attributes_of
-from slashspan import guard, semconv
+from exporters.rows.from_span import kind_of
+from slashspan.action_record import attach, from_context
+from slashspan.guard import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -66,8 +69,11 @@ class DeadlineBatchProcessor(BatchSpanProcessor):
         self._shutdown_inside(int(seconds * 1000))
 
 
-class CommandCallsProcessor(DeadlineBatchProcessor):
-    """Takes only user actions of the wanted `kinds`, sampled or not, so that no other span can evict them."""
+class CommandCallsProcessor(DeadlineBatchProcessor, ForkAware):
+    """Takes only user actions of the wanted `kinds`, sampled or not, so that no other span can evict them.
+
+    Never raises into the code whose span starts or ends.
+    """
 
     def __init__(
         self,
@@ -82,23 +88,34 @@ class CommandCallsProcessor(DeadlineBatchProcessor):
         self._rows = exporter
         self._spool = exporter.spool
         self._kinds = frozenset(kinds)
+        self._reset()
+        at_fork.register(self)
+
+    def _reset(self) -> None:
         self._lock = threading.Lock()
         self._recorded = 0
         self._ended = False
 
+    def after_fork_in_child(self) -> None:
+        """The parent's spans are the parent's: they are not the child's losses."""
+        self._reset()
+
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        try:  # the span may be the bot's own
-            if self._spool is not None and attributes_of(span).get(semconv.KIND) in self._kinds:
+        try:
+            record = from_context(parent_context)
+            if record is not None:
+                attach(span, record)
+            if self._spool is not None and kind_of(span) in self._kinds:
                 self._spool.started(span)
         except Exception:  # noqa: BLE001 - a bug of ours stays ours
-            guard.report("CommandCallsProcessor.on_start")
+            report("CommandCallsProcessor.on_start")
 
     def on_end(self, span: ReadableSpan) -> None:
         try:
-            if attributes_of(span).get(semconv.KIND) in self._kinds:
+            if kind_of(span) in self._kinds:
                 self._record(span)
         except Exception:  # noqa: BLE001 - a bug of ours stays ours
-            guard.report("CommandCallsProcessor.on_end")
+            report("CommandCallsProcessor.on_end")
 
     def _record(self, span: ReadableSpan) -> None:
         spool = self._spool
@@ -115,24 +132,26 @@ class CommandCallsProcessor(DeadlineBatchProcessor):
     def counts(self) -> Counts:
         """Of everything that was recorded. What the queue evicted unspooled shows as `waiting` until the end."""
         inside = self._rows.counts()
-        unsettled = self._recorded + inside.adopted - inside.stored - inside.lost
+        waiting = self._recorded + inside.adopted - inside.stored - inside.lost
         dropped = dict(inside.dropped)
-        if self._ended and (evicted := unsettled - inside.waiting) > 0:
+        if self._ended and (evicted := waiting - inside.waiting) > 0:
             dropped[DropReason.QUEUE_FULL] = evicted
-            unsettled = inside.waiting
-        return Counts(self._recorded, inside.stored, unsettled, inside.retried, dropped, inside.adopted)
+            waiting = inside.waiting
+        return Counts(self._recorded, inside.stored, waiting, inside.retried, dropped, inside.adopted)
 
     def _flush(self, seconds: float) -> bool:
-        with self._rows.not_waiting():
+        with self._rows.non_blocking():
             return super()._flush(seconds)
 
     def shutdown(self) -> None:
         self.shutdown_within(30.0)
 
     def shutdown_within(self, seconds: float) -> None:
-        """Drain the queue, then the exporter, within `seconds`; tell what the queue had to evict."""
-        self._rows.do_not_wait()
-        super().shutdown_within(seconds)
+        """Drain the queue, then the exporter, within `seconds`; log what the queue had to evict. Once."""
+        if self._ended:
+            return
+        with self._rows.non_blocking():
+            super().shutdown_within(seconds)
         self._ended = True
         evicted = self.counts().dropped.get(DropReason.QUEUE_FULL, 0)
         if evicted:

@@ -1,8 +1,8 @@
-"""The one thread that talks to the store.
+"""Writes rows into the store, from one thread, and retries until it is closed.
 
 Invariants
 - A batch that may or may not have been committed is written again: the store's key makes that harmless.
-- Only rows that the store blames are set aside; for everything else they are kept and tried again, until `close`.
+- Only rows that the store rejects are set aside; after every other failure they are kept and retried, until `close`.
 - Nothing that a store does ends the thread.
 """
 
@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-import tenacity
-
+from exporters.common import at_fork
+from exporters.common.at_fork import ForkAware
 from exporters.delivery.backlog import Backlog, Batch, Item
+from exporters.delivery.retry_loop import RetryLater, RetryLoop
 from exporters.rows.counts import DropReason
-from exporters.stores.errors import RowsRejected, StoreError, StoreUnavailable
+from exporters.stores.errors import RowsRejected, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from exporters.rows.command_call import CommandCall
     from exporters.rows.counts import Counts
@@ -32,19 +31,13 @@ if TYPE_CHECKING:
     from exporters.stores.base import Store
 
 WRITE_SECONDS: Final = 10.0
-"""Longest single write, as the OTLP exporters have it."""
-FIRST_RETRY_SECONDS: Final = 0.5
-LONGEST_RETRY_SECONDS: Final = 30.0
-LAST_TRIES: Final = 2
-"""Failures at the end after which rows are left in the spool. One may be a connection that was idle too long."""
-ADOPT_SECONDS: Final = 60.0
-"""How often the spool is searched for what processes left that died meanwhile."""
+"""Longest single write, as in the OTLP exporters."""
 
 _log = logging.getLogger("slashspan")
 
 
-class Delivery:
-    """Takes rows from any thread and writes them in batches; what fails is tried again until `close`."""
+class DeliveryWorker(ForkAware):
+    """Takes rows from any thread and writes them in batches; what fails is retried until `close`."""
 
     def __init__(
         self,
@@ -60,24 +53,27 @@ class Delivery:
         self._max_waiting_rows = max_waiting_rows
         self._spool = spool
         self._dead_letters = dead_letters
-        self._start()
+        self._reset()
+        self._loop.start()
+        at_fork.register(self)
 
-    def _start(self) -> None:
-        self._pid = os.getpid()
+    def _reset(self) -> None:
+        self._loop = RetryLoop("delivery", self)
+        self._changed = self._loop.changed
         self._backlog = Backlog(
             self._store.address,
+            self._changed,
             batch_rows=self._batch_rows,
             max_waiting_rows=self._max_waiting_rows,
             spool=self._spool,
         )
-        self._changed = self._backlog.changed
         self._retried = 0
-        self._down = False
-        self._hurry = False
-        self._failed_closing = 0
-        self._close_at: float | None = None
-        self._thread = threading.Thread(target=self._run, name="slashspan-delivery", daemon=True)
-        self._thread.start()
+        self._unavailable = False
+        self._non_blocking_callers = 0
+
+    def after_fork_in_child(self) -> None:
+        """The parent's rows are the parent's; the thread starts again with the child's first one."""
+        self._reset()
 
     def counts(self) -> Counts:
         """Of the rows that were put here, and of the spool's."""
@@ -85,102 +81,67 @@ class Delivery:
 
     def put(self, rows: Sequence[CommandCall], receipts: Sequence[Receipt | None] | None = None) -> int:
         """Take rows over; returns the ticket to `wait` for."""
-        if self._pid != os.getpid():
-            self._start()  # after a fork: the parent's rows are the parent's, its thread is not here
-        ended = self._close_at is not None and not self._thread.is_alive()
-        return self._backlog.put(rows, receipts or [None] * len(rows), ended=ended)
+        self._loop.start()
+        return self._backlog.put(rows, receipts or [None] * len(rows), ended=self._loop.ended)
 
     def wait(self, ticket: int, timeout: float) -> bool:
-        """Until all up to `ticket` has been tried; False after `timeout` seconds, at once while the store is down."""
+        """Until all up to `ticket` was tried; False after `timeout` seconds, or while the store is unavailable."""
         with self._changed:
-            self._changed.wait_for(lambda: self._backlog.left_memory(ticket) or self._down, timeout)
-            return self._backlog.left_memory(ticket) and not self._down
+            self._changed.wait_for(
+                lambda: self._backlog.watermark_reached(ticket) or self._unavailable or self._non_blocking_callers > 0,
+                timeout,
+            )
+            return self._backlog.watermark_reached(ticket) and not self._unavailable
+
+    @contextlib.contextmanager
+    def non_blocking(self) -> Iterator[None]:
+        """Within it `wait` returns at once, in whatever thread."""
+        with self._changed:
+            self._non_blocking_callers += 1
+            self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._non_blocking_callers -= 1
 
     def flush(self, timeout: float) -> bool:
-        """Try at once, whatever the backoff; True when nothing waits any more, in the spool neither."""
-        with self._changed:
-            self._hurry = True
-            self._changed.notify_all()
-            self._changed.wait_for(self._backlog.nothing_waits, timeout)
-            return self._backlog.nothing_waits()
+        """Try at once, whatever the pause; True when nothing is waiting any more, nor in the spool."""
+        return self._loop.flush(self._backlog.empty, timeout)
 
     def close(self, timeout: float) -> None:
-        """Write what waits, trying for `timeout` seconds. The rest stays in the spool; without one it is lost."""
+        """Write what is waiting, trying for `timeout` seconds. The rest stays in the spool; without one it is lost."""
         deadline = time.monotonic() + timeout
-        with self._changed:
-            if self._close_at is None:
-                self._close_at = deadline
-            self._hurry = True
-            self._changed.notify_all()
-        self._thread.join(timeout)
+        self._loop.close(timeout)
         self._backlog.close()
         self._store.close(timeout=max(0.1, deadline - time.monotonic()))
 
-    # On the thread
+    # What the loop does, on its thread
 
-    def _run(self) -> None:
-        self._adopt()
-        self._prepare()
-        with contextlib.suppress(StoreError):  # the time is up; `close` says what becomes of the rest
-            while self._work_is_there():
-                for attempt in self._retrying():
-                    with attempt:
-                        self._deliver_next()
-
-    def _adopt(self) -> None:
+    def adopt(self) -> None:
         if self._spool is not None:
             self._spool.journal.adopt()
 
-    def _prepare(self) -> None:
-        """Look at the store before the first row comes, so that what is wrong is told early."""
+    def prepare(self) -> None:
+        """Connect before the first row comes, so that what is wrong is logged early."""
         try:
             self._store.prepare(timeout=WRITE_SECONDS)
         except BaseException as error:  # noqa: BLE001 - nothing a store does ends the thread
             self._failed(error)
 
-    def _work_is_there(self) -> bool:
-        """Wait for something to deliver; False when it is time to end."""
-        patience = None if self._spool is None else ADOPT_SECONDS
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._backlog.something_waits() or self._close_at is not None, patience)
-                if self._backlog.something_waits():
-                    return not self._time_is_up()
-                if self._close_at is not None:
-                    return False
-            self._adopt()
+    def something_waiting(self) -> bool:
+        return self._backlog.something_waiting()
 
-    def _retrying(self) -> tenacity.Retrying:
-        return tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(StoreUnavailable),
-            wait=tenacity.wait_random_exponential(multiplier=FIRST_RETRY_SECONDS, max=LONGEST_RETRY_SECONDS),
-            stop=lambda _: self._time_is_up(),
-            sleep=self._pause,
-            reraise=True,
-        )
+    def all_spooled(self) -> bool:
+        return self._backlog.all_spooled()
 
-    def _pause(self, seconds: float) -> None:
-        with self._changed:
-            if self._close_at is not None:
-                seconds = min(seconds, FIRST_RETRY_SECONDS, max(0.0, self._close_at - time.monotonic()))
-                self._hurry = False
-            self._changed.wait_for(lambda: self._hurry, seconds)
-            self._hurry = False
-
-    def _time_is_up(self) -> bool:
-        if self._close_at is None:
-            return False
-        # What is in the spool is safe: a stop must not take its whole time for a store that is away.
-        hopeless = self._failed_closing >= LAST_TRIES and self._backlog.all_spooled()
-        return hopeless or time.monotonic() >= self._close_at
-
-    def _deliver_next(self) -> None:
-        batch, written = self._backlog.take(), False
+    def deliver_next(self) -> None:
+        batch, written = self._backlog.lease(), False
         try:
             self._deliver(batch)
             written = True
         finally:
-            self._backlog.done(batch, written=written)
+            self._backlog.finish(batch, written=written)
 
     def _deliver(self, batch: Batch) -> None:
         parts = [batch.items] if batch.items else []
@@ -194,19 +155,16 @@ class Delivery:
                     parts += [part[middle:], part[:middle]]
                 else:
                     self._set_aside(part[0], error, replayed=batch.replayed)
-            except StoreUnavailable:
+            except StoreUnavailable as error:
                 rest = [item for items in (part, *reversed(parts)) for item in items]
-                self._backlog.give_back(Batch(rest, batch.replayed))
-                raise
+                self._backlog.nack(Batch(rest, batch.replayed))
+                raise RetryLater from error
             else:
-                self._backlog.settle(part, replayed=batch.replayed)
+                self._backlog.ack(part, replayed=batch.replayed)
 
     def _write(self, items: list[Item]) -> None:
-        seconds = WRITE_SECONDS
-        if self._close_at is not None:
-            seconds = max(0.1, min(seconds, self._close_at - time.monotonic()))
         try:
-            self._store.write([item.row for item in items], timeout=seconds)
+            self._store.write([item.row for item in items], timeout=self._loop.seconds_left(WRITE_SECONDS))
         except RowsRejected:
             self._answered()
             raise
@@ -214,37 +172,40 @@ class Delivery:
             self._failed(error)
             raise
         except BaseException as error:
-            # A table that is not ours, or a store that breaks its contract: the rows are kept and tried again.
+            # A table that is not ours, or a store that breaks its contract: the rows are kept and retried.
             self._failed(error)
             raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
         self._answered()
 
     def _set_aside(self, item: Item, error: RowsRejected, *, replayed: bool) -> None:
-        _log.error("%s refuses a row and will not get it: %s", self._store.address, error)
-        if self._dead_letters is not None:
+        if self._dead_letters is None:
+            _log.error("%s: row rejected and dropped: %s", self._store.address, error)
+        else:
+            _log.error("%s: row rejected; set aside in %s: %s", self._store.address, self._dead_letters.path, error)
             self._dead_letters.add(item.row, str(error))
-        self._backlog.settle([item], replayed=replayed, lost=DropReason.REJECTED)
+        self._backlog.ack([item], replayed=replayed, dropped=DropReason.REJECTED)
 
     def _failed(self, error: BaseException) -> None:
-        why = str(error) or type(error).__name__
+        reason = str(error) or type(error).__name__
         with self._changed:
-            first = not self._down
-            self._down = True
+            first = not self._unavailable
+            self._unavailable = True
             self._retried += 1
-            self._failed_closing += self._close_at is not None
             self._changed.notify_all()
         if self._spool is not None:
-            self._spool.journal.record_error(why)
+            self._spool.journal.record_error(reason)
             where = f"rows wait in {self._spool.journal.folder}"
         else:
             where = f"up to {self._max_waiting_rows} rows wait in memory"
         if first:
-            _log.warning("%s cannot be written now: %s. The bot goes on; %s.", self._store.address, why, where)
+            _log.warning("%s cannot be written now: %s. The bot goes on; %s.", self._store.address, reason, where)
 
     def _answered(self) -> None:
         with self._changed:
-            was_down, self._down = self._down, False
-        if was_down:
+            was_unavailable, self._unavailable = self._unavailable, False
+        if was_unavailable:
             if self._spool is not None:
                 self._spool.journal.record_error(None)
-            _log.warning("%s is back; %d rows that waited are being written.", self._store.address, self._backlog.left)
+            _log.warning(
+                "%s is back; %d rows that waited are being written.", self._store.address, self._backlog.waiting
+            )

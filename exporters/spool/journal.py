@@ -17,6 +17,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from exporters.common import at_fork
+from exporters.common.at_fork import ForkAware
 from exporters.common.gil import yielding_gil
 from exporters.common.throttled_log import ThrottledLog
 from exporters.rows.counts import DropReason
@@ -48,7 +49,7 @@ Receipt = tuple[Segment, int]
 _log = logging.getLogger("slashspan")
 
 
-class Journal:
+class Journal(ForkAware):
     """The records in `folder`. Methods may be called from any thread; none blocks on anything but the local disk."""
 
     def __init__(self, folder: Path, *, max_bytes: int, sync: str = Sync.CRASH) -> None:

@@ -17,17 +17,17 @@ import msgpack
 from exporters.common.gil import yielding_gil
 from exporters.rows.command_call import CommandCall
 from exporters.rows.counts import DropReason
-from exporters.rows.from_span import attributes_of, checkpoints_of, events_of, from_parts, service_of
+from exporters.rows.from_span import attributes_of, checkpoint_events, checkpoints_of, from_parts, service_of
 from exporters.rows.values import jsonable
 from exporters.spool.records import MAX_PAYLOAD, NewerFormat, RecordType
 from exporters.spool.segment import RecordState
-from slashspan.semconv import ATTRIBUTES, CHECKPOINT_AT_MS, OUTCOME, Outcome
+from slashspan.semconv import ATTRIBUTES, OUTCOME, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import Event, ReadableSpan
+    from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.trace import SpanContext
 
     from exporters.spool.journal import Journal, Receipt
@@ -84,12 +84,12 @@ class RowSpool:
             self._in_flight[key] = receipt
 
     def _payload(self, span: ReadableSpan, context: SpanContext, end_ns: int | None) -> bytes:
-        events, resource = events_of(span), span.resource
+        resource = span.resource
         if self._service[0] is not resource:
             self._service = (resource, self._pack(service_of(resource)))
         head = self._service[1]
         attributes = attributes_of(span)
-        marks = _marks(events) if events else ()
+        marks = checkpoint_events(span)
         times = (context.trace_id.to_bytes(16, "big"), span.start_time, end_ns)
         try:
             payload: bytes = head + self._pack((*times, attributes, marks))
@@ -156,11 +156,6 @@ class RowSpool:
         if not self._newer_logged:
             self._newer_logged = True
             _log.warning("records in %s are left alone: %s", self.journal.folder, error)
-
-
-def _marks(events: Sequence[Event]) -> list[tuple[str, dict[str, Any]]]:
-    said = ((event.name, dict(event.attributes or {})) for event in events)
-    return [(name, attributes) for name, attributes in said if CHECKPOINT_AT_MS in attributes]
 
 
 def _unpacker() -> Any:

@@ -14,11 +14,11 @@ import traceback
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
-from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.status import Status, StatusCode
 
 from slashspan import semconv
+from slashspan.action_record import ActionRecord, attach, root_context
 from slashspan.semconv import Kind, Outcome
 from telemetry.instrument import outcomes
 
@@ -26,13 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from opentelemetry.trace import Span, Tracer
+    from opentelemetry.util.types import AttributeValue
 
     from telemetry.instrument.gateway import Frame
     from telemetry.instrument.metrics import Instruments
     from telemetry.instrument.privacy import Attributes, Step
 
-_ROOT: Final = Context()
-"""No parent: an action is caused by a user, not by whatever happens to be current."""
 _FAILED: Final = frozenset({Outcome.ERROR, Outcome.EXPIRED, Outcome.INTERRUPTED})
 
 current_action: ContextVar[Action | None] = ContextVar("slashspan_action", default=None)
@@ -54,19 +53,21 @@ class Action:
         "kind",
         "last_checkpoint_ns",
         "rate_limited_ns",
+        "record",
         "rejected",
         "span",
         "unmatched",
         "work",
     )
 
-    def __init__(self, kind: str, command: str, key: int, frame: Frame, span: Span) -> None:
+    def __init__(self, kind: str, command: str, key: int, frame: Frame, span: Span, record: ActionRecord) -> None:
         self.kind = kind
         self.command = command
         self.key = key
         """Id of the interaction, or of the message of a prefix command."""
         self.frame = frame
         self.span = span
+        self.record = record
         self.error: BaseException | None = None
         """The real exception, the first one that was seen."""
         self.rejected = False
@@ -97,6 +98,11 @@ class Action:
     def elapsed_ns(self) -> int:
         """Since the receive, on the monotonic clock."""
         return time.perf_counter_ns() - self.frame.monotonic_ns
+
+    def set(self, key: str, value: AttributeValue) -> None:
+        """Set an attribute of the span and of the record."""
+        self.record.attributes[key] = value
+        self.span.set_attribute(key, value)
 
     def failed(self, error: BaseException) -> None:
         """Note the exception that ended it; the first one counts, handlers may raise others."""
@@ -130,14 +136,16 @@ class Recorder:
         attributes[semconv.COMMAND_NAME] = command
         for step in self._privacy:
             step(attributes)
+        record = ActionRecord(attributes)
         span = self.tracer.start_span(
             f"{kind} {command}" if command else kind,
-            context=_ROOT,
+            context=root_context(record),
             kind=SpanKind.SERVER,
             attributes=attributes,
             start_time=frame.wall_ns,
         )
-        action = Action(kind, command, key, frame, span)
+        attach(span, record)
+        action = Action(kind, command, key, frame, span, record)
         self._open[key] = action
         self.instruments.began(kind)
         return action
@@ -151,7 +159,7 @@ class Recorder:
         if command != action.command:
             action.command = command
             action.span.update_name(f"{action.kind} {command}")
-            action.span.set_attribute(semconv.COMMAND_NAME, command)
+            action.set(semconv.COMMAND_NAME, command)
 
     def end(self, action: Action, outcome: str | None = None, *, elapsed_ns: int | None = None) -> None:
         """End the span, once; later calls do nothing. `outcome` and the time default to what the action knows."""
@@ -165,15 +173,15 @@ class Recorder:
         error_type = None if error is None else outcomes.type_name(error)
         span = action.span
         # One by one: for so few the SDK's `set_attributes` costs more, it cleans a mapping of its own.
-        span.set_attribute(semconv.OUTCOME, outcome)
+        action.set(semconv.OUTCOME, outcome)
         if error_type is not None:
-            span.set_attribute(semconv.ERROR_TYPE, error_type)
+            action.set(semconv.ERROR_TYPE, error_type)
         if action.ack_ns is not None:
-            span.set_attribute(semconv.ACK_MS, action.ack_ns / 1e6)
+            action.set(semconv.ACK_MS, action.ack_ns / 1e6)
         if action.ack_kind is not None:
-            span.set_attribute(semconv.ACK_KIND, action.ack_kind)
+            action.set(semconv.ACK_KIND, action.ack_kind)
         if action.rate_limited_ns:
-            span.set_attribute(semconv.RATE_LIMITED_MS, action.rate_limited_ns / 1e6)
+            action.set(semconv.RATE_LIMITED_MS, action.rate_limited_ns / 1e6)
         if outcome in _FAILED:
             span.set_status(Status(StatusCode.ERROR, error_type))
             if error is not None and self._stacks:

@@ -38,11 +38,10 @@ def _mark(running: Action | Flow, name: str) -> None:
     at = running.elapsed_ns()
     step_ms = (at - running.last_checkpoint_ns) / 1e6
     running.last_checkpoint_ns = at
-    running.span.add_event(
-        name,
-        {semconv.CHECKPOINT_AT_MS: at / 1e6, semconv.CHECKPOINT_STEP_MS: step_ms},
-        timestamp=running.started_ns + at,
-    )
+    attributes = {semconv.CHECKPOINT_AT_MS: at / 1e6, semconv.CHECKPOINT_STEP_MS: step_ms}
+    if isinstance(running, Action):
+        running.record.add_checkpoint(name, attributes)
+    running.span.add_event(name, attributes, timestamp=running.started_ns + at)
     if step_ms > _slow_ms:
         path = f"{running.path}.{name}"
         _log.warning("%sSlow checkpoint: %s took %.2fms", _SIGN if _sign_fits() else "", path, step_ms)

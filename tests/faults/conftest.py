@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporters.delivery import worker as delivery
+from exporters.delivery import retry_loop, worker
 from exporters.stores import postgres
 from exporters.stores.factory import open_store
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "FIRST_RETRY_SECONDS", 0.02)
-    monkeypatch.setattr(delivery, "LONGEST_RETRY_SECONDS", 0.2)
-    monkeypatch.setattr(delivery, "WRITE_SECONDS", 1.5)
+    monkeypatch.setattr(retry_loop, "FIRST_RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(retry_loop, "LONGEST_RETRY_SECONDS", 0.2)
+    monkeypatch.setattr(worker, "WRITE_SECONDS", 1.5)
     monkeypatch.setattr(postgres, "CONNECT_SECONDS", 1.0)
 
 

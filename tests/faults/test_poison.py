@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporters.delivery.worker import Delivery
+from exporters.delivery.worker import DeliveryWorker
 from exporters.rows.counts import DropReason
 from exporters.spool.dead_letters import DeadLetters
 from exporters.stores.factory import open_store
@@ -42,8 +42,8 @@ POISON: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def delivery(server: Postgres, database: str, tmp_path: Path) -> Iterator[Delivery]:
-    made = Delivery(
+def delivery(server: Postgres, database: str, tmp_path: Path) -> Iterator[DeliveryWorker]:
+    made = DeliveryWorker(
         open_store(server.dsn(database)), batch_rows=COUNT, max_waiting_rows=1000, dead_letters=DeadLetters(tmp_path)
     )
     yield made
@@ -60,7 +60,7 @@ def poisoned(batch: list[CommandCall], places: list[int], values: dict[str, Any]
 
 @pytest.mark.parametrize("what", POISON)
 def test_only_the_rejected_row_is_dead_lettered(
-    what: str, delivery: Delivery, server: Postgres, database: str, tmp_path: Path
+    what: str, delivery: DeliveryWorker, server: Postgres, database: str, tmp_path: Path
 ) -> None:
     expected = []
     for turn, place in enumerate((0, COUNT // 2, COUNT - 1)):
@@ -79,7 +79,7 @@ def test_only_the_rejected_row_is_dead_lettered(
 
 @pytest.mark.parametrize("what", ["NUL in text", "more than 64 bits"])
 def test_a_batch_of_rejected_rows_does_not_stop_the_next_one(
-    what: str, delivery: Delivery, server: Postgres, database: str
+    what: str, delivery: DeliveryWorker, server: Postgres, database: str
 ) -> None:
     delivery.put(poisoned(rows(40), list(range(40)), POISON[what]))
     delivery.put(rows(60)[40:])
@@ -88,7 +88,9 @@ def test_a_batch_of_rejected_rows_does_not_stop_the_next_one(
     assert delivery.counts().dropped == {DropReason.REJECTED: 40}
 
 
-def test_a_constraint_of_the_owners_own_blames_the_row(delivery: Delivery, server: Postgres, database: str) -> None:
+def test_a_constraint_of_the_owners_own_blames_the_row(
+    delivery: DeliveryWorker, server: Postgres, database: str
+) -> None:
     delivery.put(rows(1))
     assert delivery.flush(20.0)
     server.execute("ALTER TABLE command_calls ADD CHECK (player_name <> 'unwanted')", database)

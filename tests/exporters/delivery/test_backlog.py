@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporters.delivery import backlog
-from exporters.delivery import worker as delivery
+from exporters.delivery import backlog, retry_loop
 from exporters.delivery.exporter import CommandCallsExporter
 from exporters.rows.counts import DropReason
 from exporters.spool.dead_letters import DeadLetters
@@ -29,8 +28,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "FIRST_RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(delivery, "LONGEST_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(retry_loop, "FIRST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(retry_loop, "LONGEST_RETRY_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -88,7 +87,7 @@ def test_a_stop_does_not_take_its_time_for_a_store_that_is_away(bots: Callable[.
     until(lambda: bot.processor.counts().retried > 0)
     tries = bot.store.tries
     bot.processor.shutdown_within(3600.0)
-    assert bot.store.tries <= tries + delivery.LAST_TRIES + 1, "one may have been under way"
+    assert bot.store.tries <= tries + retry_loop.LAST_TRIES + 1, "one may have been under way"
     assert bot.processor.counts().waiting == 30
 
 
@@ -168,7 +167,7 @@ def test_replayed_batches_are_as_large_as_the_store_takes_in_time(
 def test_reading_a_backlog_stops_for_what_now_happens(
     bots: Callable[..., Bot], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backlog, "PIECE_ROWS", 100)
+    monkeypatch.setattr(backlog, "CHUNK_ROWS", 100)
     monkeypatch.setattr(backlog, "REPLAY_SECONDS", 3600.0)
     bot = bots(ScriptedStore(down))
     old = bot.record(spans(1000))

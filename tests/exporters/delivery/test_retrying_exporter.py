@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, Sp
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 
-from exporters.delivery import retrying_exporter
+from exporters.delivery import retry_loop
 from exporters.delivery.retrying_exporter import RetryingExporter
 from exporters.rows.counts import DropReason
 from exporters.spool.journal import Journal
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrying_exporter, "FIRST_RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(retrying_exporter, "LONGEST_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(retry_loop, "FIRST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(retry_loop, "LONGEST_RETRY_SECONDS", 0.05)
 
 
 class Collector(SpanExporter):

@@ -8,7 +8,7 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from exporters.delivery import worker as delivery
+from exporters.delivery import retry_loop
 from exporters.delivery.self_metrics import SelfMetrics, wanted
 from tests.support.exporting import Bot
 from tests.support.scripted_store import ScriptedStore, down
@@ -37,8 +37,8 @@ def test_the_flag_is_the_sdks_own() -> None:
 
 
 def test_an_outage_shows_while_it_lasts_and_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "FIRST_RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(delivery, "LONGEST_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(retry_loop, "FIRST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(retry_loop, "LONGEST_RETRY_SECONDS", 0.05)
     reader = InMemoryMetricReader()
     bot = Bot(tmp_path, ScriptedStore(down))
     provider = MeterProvider([reader], shutdown_on_exit=False)

@@ -1,0 +1,171 @@
+"""One thread that delivers whatever is waiting, and retries what failed, with growing pauses, until it is closed."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from typing import TYPE_CHECKING, Final, Protocol
+
+import tenacity
+
+from exporters.common.throttled_log import ThrottledLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+FIRST_RETRY_SECONDS: Final = 0.5
+LONGEST_RETRY_SECONDS: Final = 30.0
+LAST_TRIES: Final = 2
+"""Failures while closing after which what is spooled is left there. One may be a connection that was idle too long."""
+ADOPT_SECONDS: Final = 60.0
+"""How often the spool is searched for what processes left that have died since."""
+
+
+class RetryLater(Exception):  # noqa: N818 - not an error: what the work says
+    """The delivery failed. What it held is waiting again."""
+
+
+class Work(Protocol):
+    """What the loop does. All but `something_waiting` and `all_spooled` are called without the lock."""
+
+    def adopt(self) -> None:
+        """Take over what dead processes left. Called at the start and once a minute without work."""
+
+    def prepare(self) -> None:
+        """Called once, before anything is delivered."""
+
+    def something_waiting(self) -> bool: ...
+
+    def all_spooled(self) -> bool:
+        """Nothing would be lost if the process ended now."""
+
+    def deliver_next(self) -> None:
+        """Deliver one batch. Raises RetryLater."""
+
+
+class RetryLoop:
+    """Runs `work`. `changed` guards what is waiting; notify it when there is more."""
+
+    def __init__(self, name: str, work: Work) -> None:
+        self.changed = threading.Condition()
+        self._work = work
+        self._hurry = False
+        """Do not pause before the next try."""
+        self._close_at: float | None = None
+        self._failed_closing = 0
+        self._log = ThrottledLog()
+        self._thread = threading.Thread(target=self._run, name=f"slashspan-{name}", daemon=True)
+        self._started = False
+
+    def start(self) -> None:
+        """Once; later calls do nothing."""
+        if not self._started:
+            self._started = True
+            self._thread.start()
+
+    @property
+    def closing(self) -> bool:
+        return self._close_at is not None
+
+    @property
+    def ended(self) -> bool:
+        """It was closed, and delivers nothing any more."""
+        return self.closing and not self._thread.is_alive()
+
+    def seconds_left(self, most: float) -> float:
+        """How long one try may take: `most`, or what is left until the end."""
+        return most if self._close_at is None else max(0.1, min(most, self._close_at - time.monotonic()))
+
+    def flush(self, done: Callable[[], bool], timeout: float) -> bool:
+        """Try at once, whatever the pause; wait up to `timeout` seconds for `done`, called with the lock held."""
+        with self.changed:
+            self._hurry = True
+            self.changed.notify_all()
+            self.changed.wait_for(done, timeout)
+            return done()
+
+    def close(self, timeout: float) -> None:
+        """Deliver what is waiting, trying for `timeout` seconds. A second call waits for as long."""
+        with self.changed:
+            if self._close_at is None:
+                self._close_at = time.monotonic() + timeout
+            self._hurry = True
+            self.changed.notify_all()
+        self.join(timeout)
+
+    def join(self, timeout: float) -> None:
+        if self._started:
+            self._thread.join(timeout)
+
+    # On the thread
+
+    def _run(self) -> None:
+        with self._logging_bugs():
+            self._work.adopt()
+        with self._logging_bugs():
+            self._work.prepare()
+        while self._wait_for_work():
+            with contextlib.suppress(RetryLater):  # time is up
+                for attempt in self._retrying():
+                    with attempt:
+                        self._deliver_next()
+
+    def _deliver_next(self) -> None:
+        try:
+            self._work.deliver_next()
+        except RetryLater:
+            with self.changed:
+                self._failed_closing += self.closing
+            raise
+        except Exception as error:
+            self._log_bug()
+            raise RetryLater from error
+
+    def _wait_for_work(self) -> bool:
+        """False when it is time to end."""
+        while True:
+            with self.changed:
+                self.changed.wait_for(lambda: self.closing or self._work.something_waiting(), ADOPT_SECONDS)
+                if self._work.something_waiting():
+                    return not self._time_is_up()
+                if self.closing:
+                    return False
+            with self._logging_bugs():
+                self._work.adopt()
+
+    def _retrying(self) -> tenacity.Retrying:
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(RetryLater),
+            wait=tenacity.wait_random_exponential(multiplier=FIRST_RETRY_SECONDS, max=LONGEST_RETRY_SECONDS),
+            stop=lambda _: self._time_is_up(),
+            sleep=self._pause,
+            reraise=True,
+        )
+
+    def _pause(self, seconds: float) -> None:
+        """A flush or the end cuts it short."""
+        with self.changed:
+            if self._close_at is not None:
+                seconds = min(seconds, FIRST_RETRY_SECONDS, max(0.0, self._close_at - time.monotonic()))
+                self._hurry = False
+            self.changed.wait_for(lambda: self._hurry, seconds)
+            self._hurry = False
+
+    def _time_is_up(self) -> bool:
+        if self._close_at is None:
+            return False
+        # What is in the spool is safe: stopping must not take all of its time for a store that is unavailable.
+        with self.changed:
+            hopeless = self._failed_closing >= LAST_TRIES and self._work.all_spooled()
+        return hopeless or time.monotonic() >= self._close_at
+
+    @contextlib.contextmanager
+    def _logging_bugs(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception:  # noqa: BLE001 - the thread must live on
+            self._log_bug()
+
+    def _log_bug(self) -> None:
+        self._log.warn("slashspan failed while delivering and will retry. Please report it.", exc_info=True)

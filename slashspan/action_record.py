@@ -1,0 +1,68 @@
+"""What is known of a user action, complete, beside its span.
+
+OpenTelemetry's limits (`OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`,
+`OTEL_SPAN_EVENT_COUNT_LIMIT`, …) cut or drop a span's attributes and events. They are meant for what is sent to a
+tracing backend; a row whose user id is cut to eight digits would be wrong. So whoever records an action keeps this
+record, and whoever makes the row reads it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.context import Context, create_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry.util.types import AttributeValue
+
+MAX_CHECKPOINTS: Final = 1000
+"""Checkpoints kept of one action; what is more is counted."""
+_KEY: Final = create_key("slashspan-action-record")
+_ATTRIBUTE: Final = "_slashspan_record"
+
+
+class ActionRecord:
+    """Attributes by the keys of `slashspan.semconv`, and checkpoints in their order."""
+
+    __slots__ = ("attributes", "checkpoints", "dropped_checkpoints")
+
+    def __init__(self, attributes: dict[str, AttributeValue]) -> None:
+        self.attributes = attributes
+        self.checkpoints: list[tuple[str, Mapping[str, Any]]] = []
+        self.dropped_checkpoints = 0
+
+    def add_checkpoint(self, name: str, attributes: Mapping[str, Any]) -> None:
+        """Note a checkpoint, unless there are MAX_CHECKPOINTS already."""
+        if len(self.checkpoints) < MAX_CHECKPOINTS:
+            self.checkpoints.append((name, attributes))
+        else:
+            self.dropped_checkpoints += 1
+
+
+def root_context(record: ActionRecord) -> Context:
+    """A context without a parent span in which to start the action's span: processors find the record in it."""
+    return Context({_KEY: record})
+
+
+def from_context(context: Context | None) -> ActionRecord | None:
+    """The record of the action whose span is started in this context."""
+    record = None if context is None else context.get(_KEY)
+    return record if isinstance(record, ActionRecord) else None
+
+
+def attach(span: Any, record: ActionRecord) -> None:
+    """Have the record travel with the span to its processors and exporters, where the span is one of the SDK's.
+
+    The SDK hands on copies of a span; its attributes are what they share.
+    """
+    shared = getattr(getattr(span, "_attributes", None), "__dict__", None)
+    if shared is not None:
+        shared[_ATTRIBUTE] = record
+
+
+def record_of(span: Any) -> ActionRecord | None:
+    """The record that was attached to the span."""
+    record = getattr(getattr(span, "_attributes", None), _ATTRIBUTE, None)
+    return record if isinstance(record, ActionRecord) else None
