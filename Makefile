@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench versions docs lock clean collector trial-crash
+.PHONY: help setup demo test check bench versions bots docs lock clean collector trial-crash
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -51,29 +51,19 @@ $(COLLECTOR): tools/collector/builder.yaml
 	@CGO_ENABLED=0 go run $(BUILDER) --config tools/collector/builder.yaml
 	@mv .cache/collector/build/otelcol $@
 
-VERSIONS := 2.4.0 2.5.2 2.6.4 2.7.1
-
-versions: $(STAMP) ## the truth suite on every supported discord.py (VERSIONS="2.4.0 …")
-	@for version in $(VERSIONS); do \
-	  folder=.cache/discord-$$version; \
-	  if [ ! -f $$folder/.installed ]; then \
-	    echo "setting up discord.py $$version …"; \
-	    $(PYTHON) -m venv $$folder || exit 1; \
-	    $$folder/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock || exit 1; \
-	    $$folder/bin/python -m pip install --quiet --disable-pip-version-check "discord.py==$$version" || exit 1; \
-	    $$folder/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . || exit 1; \
-	    touch $$folder/.installed; \
-	  fi; \
-	  echo "discord.py $$version"; \
-	  $$folder/bin/python -m pytest -q tests/truth tests/telemetry/instrument/test_instrumentor.py tests/telemetry/instrument/test_harmless.py tests/telemetry/instrument/test_context.py tests/test_peer_defects.py || exit 1; \
-	done
+versions: $(STAMP) ## tests and demo on discord.py 2.4 to 2.7, the oldest and newest Python, the lowest pins (ARGS=--short: the extremes)
+	@$(BIN)/python -m tools.versions $(ARGS)
 
 docs: $(STAMP) ## regenerate docs/reference.md from the code
 	@$(BIN)/python -m tools.reference > docs/reference.md
 
-lock: $(STAMP) ## update requirements.lock from pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url --no-emit-find-links \
-	  --no-annotate --no-header --all-extras --group dev pyproject.toml --upgrade --output-file requirements.lock
+COMPILE := $(BIN)/uv pip compile --quiet --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade
+
+lock: $(STAMP) ## renew requirements.lock and requirements-lowest.lock from pyproject.toml
+	$(COMPILE) --universal --python-version 3.10 --all-extras --group dev pyproject.toml --output-file requirements.lock
+	@mkdir -p .cache
+	$(COMPILE) --python-version 3.10 --all-extras --resolution lowest-direct pyproject.toml --output-file .cache/lowest.txt
+	$(COMPILE) --python-version 3.10 --group test --constraint .cache/lowest.txt .cache/lowest.txt --output-file requirements-lowest.lock
 
 clean: ## remove everything that the targets created
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

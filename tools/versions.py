@@ -1,0 +1,162 @@
+"""Runs the truth suite, the tests of `slashspan run` and the demo on other versions of Python, discord.py and the rest.
+
+    python -m tools.versions            discord.py 2.4 to 2.7 on the oldest and the newest Python, and the lowest pins
+    python -m tools.versions --short    the extremes only, and fewer tests: for `.ci/run`
+
+Each combination has a virtual environment in `.cache/versions`. A Python that this machine lacks is one line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+CACHE: Final = ROOT / ".cache" / "versions"
+LOCK: Final = ROOT / "requirements.lock"
+LOWEST: Final = ROOT / "requirements-lowest.lock"
+OLDEST_PYTHON: Final = "3.10"
+NEWEST_PYTHON: Final = "3.13"
+DISCORD: Final = ("2.4.0", "2.5.2", "2.6.4", "2.7.1")
+SHORT: Final = (
+    "tests/truth/test_truth.py",
+    "tests/telemetry/instrument/test_instrumentor.py",
+    "tests/telemetry/cli/test_run.py",
+)
+FULL: Final = ("tests/truth", "tests/telemetry/instrument", "tests/telemetry/cli")
+DEMO_COMMANDS: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """A Python and the packages on it; `discord` None: the lowest that pyproject.toml allows, of everything."""
+
+    python: str
+    discord: str | None
+
+    @property
+    def name(self) -> str:
+        return f"python{self.python}-" + ("lowest" if self.discord is None else f"discord{self.discord}")
+
+    def requirements(self) -> str:
+        """Pins, one a line."""
+        if self.discord is None:
+            return LOWEST.read_text("utf-8")
+        return re.sub(r"(?m)^discord-py==.*$", f"discord-py=={self.discord}", LOCK.read_text("utf-8"))
+
+
+def combinations(*, short: bool) -> Iterator[Combination]:
+    """The oldest on the oldest and the newest on the newest come first."""
+    yield Combination(OLDEST_PYTHON, DISCORD[0])
+    yield Combination(NEWEST_PYTHON, DISCORD[-1])
+    yield Combination(OLDEST_PYTHON, None)
+    if not short:
+        for python in (OLDEST_PYTHON, NEWEST_PYTHON):
+            for discord in DISCORD:
+                if (python, discord) not in ((OLDEST_PYTHON, DISCORD[0]), (NEWEST_PYTHON, DISCORD[-1])):
+                    yield Combination(python, discord)
+
+
+def find_python(version: str) -> str | None:
+    """A Python of that minor version: on PATH, of pyenv, or known to uv; nothing is downloaded."""
+    candidates = [shutil.which(f"python{version}")]
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    candidates += [str(folder / "bin" / "python") for folder in sorted(pyenv.glob(f"{version}*"), reverse=True)]
+    found = _run([uv(), "python", "find", "--no-python-downloads", "--no-project", version], quiet=True)
+    candidates.append(found.stdout.strip() if found.returncode == 0 else None)
+    asks = "import sys; print('%d.%d' % sys.version_info[:2])"
+    for candidate in candidates:
+        # pyenv's shims are on PATH for versions that are not switched on; they fail when they are called.
+        if (
+            candidate
+            and Path(candidate).exists()
+            and _run([candidate, "-c", asks], quiet=True).stdout == f"{version}\n"
+        ):
+            return candidate
+    return None
+
+
+def uv() -> str:
+    """The `uv` beside this Python."""
+    return str(Path(sys.executable).with_name("uv.exe" if os.name == "nt" else "uv"))
+
+
+def prepare(combination: Combination, python: str) -> Path:
+    """The Python of the combination's environment, made where it is missing or its pins have changed."""
+    folder = CACHE / combination.name
+    own = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    wanted = folder / "requirements.txt"
+    text = combination.requirements()
+    if not own.exists() or not wanted.exists() or wanted.read_text("utf-8") != text:
+        print(f"setting up {combination.name} …", flush=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _check([uv(), "venv", "--quiet", "--clear", "--python", python, str(folder)])
+        pins = folder / "requirements.new"
+        pins.write_text(text, "utf-8")
+        install = [uv(), "pip", "install", "--quiet", "--python", str(own), "--no-deps"]
+        _check([*install, "-r", str(pins)])
+        _check([*install, "--no-build-isolation", "-e", str(ROOT)])
+        pins.replace(wanted)
+    return own
+
+
+def try_out(own: Path, *, short: bool) -> bool:
+    """The tests, then the demo; whether both passed. What they print is shown."""
+    tests = _run([str(own), "-m", "pytest", "-q", "-p", "no:cacheprovider", *(SHORT if short else FULL)])
+    if tests.returncode != 0:
+        return False
+    store = own.parent / "demo.db"
+    for file in own.parent.glob("demo.db*"):
+        file.unlink()
+    demo = [str(own), "-m", "telemetry.cli", "demo", "--commands", str(DEMO_COMMANDS), "--dsn", f"sqlite:///{store}"]
+    shown = _run(demo, quiet=True)
+    if shown.returncode != 0:
+        print(shown.stdout, shown.stderr)
+    return shown.returncode == 0
+
+
+def _run(command: Sequence[str], *, quiet: bool = False) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=ROOT, capture_output=quiet, text=True, check=False)  # noqa: S603 - our own
+
+
+def _check(command: Sequence[str]) -> None:
+    if _run(command).returncode != 0:
+        raise SystemExit(f"failed: {' '.join(command)}")
+
+
+def main() -> int:
+    """Exit status 1 when a combination failed; one that could not be tried is no failure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--short", action="store_true")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these, such as python3.10-discord2.4.0")
+    arguments = parser.parse_args()
+    results: list[str] = []
+    for combination in combinations(short=arguments.short):
+        if arguments.names and combination.name not in arguments.names:
+            continue
+        python = find_python(combination.python)
+        if python is None:
+            results.append(f"skipped  {combination.name}: this machine has no Python {combination.python}")
+            continue
+        own = prepare(combination, python)
+        print(combination.name, flush=True)
+        started = time.monotonic()
+        passed = try_out(own, short=arguments.short)
+        results.append(f"{'passed' if passed else 'FAILED':8} {combination.name} in {time.monotonic() - started:.0f} s")
+    print(*results, sep="\n")
+    return int(any(result.startswith("FAILED") for result in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
