@@ -61,10 +61,10 @@ class Summary:
     steps: tuple[StepStats, ...]
 
     def to_json(self) -> str:
-        """For programs: the same numbers, times as UTC ISO 8601."""
+        """For programs: the same numbers, times as UTC ISO 8601. ASCII, which every encoding holds."""
         data = asdict(self)
         data["commands"] = [{**asdict(command), "error_share": command.error_share} for command in self.commands]
-        return json.dumps(data, indent=2, ensure_ascii=False, default=lambda value: value.isoformat())
+        return json.dumps(data, indent=2, default=lambda value: value.isoformat())
 
 
 def summary(

@@ -56,7 +56,7 @@ def cli() -> None:
 @click.option("-m", "module", metavar="MODULE", help="Run a module, as `python -m` does.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[BOT.PY] [ARGUMENTS]...")
 def run(module: str | None, arguments: Sequence[str]) -> None:
-    """Run an unchanged bot with telemetry on: `slashspan run bot.py …` or `slashspan run -m package …`.
+    """Run an unchanged bot with telemetry on: `slashspan run bot.py ...` or `slashspan run -m package ...`.
 
     Each command becomes a span and a row, as the settings say. Exceptions and exit status are the bot's own; Ctrl-C
     and SIGTERM end it tidily, with what was recorded written first.

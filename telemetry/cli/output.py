@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-_ASCII: Final = {"→": "->", "…": "...", "–": "-", "⚠": "!", "\ufe0f": "", "�": "?", "•": "*", "━": "-"}
+_ASCII: Final = {"→": "->", "…": "...", "–": "-", "⚠": "!", "\ufe0f": "", "�": "?", "×": "x", "━": "-"}
 """Characters of our own; others are shown by their number, so that nothing is hidden."""
 _ESCAPE: Final = "slashspan_escape"
 
@@ -46,7 +46,9 @@ def shown(text: object) -> str:
 
 def say(text: str, *, err: bool = False) -> None:
     """A line, however long: the terminal wraps it, and a path in it can be copied."""
-    click.echo(shown(text), err=err)
+    stream = sys.stderr if err else sys.stdout  # click.echo would write UTF-8 where the encoding is ASCII
+    stream.write(f"{shown(text)}\n")
+    stream.flush()
 
 
 def say_json(data: Any) -> None:

@@ -1,29 +1,22 @@
-"""What waits can be seen, delivered, handed over on purpose, and erased."""
+"""What is waiting can be seen, delivered, handed over on purpose, and sent again when it was rejected."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner, Result
 
+from exporters.spool import dead_letters
 from exporters.spool.dead_letters import DeadLetters
 from exporters.spool.destinations import Destination
-from exporters.stores.factory import open_store
 from telemetry.cli import cli
-from telemetry.instrument.privacy import pseudonym
 from tests.support.journals import die, left_behind
 from tests.support.rows import rows
 from tests.support.spans import finished
 from tests.support.stored_rows import read_rows
-
-if TYPE_CHECKING:
-    from exporters.rows.command_call import CommandCall
-
-NELLY, OTHER = 80351110224678912, 7
 
 
 @pytest.fixture
@@ -117,59 +110,78 @@ def test_a_store_that_is_away_leaves_them_where_they_are(spool: Path, tmp_path: 
     assert [w["rows"] for w in json.loads(call(spool, dsn, "spool", "--json").output)] == [5]
 
 
-def mixed() -> list[CommandCall]:
-    return [dataclasses.replace(row, discord_uid=NELLY if row.span_id % 3 == 0 else OTHER) for row in rows(300)]
+def rejected(spool: Path, dsn: str, count: int, reason: str = "poison") -> DeadLetters:
+    letters = DeadLetters(Destination.of("ladder-bot", dsn, "command_calls").folder(spool))
+    assert all(letters.add(row, reason) for row in rows(count))
+    return letters
 
 
-def test_forget_erases_a_user_everywhere_and_down_to_the_bytes(spool: Path, dsn: str) -> None:
-    store = open_store(dsn)
-    store.write(mixed()[:100], timeout=20)
-    store.close(timeout=5)
-    bot = left_behind(
-        spool, dsn, [dataclasses.replace(row, player_name=f"name-of-{row.discord_uid}") for row in mixed()[100:]]
-    )
-    bot.started(finished())
-    die(bot.journal)
-    folder = Destination.of("ladder-bot", dsn, "command_calls").folder(spool)
-    for row in mixed()[:2]:
-        DeadLetters(folder).add(row, "poison")
-    done = call(spool, dsn, "forget", str(NELLY), "--yes")
+def test_redrive_stores_dead_letters_and_removes_them_only_then(spool: Path, dsn: str) -> None:
+    letters = rejected(spool, dsn, 50)
+    shown = call(spool, dsn, "spool", "redrive", "--dry-run").output
+    assert "50 × poison" in shown
+    assert letters.count() == 50
+    done = call(spool, dsn, "spool", "redrive")
     assert done.exit_code == 0, done.output
-    assert "34 rows erased, 68 in the spool and among dead letters" in done.output  # 66, one in flight, one letter
-    on_disk = b"".join(file.read_bytes() for file in spool.rglob("*") if file.is_file())
-    assert f"name-of-{OTHER}".encode() in on_disk
-    assert f"name-of-{NELLY}".encode() not in on_disk
-    assert str(NELLY).encode() not in on_disk
-    call(spool, dsn, "spool", "drain")
-    assert sorted(table(dsn)) == [row.span_id for row in mixed() if row.discord_uid == OTHER]
+    assert "50 rows stored" in done.output
+    assert sorted(table(dsn)) == list(range(50))
+    assert letters.count() == 0
+    assert "there are no dead letters" in call(spool, dsn, "spool", "redrive").output
 
 
-def test_forget_finds_the_pseudonym_when_the_key_is_set(spool: Path, dsn: str) -> None:
-    store = open_store(dsn)
-    hidden = pseudonym(NELLY, "secret")
-    store.write([dataclasses.replace(row, discord_uid=hidden) for row in rows(5)], timeout=20)
-    store.close(timeout=5)
-    assert "0 rows erased" in call(spool, dsn, "forget", str(NELLY), "--yes").output
-    assert "5 rows erased" in call(spool, dsn, "forget", str(NELLY), "--yes", SLASHSPAN_USER_ID_KEY="secret").output
-
-
-def test_forget_asks_first_with_a_count(spool: Path, dsn: str) -> None:
-    store = open_store(dsn)
-    store.write(mixed(), timeout=20)
-    store.close(timeout=5)
-    asked = CliRunner().invoke(
-        cli, ["forget", str(NELLY)], env={"SLASHSPAN_SPOOL": str(spool), "SLASHSPAN_DSN": dsn}, input="n\n"
-    )
-    assert "Erase 100 rows" in asked.output
-    assert len(table(dsn)) == 300
-
-
-def test_forget_tells_of_rows_that_a_running_bot_has_still_to_deliver(spool: Path, dsn: str) -> None:
-    store = open_store(dsn)
-    store.prepare(timeout=20)
-    store.close(timeout=5)
-    bot = left_behind(spool, dsn, mixed()[:9])
-    done = call(spool, dsn, "forget", str(NELLY), "--yes")
+def test_a_dead_letter_that_is_rejected_again_stays_one(spool: Path, dsn: str) -> None:
+    letters = rejected(spool, dsn, 3)
+    letters.add(dataclasses.replace(rows(4)[3], player_name="nul \0"), "poison")
+    letters.add(dataclasses.replace(rows(5)[4], interaction_id=2**63), "poison")  # no store takes it
+    with letters.path.open("a", encoding="utf-8") as file:
+        file.write('{"row": {"of": "another version"}}\nno letter at all\n')
+    done = call(spool, dsn, "spool", "redrive")
     assert done.exit_code == 1
-    assert "3 rows of the user are on their way" in done.output
-    bot.journal.close()
+    assert "rejected again" in done.output
+    assert {0, 1, 2} <= set(table(dsn))
+    left = list(letters.read())
+    assert {letter["row"].get("span_id") for letter in left} >= {4, None}
+    assert len(left) + len(table(dsn)) == 6
+    assert "no letter at all" in letters.path.read_text("utf-8")
+
+
+def test_dead_letters_wait_in_the_spool_while_the_store_is_away(spool: Path, tmp_path: Path) -> None:
+    dsn = "postgresql://u@127.0.0.1:1/d"
+    letters = rejected(spool, dsn, 5)
+    done = call(spool, dsn, "spool", "redrive", "--timeout", "0.6")
+    assert done.exit_code == 1
+    assert "5 rows are still waiting" in done.output
+    assert letters.count() == 0
+    assert [found["rows"] for found in json.loads(call(spool, dsn, "spool", "--json").output)] == [5]
+
+
+def test_dead_letters_of_another_store_go_there_on_purpose_only(spool: Path, dsn: str, tmp_path: Path) -> None:
+    letters = rejected(spool, f"sqlite:///{tmp_path / 'elsewhere.db'}", 5)
+    assert "there are no dead letters" in call(spool, dsn, "spool", "redrive").output
+    assert call(spool, dsn, "spool", "redrive", "--from", letters.folder.name).exit_code == 0
+    assert len(table(dsn)) == 5
+
+
+def test_rejected_rows_that_no_longer_fitted_are_shown(spool: Path, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dead_letters, "MAX_BYTES", 3000)
+    letters = DeadLetters(Destination.of("ladder-bot", dsn, "command_calls").folder(spool))
+    kept = sum(letters.add(row, "poison") for row in rows(20))
+    lost = 20 - kept
+    assert f"lost: {lost} rejected rows" in call(spool, dsn, "spool").output
+    assert json.loads(call(spool, dsn, "spool", "--json").output)[0]["dead_letters_lost"] == lost
+    assert f"{lost} rejected rows were lost" in call(spool, dsn, "doctor").output
+    done = call(spool, dsn, "spool", "redrive")
+    assert f"{lost} more had come" in done.output
+    assert len(table(dsn)) == kept
+    assert call(spool, dsn, "spool").output == "nothing is waiting\n"
+
+
+def test_a_spool_that_others_could_change_is_refused_by_every_command(spool: Path, dsn: str) -> None:
+    rejected(spool, dsn, 1)
+    spool.chmod(0o777)
+    for command in (["spool"], ["spool", "drain"], ["spool", "redrive"], ["forget", "5", "--yes"], ["export", "5"]):
+        done = call(spool, dsn, *command)
+        assert (done.exit_code, f"chmod go-w {spool}" in done.output) == (2, True), (command, done.output)
+    done = call(spool, dsn, "doctor")
+    assert done.exit_code == 1
+    assert f"→ chmod go-w {spool}" in done.output

@@ -1,0 +1,239 @@
+"""`slashspan forget` and `slashspan export` reach everything that is stored of a user, and nothing of others."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner, Result
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from exporters.spool.dead_letters import DeadLetters
+from exporters.spool.destinations import Destination
+from exporters.spool.records import RecordType
+from exporters.spool.segment import RecordState
+from exporters.spool.span_codec import PAYLOAD_FORMAT, packed, unpacked
+from exporters.spool.status import pending_records
+from exporters.spool.writers import writer_folders
+from exporters.stores.factory import open_store
+from slashspan import semconv
+from telemetry.cli import cli
+from telemetry.instrument.privacy import pseudonym
+from tests.support.journals import die, journal, left_behind
+from tests.support.rows import rows
+from tests.support.spans import ATTRIBUTES, finished
+from tests.support.stored_rows import read_rows, write_rows
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from opentelemetry.sdk.trace import ReadableSpan
+
+    from exporters.rows.command_call import CommandCall
+    from exporters.spool.journal import Journal
+
+NELLY, OTHER = 80351110224678912, 7
+COLLECTOR = "otlp http://127.0.0.1:4317"
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    return tmp_path / "spool"
+
+
+def table(dsn: str) -> list[int]:
+    return [row["span_id"] for row in read_rows(dsn)]
+
+
+def call(spool: Path, dsn: str, *arguments: str, **environ: str) -> Result:
+    return CliRunner().invoke(cli, arguments, env={"SLASHSPAN_SPOOL": str(spool), "SLASHSPAN_DSN": dsn, **environ})
+
+
+def trace(user: int, *children: str) -> list[ReadableSpan]:
+    """A user action with spans below it, as they end: the action last."""
+    memory = InMemorySpanExporter()
+    provider = TracerProvider(resource=Resource.create({"service.name": "bot"}), shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(memory))
+    tracer = provider.get_tracer("test")
+    named = {semconv.USER_ID: str(user), semconv.USER_NAME: f"name-of-{user}"}
+    with tracer.start_as_current_span("slash", attributes={**ATTRIBUTES, **named}):
+        for child in children:
+            tracer.start_span(child, attributes={"db.query": f"of {user}"}).end()
+    return list(memory.get_finished_spans())
+
+
+def batches(spool: Path, *waiting: list[ReadableSpan]) -> Journal:
+    """What a bot has not been able to send to a collector."""
+    into = journal(Destination("ladder-bot", COLLECTOR, "").folder(spool))
+    for spans in waiting:
+        assert into.append(RecordType.BATCH, PAYLOAD_FORMAT, 0, packed(spans), RecordState.PENDING) is not None
+    return into
+
+
+def spans_left(spool: Path) -> list[str]:
+    folder = Destination("ladder-bot", COLLECTOR, "").folder(spool)
+    records = [record for writer in writer_folders(folder) for record in pending_records(writer)]
+    return [str(dict(span.attributes or {})) for record in records for span in unpacked(record.payload)]
+
+
+def mixed() -> list[CommandCall]:
+    return [dataclasses.replace(row, discord_uid=NELLY if row.span_id % 3 == 0 else OTHER) for row in rows(300)]
+
+
+def test_forget_erases_a_user_everywhere_and_down_to_the_bytes(spool: Path, dsn: str) -> None:
+    write_rows(dsn, mixed()[:100])
+    bot = left_behind(
+        spool, dsn, [dataclasses.replace(row, player_name=f"name-of-{row.discord_uid}") for row in mixed()[100:]]
+    )
+    bot.started(finished())
+    die(bot.journal)
+    folder = Destination.of("ladder-bot", dsn, "command_calls").folder(spool)
+    for row in mixed()[:2]:
+        DeadLetters(folder).add(row, "poison")
+    done = call(spool, dsn, "forget", str(NELLY), "--yes")
+    assert done.exit_code == 0, done.output
+    assert "34 rows erased, 68 in the spool and among dead letters" in done.output  # 66, one in flight, one letter
+    on_disk = b"".join(file.read_bytes() for file in spool.rglob("*") if file.is_file())
+    assert f"name-of-{OTHER}".encode() in on_disk
+    assert f"name-of-{NELLY}".encode() not in on_disk
+    assert str(NELLY).encode() not in on_disk
+    call(spool, dsn, "spool", "drain")
+    assert sorted(table(dsn)) == [row.span_id for row in mixed() if row.discord_uid == OTHER]
+
+
+def test_forget_finds_the_pseudonym_when_the_key_is_set(spool: Path, dsn: str) -> None:
+    hidden = pseudonym(NELLY, "secret")
+    write_rows(dsn, [dataclasses.replace(row, discord_uid=hidden) for row in rows(5)])
+    assert "0 rows erased" in call(spool, dsn, "forget", str(NELLY), "--yes").output
+    assert "5 rows erased" in call(spool, dsn, "forget", str(NELLY), "--yes", SLASHSPAN_USER_ID_KEY="secret").output
+
+
+def test_forget_asks_first_with_a_count(spool: Path, dsn: str) -> None:
+    write_rows(dsn, mixed())
+    asked = CliRunner().invoke(
+        cli, ["forget", str(NELLY)], env={"SLASHSPAN_SPOOL": str(spool), "SLASHSPAN_DSN": dsn}, input="n\n"
+    )
+    assert "Erase 100 rows" in asked.output
+    assert len(table(dsn)) == 300
+
+
+def test_forget_reports_rows_that_a_running_bot_has_still_to_deliver(spool: Path, dsn: str) -> None:
+    store = open_store(dsn)
+    store.prepare(timeout=20)
+    store.close(timeout=5)
+    bot = left_behind(spool, dsn, mixed()[:9])
+    done = call(spool, dsn, "forget", str(NELLY), "--yes")
+    assert done.exit_code == 1
+    assert "3 rows of the user are on their way" in done.output
+    bot.journal.close()
+
+
+def on_disk(spool: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in spool.rglob("*") if file.is_file())
+
+
+def test_forget_removes_the_users_spans_from_batches_with_their_whole_traces(spool: Path, dsn: str) -> None:
+    store = open_store(dsn)
+    store.prepare(timeout=20)
+    store.close(timeout=5)
+    nelly, other = trace(NELLY, "SELECT", "INSERT"), trace(OTHER, "SELECT")
+    # The children wait in one batch, the action that says whose they are in the next.
+    die(batches(spool, [*nelly[:2], *other[:1]], [nelly[2]], other[1:]))
+    done = call(spool, dsn, "forget", str(NELLY), "--yes")
+    assert done.exit_code == 0, done.output
+    assert "3 spans for a collector" in done.output
+    left = spans_left(spool)
+    assert len(left) == 2
+    assert all(str(OTHER) in span for span in left)
+    assert str(NELLY).encode() not in on_disk(spool)
+    assert b"SELECT" in on_disk(spool)
+    assert b"INSERT" not in on_disk(spool)
+
+
+def test_forget_reaches_every_destination_and_names_what_it_cannot_reach(spool: Path, dsn: str, tmp_path: Path) -> None:
+    elsewhere = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    write_rows(dsn, mixed()[:30])
+    die(left_behind(spool, elsewhere, mixed()[30:60], service="other").journal)
+    DeadLetters(Destination.of("other", elsewhere, "command_calls").folder(spool)).add(mixed()[0], "poison")
+    done = call(spool, dsn, "forget", str(NELLY), "--yes")
+    assert done.exit_code == 0, done.output
+    assert "10 rows erased, 11 in the spool" in done.output
+    for place in ("log files", "backups", "collector", elsewhere.partition(":")[0] + ":///" + str(tmp_path)):
+        assert place in done.output
+    assert str(NELLY).encode() not in on_disk(spool)
+
+
+def test_forget_reports_batches_of_a_running_bot(spool: Path, dsn: str) -> None:
+    write_rows(dsn, mixed()[:3])
+    bot = batches(spool, trace(NELLY))
+    done = call(spool, dsn, "forget", str(NELLY), "--yes")
+    assert done.exit_code == 1
+    assert "1 rows of the user are on their way" in done.output
+    bot.close()
+    assert call(spool, dsn, "forget", str(NELLY), "--yes").exit_code == 0
+    assert spans_left(spool) == []
+
+
+def test_what_forget_cannot_read_is_kept_and_reported(spool: Path, dsn: str) -> None:
+    write_rows(dsn, mixed()[:3])
+    bot = left_behind(spool, dsn, mixed()[3:6])
+    bot.journal.append(RecordType.SPAN, 99, 1, b"of a newer slashspan", RecordState.PENDING)
+    bot.journal.append(RecordType.ROW, 1, 2, b"\xc1", RecordState.PENDING)
+    die(bot.journal)
+    into = batches(spool)
+    into.append(RecordType.BATCH, 99, 0, b"of a newer slashspan", RecordState.PENDING)
+    die(into)
+    done = call(spool, dsn, "forget", str(NELLY), "--yes")
+    assert done.exit_code == 1
+    assert "3 records in the spool cannot be read" in done.output
+    assert on_disk(spool).count(b"of a newer slashspan") == 2
+
+
+def test_export_shows_all_that_is_stored_of_a_user_and_nothing_of_others(spool: Path, dsn: str) -> None:
+    write_rows(dsn, mixed()[:30])
+    bot = left_behind(spool, dsn, mixed()[30:60])
+    bot.started(finished())
+    die(bot.journal)
+    running = left_behind(spool, dsn, mixed()[60:63])
+    DeadLetters(running.journal.folder).add(mixed()[63], "poison")
+    DeadLetters(running.journal.folder).add(mixed()[64], "poison")
+    die(batches(spool, trace(NELLY, "SELECT"), trace(OTHER)))
+    before = on_disk(spool)
+    done = call(spool, dsn, "export", str(NELLY), "--json")
+    assert done.exit_code == 0, done.output
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert on_disk(spool) == before, "nothing is changed"
+    places: dict[str, list[Any]] = {}
+    for entry in found:
+        places.setdefault(entry["place"] + (" span" if "span" in entry else ""), []).append(entry)
+    assert {place: len(entries) for place, entries in places.items()} == {
+        "table": 10,
+        "spool": 11,
+        "running bot": 1,
+        "dead letter": 1,
+        "spool span": 2,
+    }
+    assert all(entry["row"]["discord_uid"] == NELLY for entry in found if "row" in entry)
+    assert sorted(entry["row"]["span_id"] for entry in places["table"]) == list(range(0, 30, 3))
+    [letter] = places["dead letter"]
+    assert (letter["reason"], letter["row"]["called_at"][:2]) == ("poison", "20")
+    assert places["table"][0]["row"]["attributes"] == {"ladder.page": 2}
+    assert "name-of-7" not in done.stdout
+    running.journal.close()
+    assert "Not shown: log files" in done.stderr
+    people = call(spool, dsn, "export", str(NELLY)).stdout
+    assert len(people.splitlines()) == len(found)
+    assert "admin ban" in people
+
+
+def test_export_finds_the_pseudonym_when_the_key_is_set(spool: Path, dsn: str) -> None:
+    hidden = pseudonym(NELLY, "secret")
+    write_rows(dsn, [dataclasses.replace(row, discord_uid=hidden) for row in rows(5)])
+    assert call(spool, dsn, "export", str(NELLY), "--json").stdout == ""
+    shown = call(spool, dsn, "export", str(NELLY), "--json", SLASHSPAN_USER_ID_KEY="secret").stdout
+    assert len(shown.splitlines()) == 5
