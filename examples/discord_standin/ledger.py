@@ -24,6 +24,8 @@ class Fault:
     message: str = "scripted"
     retry_after: float | None = None
     """Seconds, for a 429."""
+    is_global: bool = False
+    """The 429 is for all routes."""
     delay: float = 0.0
     """Seconds before the answer."""
     empty_for: float | None = None

@@ -189,7 +189,7 @@ class Rest:
             return None
         self._done(action, route, request, received, fault.status, kind)
         if fault.retry_after is not None:
-            body = {"message": fault.message, "retry_after": fault.retry_after, "global": False}
+            body = {"message": fault.message, "retry_after": fault.retry_after, "global": fault.is_global}
             # Without `Via` discord.py takes a 429 for a ban by Cloudflare.
             return reply(body, fault.status, {"Via": "1.1 google", "Retry-After": str(fault.retry_after)})
         return _error(fault.status, fault.code, fault.message)

@@ -21,6 +21,7 @@ from slashspan import semconv
 from slashspan.action_record import ActionRecord, attach, root_context
 from slashspan.semconv import Kind, Outcome
 from telemetry.instrument import outcomes
+from telemetry.instrument.intervals import Intervals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,7 +53,7 @@ class Action:
         "key",
         "kind",
         "last_checkpoint_ns",
-        "rate_limited_ns",
+        "rate_limits",
         "record",
         "rejected",
         "span",
@@ -76,7 +77,8 @@ class Action:
         self.ack_ns: int | None = None
         """First acknowledgement, nanoseconds since the receive."""
         self.ack_kind: str | None = None
-        self.rate_limited_ns = 0
+        self.rate_limits: Intervals | None = None
+        """When rate limits held back requests of its, one or several at a time."""
         self.last_checkpoint_ns = 0
         self.work = 0
         """Coroutines that discord.py has made for it and that have not ended."""
@@ -108,6 +110,13 @@ class Action:
         """Note the exception that ended it; the first one counts, handlers may raise others."""
         if self.error is None:
             self.error = outcomes.unwrap(error)
+
+    def rate_limited(self, times: Intervals) -> None:
+        """Note when rate limits held back a request."""
+        if self.rate_limits is None:
+            self.rate_limits = Intervals()
+        for start, end in times:
+            self.rate_limits.add(start, end)
 
     def outcome(self) -> str:
         """How it ended, from what was noted."""
@@ -180,8 +189,8 @@ class Recorder:
             action.set(semconv.ACK_MS, action.ack_ns / 1e6)
         if action.ack_kind is not None:
             action.set(semconv.ACK_KIND, action.ack_kind)
-        if action.rate_limited_ns:
-            action.set(semconv.RATE_LIMITED_MS, action.rate_limited_ns / 1e6)
+        if action.rate_limits is not None:
+            action.set(semconv.RATE_LIMITED_MS, action.rate_limits.total / 1e6)
         if outcome in _FAILED:
             span.set_status(Status(StatusCode.ERROR, error_type))
             if error is not None and self._stacks:

@@ -20,6 +20,7 @@ from telemetry.instrument.hooks.app_commands import AppCommandHooks
 from telemetry.instrument.hooks.components import ComponentHooks
 from telemetry.instrument.hooks.loops import LoopHooks
 from telemetry.instrument.hooks.prefix import PrefixHooks
+from telemetry.instrument.hooks.rate_limits import RateLimitHooks
 from telemetry.instrument.hooks.rest import RestHooks
 from telemetry.instrument.hooks.unanswered import Unanswered
 from telemetry.instrument.ids import with_private_ids
@@ -63,7 +64,7 @@ class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no ty
         guard.raise_internal_errors(settings.raise_internal_errors)
         checkpoints.set_slow_ms(settings.slow_checkpoint_ms)
         flows.use_tracer(tracer)
-        rest = RestHooks(recorder, spans=detail)
+        limits = RateLimitHooks()
         patches = Patches()
         for records, install in (
             ("the time of receipt, gateway metrics", functools.partial(gateway.install, shards=shards)),
@@ -72,8 +73,8 @@ class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no ty
             ("prefix commands", PrefixHooks(recorder).install),
             ("components, modals", ComponentHooks(recorder, unanswered).install),
             ("components answered by on_interaction", unanswered.install),
-            ("acknowledgements, REST requests", rest.install),
-            ("rate limits", rest.install_limits),
+            ("acknowledgements, REST requests", RestHooks(recorder, limits, spans=detail).install),
+            ("rate limits", limits.install),
             ("ext.tasks loops", LoopHooks(tracer).install),
         ):
             patches.install(records, install)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import time
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -20,6 +19,7 @@ from opentelemetry.trace.status import Status, StatusCode
 from slashspan.guard import guarded
 from telemetry.instrument import outcomes
 from telemetry.instrument.action import current_action
+from telemetry.instrument.hooks.rate_limits import RestCall, current_call
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from telemetry.instrument.action import Recorder
+    from telemetry.instrument.hooks.rate_limits import RateLimitHooks
     from telemetry.instrument.patching import Patches
 
     Wrapped = Callable[..., Awaitable[Any]]
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 
 CALLBACK_PATH: Final = "/interactions/{webhook_id}/{webhook_token}/callback"
 UNKNOWN_INTERACTION: Final = 10062
-TOO_MANY: Final = 429
-NOISE_NS: Final = 200_000
-"""A wait shorter than this is the interpreter, not a rate limit."""
 ACK_KINDS: Final = {
     1: "pong",
     4: "message",
@@ -52,35 +50,12 @@ ACK_KINDS: Final = {
 """Callback types (https://discord.com/developers/docs/interactions/receiving-and-responding)."""
 
 
-class RestCall:
-    """One call of discord.py's request functions: up to five tries and the waits around them."""
-
-    __slots__ = ("answered_ns", "limited_ns", "limited_since", "started_ns", "status", "tries", "wire_ns")
-
-    def __init__(self) -> None:
-        self.started_ns = time.perf_counter_ns()
-        self.tries = 0
-        self.status: int | None = None
-        self.wire_ns = 0
-        self.answered_ns = 0
-        self.limited_ns = 0
-        self.limited_since: int | None = self.started_ns
-        """Set while a rate limit may be what holds it: from the start to the first try, from a 429 to the next."""
-
-    def limited(self, since_ns: int) -> None:
-        waited = time.perf_counter_ns() - since_ns
-        if waited >= NOISE_NS:
-            self.limited_ns += waited
-
-
-_call: ContextVar[RestCall | None] = ContextVar("slashspan_rest_call", default=None)
-
-
 class RestHooks:
     """The wrappers, bound to one recorder. `spans`: make CLIENT spans, or only keep the times."""
 
-    def __init__(self, recorder: Recorder, *, spans: bool) -> None:
+    def __init__(self, recorder: Recorder, limits: RateLimitHooks, *, spans: bool) -> None:
         self._recorder = recorder
+        self._limits = limits
         self._spans = spans
 
     def install(self, patches: Patches) -> None:
@@ -92,18 +67,10 @@ class RestHooks:
         patches.wrap(AsyncWebhookAdapter, "request", self._request, reads=("route",))
         patches.wrap(aiohttp.ClientSession, "_request", self._try)
 
-    def install_limits(self, patches: Patches) -> None:
-        """Rate limits that are waited for after a request."""
-        from discord.http import Ratelimit
-        from discord.webhook.async_ import AsyncDeferredLock
-
-        patches.wrap(Ratelimit, "__aexit__", self._after)
-        patches.wrap(AsyncDeferredLock, "__aexit__", self._after)
-
-    async def _request(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
+    async def _request(self, wrapped: Wrapped, client: Any, args: Args, kwargs: Kwargs) -> Any:
         route: discord.http.Route = args[0]
-        call = RestCall()
-        token = _call.set(call)
+        call = RestCall(self._limits.on(client))
+        token = current_call.set(call)
         span = self._start(route) if self._spans else None
         error: BaseException | None = None
         try:
@@ -114,37 +81,31 @@ class RestHooks:
             error = caught
             raise
         finally:
-            _call.reset(token)
+            current_call.reset(token)
             self._finish(call, route, span, error, kwargs)
 
     async def _try(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
-        call = _call.get()
+        call = current_call.get()
         if call is None:
             return await wrapped(*args, **kwargs)
-        if call.limited_since is not None:
-            call.limited(call.limited_since)
-            call.limited_since = None
+        self._resume(call)
         call.tries += 1
         started = time.perf_counter_ns()
         try:
             response = await wrapped(*args, **kwargs)
-            call.status = response.status
-            if response.status == TOO_MANY:
-                call.limited_since = time.perf_counter_ns()
+            self._answered(call, response)
             return response
         finally:
             call.answered_ns = time.perf_counter_ns()
             call.wire_ns += call.answered_ns - started
 
-    async def _after(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
-        call = _call.get()
-        if call is None:
-            return await wrapped(*args, **kwargs)
-        since = time.perf_counter_ns()
-        try:
-            return await wrapped(*args, **kwargs)
-        finally:
-            call.limited(since)
+    @guarded
+    def _resume(self, call: RestCall) -> None:
+        call.resume()
+
+    @guarded
+    def _answered(self, call: RestCall, response: aiohttp.ClientResponse) -> None:
+        call.answered(response)
 
     @guarded
     def _start(self, route: discord.http.Route) -> Span:
@@ -166,10 +127,12 @@ class RestHooks:
         if route.path == CALLBACK_PATH:
             self._acknowledge(call, route, error, kwargs)
         action = current_action.get()
-        if action is not None and not action.ended:
-            action.rate_limited_ns += call.limited_ns
-        if call.limited_ns:
-            self._recorder.instruments.rate_limited(route.method, route.path, call.limited_ns / 1e9)
+        call.resume()
+        limited_ns = call.limited.total
+        if limited_ns:
+            self._recorder.instruments.rate_limited(route.method, route.path, limited_ns / 1e9)
+            if action is not None and not action.ended:
+                action.rate_limited(call.limited)
         if span is None:
             return
         total = time.perf_counter_ns() - call.started_ns
@@ -178,7 +141,7 @@ class RestHooks:
                 "http.request.resend_count": max(0, call.tries - 1),
                 "discord.rest.wire_ms": call.wire_ns / 1e6,
                 "discord.rest.waited_ms": max(0, total - call.wire_ns) / 1e6,
-                "discord.rest.rate_limited_ms": call.limited_ns / 1e6,
+                "discord.rest.rate_limited_ms": limited_ns / 1e6,
             }
         )
         if call.status is not None:

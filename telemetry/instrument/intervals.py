@@ -1,0 +1,44 @@
+"""Stretches of time, in nanoseconds of one monotonic clock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_KEPT: Final = 256
+"""The oldest go first: whoever is still interested in them has waited through as many rate limits."""
+
+
+class Intervals:
+    """Disjoint, in order: what overlaps when added is merged, so nothing counts twice."""
+
+    __slots__ = ("__weakref__", "_kept")
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[int, int]] = []
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return iter(self._kept)
+
+    def add(self, start: int, end: int) -> None:
+        """Add the time from `start` to `end`; nothing when that is empty."""
+        if end <= start:
+            return
+        apart = []
+        for kept in self._kept:
+            if kept[1] < start or kept[0] > end:
+                apart.append(kept)
+            else:
+                start, end = min(start, kept[0]), max(end, kept[1])
+        self._kept = sorted([*apart, (start, end)])[-MAX_KEPT:]
+
+    def add_overlap(self, others: Intervals, start: int, end: int) -> None:
+        """Add what `others` have in common with the time from `start` to `end`."""
+        for begins, ends in others:
+            self.add(max(start, begins), min(end, ends))
+
+    @property
+    def total(self) -> int:
+        return sum(end - start for start, end in self._kept)
