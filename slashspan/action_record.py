@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
 MAX_CHECKPOINTS: Final = 1000
-"""Checkpoints kept of one action; what is more is counted."""
+"""Checkpoints kept of one action: more than fit into the column. Of a loop without end the first ones say enough."""
 _KEY: Final = create_key("slashspan-action-record")
 _ATTRIBUTE: Final = "_slashspan_record"
 
@@ -34,7 +34,7 @@ class ActionRecord:
         self.dropped_checkpoints = 0
 
     def add_checkpoint(self, name: str, attributes: Mapping[str, Any]) -> None:
-        """Note a checkpoint, unless there are MAX_CHECKPOINTS already."""
+        """Note a checkpoint; over MAX_CHECKPOINTS they are only counted."""
         if len(self.checkpoints) < MAX_CHECKPOINTS:
             self.checkpoints.append((name, attributes))
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from exporters.rows.command_call import ROW_COLUMNS, CommandCall
-from exporters.rows.values import INT64, as_float, as_json, as_text
+from exporters.rows.values import INT64, MAX_JSON, as_float, as_int64, as_json, as_text, fitting_json, json_text
 from slashspan import semconv
 from slashspan.action_record import record_of
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Event, ReadableSpan
 
 _OURS: Final = frozenset(attribute.key for attribute in semconv.ATTRIBUTES)
+LEFT_OUT: Final = "slashspan.left_out"
+"""Name of the entry that says how many checkpoints did not fit into the column."""
+COUNT: Final = "count"
 _FROM_ATTRIBUTES: Final = tuple(
     (column.name, column.attribute, column.type.convert, column.if_absent) for column in ROW_COLUMNS if column.attribute
 )
@@ -40,9 +43,8 @@ def from_span(span: ReadableSpan) -> CommandCall | None:
 
 def kind_of(span: ReadableSpan) -> Any:
     """The kind of a user action, None for any other span."""
-    kind = _own_attributes(span).get(semconv.KIND)
-    # Too many attributes of the bot's own may have pushed it out.
-    return record.attributes.get(semconv.KIND) if kind is None and (record := record_of(span)) is not None else kind
+    record = record_of(span)
+    return (_own_attributes(span) if record is None else record.attributes).get(semconv.KIND)
 
 
 def attributes_of(span: ReadableSpan) -> Mapping[str, Any]:
@@ -66,14 +68,11 @@ def _own_attributes(span: ReadableSpan) -> Mapping[str, Any]:
     return inner if isinstance(inner, dict) else dict(attributes or {})
 
 
-def checkpoint_events(span: ReadableSpan) -> Sequence[tuple[str, Mapping[str, Any]]]:
+def checkpoint_events(span: ReadableSpan) -> Sequence[Checkpoint]:
     """The name and attributes of each checkpoint, in their order."""
     record = record_of(span)
     if record is not None:
-        if record.dropped_checkpoints:
-            note = {semconv.CHECKPOINT_AT_MS: None, "dropped": record.dropped_checkpoints}
-            return [*record.checkpoints, ("slashspan.dropped_checkpoints", note)]
-        return record.checkpoints
+        return _with_left_out(record.checkpoints, record.dropped_checkpoints)
     try:
         events: Sequence[Event] = span._events
     except AttributeError:  # an SDK with other private names; this one copies
@@ -81,7 +80,7 @@ def checkpoint_events(span: ReadableSpan) -> Sequence[tuple[str, Mapping[str, An
     if not events:
         return ()
     named = ((event.name, event.attributes or {}) for event in events)
-    return [(name, attributes) for name, attributes in named if semconv.CHECKPOINT_AT_MS in attributes]
+    return [(name, dict(attributes)) for name, attributes in named if semconv.CHECKPOINT_AT_MS in attributes]
 
 
 def from_parts(
@@ -113,6 +112,8 @@ def from_parts(
     return CommandCall(**fields)
 
 
+Checkpoint = tuple[str, "Mapping[str, Any]"]
+"""Name and attributes."""
 Service = tuple["str | None", "str | None", "str | None"]
 """Name, version, environment."""
 
@@ -136,16 +137,41 @@ def _optional(value: Any) -> str | None:
     return None if value is None else as_text(value)
 
 
-def checkpoints_of(events: Iterable[tuple[str, Mapping[str, Any]]]) -> str | None:
-    """The column `checkpoints` from a span's events, by name and attributes; other events are passed over."""
-    marks = []
+def first_checkpoints(checkpoints: Sequence[Checkpoint], limit: int) -> Sequence[Checkpoint]:
+    """At most so many, and an entry that says how many were left out."""
+    return _with_left_out(checkpoints[:limit], sum(_count_of(*left_out) for left_out in checkpoints[limit:]))
+
+
+def _with_left_out(checkpoints: Sequence[Checkpoint], count: int) -> Sequence[Checkpoint]:
+    return [*checkpoints, (LEFT_OUT, {COUNT: count})] if count else checkpoints
+
+
+def _count_of(name: str, attributes: Mapping[str, Any]) -> int:
+    return (as_int64(attributes.get(COUNT)) or 0) if name == LEFT_OUT else 1
+
+
+def checkpoints_of(events: Iterable[Checkpoint]) -> str | None:
+    """The column `checkpoints` from events by name and attributes: always a list. Other events are ignored.
+
+    What does not fit is left out, and counted in a last entry.
+    """
+    marks, left_out = [], 0
     for name, values in events:
         attributes = dict(values)
-        if semconv.CHECKPOINT_AT_MS in attributes:
+        if name == LEFT_OUT:
+            left_out += _count_of(name, values)
+        elif semconv.CHECKPOINT_AT_MS in attributes:
             at = attributes.pop(semconv.CHECKPOINT_AT_MS)
             step = attributes.pop(semconv.CHECKPOINT_STEP_MS, None)
-            marks.append({"name": name, "at_ms": _rounded(at), "step_ms": _rounded(step), **attributes})
-    return as_json(marks) if marks else None
+            marks.append({"name": as_text(name), "at_ms": _rounded(at), "step_ms": _rounded(step), **attributes})
+    return _fitting(marks, left_out) if marks else None
+
+
+def _fitting(marks: Sequence[Mapping[str, Any]], left_out: int) -> str:
+    texts = fitting_json(marks, room=MAX_JSON - 128)  # for the entry below
+    if left_out := left_out + len(marks) - len(texts):
+        texts.append(json_text({"name": LEFT_OUT, "at_ms": None, "step_ms": None, COUNT: left_out}))
+    return f"[{','.join(texts)}]"
 
 
 def _rounded(value: Any) -> float | None:

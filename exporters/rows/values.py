@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 MAX_TEXT: Final = 256
@@ -65,6 +65,18 @@ def as_json(value: Any) -> str:
     """JSON text of at most MAX_JSON characters; of a longer value only its size is stored."""
     text = json_text(value)
     return text if len(text) <= MAX_JSON else json.dumps({"slashspan.left_out_chars": len(text)})
+
+
+def fitting_json(values: Iterable[Any], *, room: int) -> list[str]:
+    """JSON texts of the first of `values`, as many as fit into a list of `room` characters."""
+    texts: list[str] = []
+    for value in values:
+        text = json_text(value)
+        room -= len(text) + 1
+        if room < 0:
+            break
+        texts.append(text)
+    return texts
 
 
 def json_text(value: Any) -> str:

@@ -17,7 +17,14 @@ import msgpack
 from exporters.common.gil import yielding_gil
 from exporters.rows.command_call import CommandCall
 from exporters.rows.counts import DropReason
-from exporters.rows.from_span import attributes_of, checkpoint_events, checkpoints_of, from_parts, service_of
+from exporters.rows.from_span import (
+    attributes_of,
+    checkpoint_events,
+    checkpoints_of,
+    first_checkpoints,
+    from_parts,
+    service_of,
+)
 from exporters.rows.values import jsonable
 from exporters.spool.records import MAX_PAYLOAD, NewerFormat, RecordType
 from exporters.spool.segment import RecordState
@@ -36,8 +43,8 @@ if TYPE_CHECKING:
 PAYLOAD_FORMAT: Final = 1
 MAX_RECORD: Final = 256 * 1024
 """Bytes; a span with more keeps what is ours, as its row would."""
-MAX_MARKS: Final = 128
-"""Checkpoints kept of a span that is too large; OpenTelemetry's own bound on events."""
+MAX_CHECKPOINTS: Final = 128
+"""Kept of a span that is too large."""
 _OURS: Final = frozenset(attribute.key for attribute in ATTRIBUTES)
 _64_BITS: Final = 2**64 - 1
 
@@ -89,17 +96,18 @@ class RowSpool:
             self._service = (resource, self._pack(service_of(resource)))
         head = self._service[1]
         attributes = attributes_of(span)
-        marks = checkpoint_events(span)
+        checkpoints = checkpoint_events(span)
         times = (context.trace_id.to_bytes(16, "big"), span.start_time, end_ns)
         try:
-            payload: bytes = head + self._pack((*times, attributes, marks))
+            payload: bytes = head + self._pack((*times, attributes, checkpoints))
             if len(payload) <= MAX_RECORD:
                 return payload
             attributes = {key: value for key, value in attributes.items() if key in _OURS}
             attributes["slashspan.left_out_bytes"] = len(payload)
         except (TypeError, ValueError, OverflowError):
             pass  # a value that msgpack or UTF-8 cannot express: use one that every column takes
-        safe: bytes = head + self._pack((*times, jsonable(attributes), jsonable(marks[:MAX_MARKS])))
+        checkpoints = first_checkpoints(checkpoints, MAX_CHECKPOINTS)
+        safe: bytes = head + self._pack((*times, jsonable(attributes), jsonable(checkpoints)))
         return safe
 
     # On the threads of the exporter and the delivery worker

@@ -15,6 +15,7 @@ from opentelemetry.trace import get_current_span
 
 import telemetry
 from exporters.delivery.processor import CommandCallsProcessor
+from exporters.rows.from_span import LEFT_OUT
 from slashspan.action_record import MAX_CHECKPOINTS
 from slashspan.settings import Settings
 from telemetry import DiscordInstrumentor
@@ -175,4 +176,6 @@ async def test_checkpoints_without_end_are_bounded_and_counted(tmp_path: Path) -
     handle.shutdown()
     (row,) = read_rows(dsn)
     marks = row["checkpoints"] if isinstance(row["checkpoints"], list) else json.loads(row["checkpoints"])
-    assert isinstance(marks, list)
+    assert [mark["name"] for mark in marks[:-1]] == ["x"] * (len(marks) - 1)
+    assert marks[-1]["name"] == LEFT_OUT
+    assert len(marks) - 1 + marks[-1]["count"] == MAX_CHECKPOINTS + 7
