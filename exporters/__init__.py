@@ -3,7 +3,7 @@
 Each package imports only those below it:
 
 ```
-admin       migrate, prune, forget, doctor: what a person does at the command line
+admin       migrate, prune, forget, doctor: what an operator runs from the command line
 delivery    finished spans and spooled records → the store, or a collector
 spool       the local log in which rows wait   ·   stores   SQLite and PostgreSQL
 rows        what is stored: the columns, and how a span becomes a row

@@ -1,4 +1,4 @@
-"""Read: `command_calls` → numbers. Knows the table, never how it was filled."""
+"""Read: `command_calls` → numbers. Knows the table, but not how it is filled."""
 
 from insights.reader import Reader, ReadError, open_reader
 from insights.summary import CommandStats, StepStats, Summary, summary

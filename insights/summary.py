@@ -1,4 +1,4 @@
-"""The numbers that a bot's owner asks for first."""
+"""The numbers that a bot's owner needs first."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _EVER: Final = (datetime(1, 1, 1, tzinfo=timezone.utc), datetime(9999, 1, 1, tzi
 
 @dataclass(frozen=True, slots=True)
 class CommandStats:
-    """One command. Milliseconds; percentiles by nearest rank; None where there is nothing to measure."""
+    """One command. Milliseconds; nearest-rank percentiles; None if nothing was measured."""
 
     kind: str
     command: str
@@ -50,7 +50,7 @@ class StepStats:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What stands in the table between two moments."""
+    """The numbers of one period."""
 
     calls: int
     users: int
@@ -61,7 +61,7 @@ class Summary:
     steps: tuple[StepStats, ...]
 
     def to_json(self) -> str:
-        """For programs: the same numbers, times as UTC ISO 8601. ASCII, which every encoding holds."""
+        """The same numbers for programs: ASCII, which every encoding has; times in ISO 8601, UTC."""
         data = asdict(self)
         data["commands"] = [{**asdict(command), "error_share": command.error_share} for command in self.commands]
         return json.dumps(data, indent=2, default=lambda value: value.isoformat())
@@ -76,16 +76,16 @@ def summary(
     return Summary(
         calls=totals["calls"],
         users=totals["users"],
-        first=_moment(totals["first"]),
-        last=_moment(totals["last"]),
+        first=_as_datetime(totals["first"]),
+        last=_as_datetime(totals["last"]),
         outcomes={row["outcome"]: row["calls"] for row in reader.query("outcomes", bounds)},
         commands=tuple(CommandStats(**row) for row in reader.query("commands", bounds)),
         steps=tuple(StepStats(**row) for row in reader.query("steps", {**bounds, "slow_ms": slow_ms})),
     )
 
 
-def _moment(value: Any) -> datetime | None:
+def _as_datetime(value: Any) -> datetime | None:
     if isinstance(value, str):
-        moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
-        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        found = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
     return value if isinstance(value, datetime) else None

@@ -1,4 +1,4 @@
-"""The summary in a terminal. Names come from users: they are shown as they are, never read as markup."""
+"""The summary in a terminal. Names come from users, so they are never interpreted as markup."""
 
 from __future__ import annotations
 

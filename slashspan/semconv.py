@@ -1,10 +1,10 @@
-"""The names that `telemetry` writes, `exporters` reads and people query: kinds, outcomes, span attributes.
+"""The names that `telemetry` writes, `exporters` reads and users query: kinds, outcomes, span attributes.
 
 No semantic convention exists for chat bots. Vendor attributes are `{system}.*` by OpenTelemetry's naming rules, and
 `discord.command.name`, `discord.user.id` and the like are what public projects already use.
 
-Ids are strings: they pass 2**53, and backends that read JSON into doubles would round them. Discord's own API sends
-strings for that reason (https://discord.com/developers/docs/reference#snowflakes).
+Ids are strings: they exceed 2**53, and backends that read JSON numbers as doubles would round them. Discord's own API
+sends strings for that reason (https://discord.com/developers/docs/reference#snowflakes).
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ class Outcome:
 
     OK: Final = "ok"
     ERROR: Final = "error"
-    """An exception that is no rejection."""
+    """An exception that is not a rejection."""
     REJECTED: Final = "rejected"
-    """A check, cooldown, permission or bad input of the user; `interaction_check` returned False."""
+    """A failed check, a cooldown, a missing permission or invalid input; `interaction_check` returned False."""
     NOT_FOUND: Final = "not_found"
     """No such command. What was typed is not stored: the command is empty."""
     UNHANDLED: Final = "unhandled"
-    """A component or modal that nobody answers."""
+    """A component or modal that nothing in the bot answers."""
     EXPIRED: Final = "expired"
-    """Discord refused the first answer with code 10062: it came after 3 s."""
+    """Discord refused the first answer with code 10062, because it came after 3 s."""
     CANCELLED: Final = "cancelled"
     INTERRUPTED: Final = "interrupted"
-    """The process ended in the middle of it."""
+    """The process ended while it was running."""
 
     ALL: Final = (OK, ERROR, REJECTED, NOT_FOUND, UNHANDLED, EXPIRED, CANCELLED, INTERRUPTED)
 
@@ -58,11 +58,11 @@ class Sync:
     """What a finished command survives: values of `SLASHSPAN_SPOOL_SYNC`."""
 
     CRASH: Final = "crash"
-    """The death of the process, by whatever means: each record reaches the kernel before the command ends."""
+    """The end of the process, for any reason: each record reaches the kernel before the command ends."""
     POWER: Final = "power"
-    """A power cut too, but for the last 0.2 s: a thread has the disk write them."""
+    """Also a power failure, except for the last 0.2 s: a thread syncs the file."""
     RECORD: Final = "record"
-    """A power cut, each record: the bot's loop waits for the disk, milliseconds on most."""
+    """Also a power failure: the bot's loop waits for the disk, usually for milliseconds."""
 
     ALL: Final = (CRASH, POWER, RECORD)
 
@@ -95,7 +95,7 @@ COMMAND_NAME: Final = _define(
 KIND: Final = _define("discord.interaction.kind", "string", "Kind of the user action")
 OUTCOME: Final = _define("discord.interaction.outcome", "string", "How the action ended")
 INTERACTION_ID: Final = _define(
-    "discord.interaction.id", "string", "Snowflake of the interaction; for a prefix command of the message"
+    "discord.interaction.id", "string", "Snowflake of the interaction, or of a prefix command's message"
 )
 APPLICATION_ID: Final = _define("discord.application.id", "string", "Snowflake of the bot's application")
 USER_ID: Final = _define("discord.user.id", "string", "Snowflake of the user, or its pseudonym", personal=True)
@@ -110,15 +110,18 @@ INSTALLATION: Final = _define(
     "discord.interaction.installation", "string", "guild, user or guild,user: how the app is installed"
 )
 ACK_MS: Final = _define(
-    "discord.interaction.ack_ms", "double", "Receive to first acknowledgement; absent: never", unit="ms"
+    "discord.interaction.ack_ms",
+    "double",
+    "From receive to first acknowledgement; absent: never acknowledged",
+    unit="ms",
 )
 ACK_KIND: Final = _define(
-    "discord.interaction.ack_kind", "string", "How it was first acknowledged: message, defer, modal, …"
+    "discord.interaction.ack_kind", "string", "Type of the first acknowledgement: message, defer, modal, …"
 )
 GATEWAY_DELAY_MS: Final = _define(
     "discord.interaction.gateway_delay_ms",
     "double",
-    "Receive minus the snowflake's time; two clocks, may be negative",
+    "Receive time minus the snowflake's time; of two clocks, so it can be negative",
     unit="ms",
 )
 LOOP_DELAY_MS: Final = _define(
@@ -136,8 +139,8 @@ RATE_LIMITED_MS: Final = _define(
 ERROR_TYPE: Final = _define("error.type", "string", "Qualified name of the real exception, unwrapped")
 
 CHECKPOINT_AT_MS: Final = _define(
-    "discord.checkpoint.at_ms", "double", "On the checkpoint's event: since the receive", unit="ms"
+    "discord.checkpoint.at_ms", "double", "On the checkpoint's event: time since the receive", unit="ms"
 )
 CHECKPOINT_STEP_MS: Final = _define(
-    "discord.checkpoint.step_ms", "double", "On the checkpoint's event: since the checkpoint before", unit="ms"
+    "discord.checkpoint.step_ms", "double", "On the checkpoint's event: time since the previous checkpoint", unit="ms"
 )

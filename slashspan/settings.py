@@ -26,7 +26,7 @@ COMMAND_CALLS: Final = "command_calls"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One variable: its name, default (as text), how it is read, and what it means."""
+    """One variable: its name, default (as text), parser and meaning."""
 
     name: str
     default: str
@@ -35,7 +35,7 @@ class Setting:
     secret: bool = False
 
     def read(self, environ: Mapping[str, str]) -> Any:
-        """The value in `environ`; an empty one counts as not set. Raises ConfigurationError."""
+        """The value in `environ`; an empty variable counts as unset. Raises ConfigurationError."""
         text = environ.get(self.name, "").strip() or self.default
         try:
             return self.parse(text)
@@ -45,7 +45,7 @@ class Setting:
             raise ConfigurationError(f"{self.name}={self.shown(repr(text))}: {error}") from None
 
     def shown(self, text: str) -> str:
-        """A value as it may be shown."""
+        """The value without its secrets."""
         if self.parse == Dsn.parse:
             return mask_dsn(text)
         return HIDDEN if self.secret else text
@@ -84,7 +84,7 @@ def _exporters(text: str) -> tuple[str, ...]:
     names = _names(text)
     if NONE in names:
         if names != (NONE,):
-            raise ValueError("'none' turns everything off and stands alone")
+            raise ValueError("'none' turns everything off and cannot be combined")
         return ()
     return names
 
@@ -93,7 +93,7 @@ def _kinds(text: str) -> frozenset[str]:
     names = _names(text.lower())
     unknown = [name for name in names if name not in Kind.ALL]
     if unknown or not names:
-        raise ValueError(f"must be a comma list of: {', '.join(Kind.ALL)}")
+        raise ValueError(f"must be a comma-separated list of: {', '.join(Kind.ALL)}")
     return frozenset(names)
 
 
@@ -117,9 +117,9 @@ SETTINGS: Final = (
         "OTEL_TRACES_EXPORTER",
         COMMAND_CALLS,
         _exporters,
-        "Comma list of `command_calls`, `otlp`, `console`, or `none` alone: nothing is wrapped, no cost",
+        "Comma-separated: `command_calls`, `otlp`, `console`; or `none`, which wraps nothing and costs nothing",
     ),
-    Setting("OTEL_SDK_DISABLED", "false", _flag, "`true` turns everything off, as `OTEL_TRACES_EXPORTER=none` does"),
+    Setting("OTEL_SDK_DISABLED", "false", _flag, "`true` turns everything off, like `OTEL_TRACES_EXPORTER=none`"),
     Setting(
         "SLASHSPAN_DSN",
         "sqlite:///command_calls.db",
@@ -127,32 +127,32 @@ SETTINGS: Final = (
         "The store: `sqlite:///path` (four slashes: absolute) or `postgresql://user:password@host/database`",
         secret=True,
     ),
-    Setting("SLASHSPAN_TABLE", "command_calls", str, "The table's name, may be schema-qualified in PostgreSQL"),
+    Setting("SLASHSPAN_TABLE", "command_calls", str, "The table's name; in PostgreSQL it may include a schema"),
     Setting(
         "SLASHSPAN_SPOOL",
         "",
         _spool,
-        "Folder in which recorded rows wait for the store, through crashes and outages, or `off`: they wait in memory. "
+        "Folder in which rows wait during crashes and outages, or `off`: they wait in memory. "
         "Default: `slashspan/spool` in the user's state folder",
     ),
     Setting(
         "SLASHSPAN_SPOOL_MAX_BYTES",
         "268435456",
         _number(int, 65536),
-        "Bound of the spool for each process and store; over it the oldest unsent rows go, counted",
+        "Size limit of the spool for each process and store; beyond it the oldest unsent rows are dropped and counted",
     ),
     Setting(
         "SLASHSPAN_SPOOL_SYNC",
         Sync.CRASH,
         _choice(*Sync.ALL),
-        "What a finished command survives: `crash` of the process; `power` cuts too, but for the last 0.2 s; `record`: "
-        "each one, and the bot waits for the disk with every command",
+        "What a finished command survives: `crash` of the process; `power` failure, except for the last 0.2 s; "
+        "`record`: power failure, but the bot waits for the disk in every command",
     ),
     Setting(
         "SLASHSPAN_SLOW_CHECKPOINT_MS",
         "100",
         _number(float, 0),
-        "A checkpoint's step longer than this many milliseconds is logged as a warning",
+        "Steps longer than this many milliseconds are logged as a warning",
     ),
     Setting(
         "SLASHSPAN_USER_IDS",
@@ -160,34 +160,42 @@ SETTINGS: Final = (
         _choice("keep", "hash", "drop"),
         "`keep`, `hash` (HMAC-SHA256 with `SLASHSPAN_USER_ID_KEY`, 63 bits) or `drop` (0 is stored)",
     ),
-    Setting("SLASHSPAN_USER_ID_KEY", "", str, "Secret key of the hash; losing it unlinks old rows", secret=True),
+    Setting(
+        "SLASHSPAN_USER_ID_KEY",
+        "",
+        str,
+        "Secret key of the hash; without it a user's old and new rows cannot be matched",
+        secret=True,
+    ),
     Setting("SLASHSPAN_USER_NAMES", "keep", _choice("keep", "drop"), "`keep` or `drop` ('' is stored)"),
     Setting(
         "SLASHSPAN_KINDS",
         ",".join(kind for kind in Kind.ALL if kind != Kind.AUTOCOMPLETE),
         _kinds,
-        "Which kinds become rows; spans are made for all",
+        "Kinds that become rows; all kinds become spans",
     ),
     Setting(
         "SLASHSPAN_TRACE_RATIO",
         "1.0",
         _number(float, 0, 1),
-        "Share of traces sent to the exporters other than `command_calls`; rows are never sampled. Where the bot "
-        "brings a TracerProvider of its own, that one's sampler decides instead",
+        "Share of traces sent to exporters other than `command_calls`; rows are never sampled. If the bot has its own "
+        "TracerProvider, its sampler decides instead",
     ),
-    Setting("OTEL_BSP_SCHEDULE_DELAY", "1000", _number(int, 1), "Longest wait before a batch is written, milliseconds"),
-    Setting("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "512", _number(int, 1), "Rows in one batch at most"),
+    Setting(
+        "OTEL_BSP_SCHEDULE_DELAY", "1000", _number(int, 1), "Longest delay before a batch is written, in milliseconds"
+    ),
+    Setting("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "512", _number(int, 1), "Most rows in one batch"),
     Setting(
         "OTEL_BSP_MAX_QUEUE_SIZE",
         "2048",
         _number(int, 1),
-        "Rows waiting in memory at most; more wait in the spool, or without one the oldest go",
+        "Most rows that wait in memory; more wait in the spool, or, without one, the oldest are dropped",
     ),
     Setting(
         "SLASHSPAN_RAISE_INTERNAL_ERRORS",
         "false",
         _flag,
-        "For slashspan's own tests: a bug of ours is raised into the bot instead of logged",
+        "For slashspan's own tests: our bugs are raised instead of logged",
     ),
 )
 
@@ -196,13 +204,13 @@ _BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """Variables that look like settings of ours and are none: typing errors, most likely."""
+    """Variables that look like our settings but are unknown: most likely typing errors."""
     return sorted(name for name in environ if name.startswith(PREFIX) and name not in _BY_NAME)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings in force. Built by `from_environ`; no other place reads variables of ours."""
+    """The settings in effect, built by `from_environ`; nothing else reads our variables."""
 
     exporters: tuple[str, ...]
     """Names of the trace exporters; empty: everything is off."""

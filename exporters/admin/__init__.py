@@ -1,1 +1,1 @@
-"""What a person does at the command line: migrate, prune, forget, doctor."""
+"""What an operator runs from the command line: migrate, prune, forget, doctor."""

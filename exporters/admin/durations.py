@@ -1,4 +1,4 @@
-"""`90d`: how long rows are kept, as people write it."""
+"""Durations such as `90d`, in which users say how long rows are kept."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def parse_duration(text: str) -> timedelta:
     match = _FORM.fullmatch(text)
     days = int(match[1]) * DAYS[match[2].lower()] if match else 0
     if not days or days > 100 * 365:
-        raise ConfigurationError(f"{text!r} is no duration: write 90d, 12w or 1y, of at least a day and at most 100y")
+        raise ConfigurationError(f"{text!r} is not a duration: use 90d, 12w or 1y; at least 1d and at most 100y")
     return timedelta(days=days)

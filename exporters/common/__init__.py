@@ -1,1 +1,1 @@
-"""What every part needs and no part owns: fork handlers, throttled logging, yielding the GIL."""
+"""Used by all of the rooms above: fork handlers, throttled logging, yielding the GIL."""

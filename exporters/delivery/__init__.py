@@ -1,1 +1,1 @@
-"""Finished spans and spooled records on their way to the store, or to a collector."""
+"""Delivers finished spans and spooled records to the store, or to a collector."""

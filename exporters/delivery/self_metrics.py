@@ -1,8 +1,8 @@
-"""What the exporter says of itself, as OpenTelemetry metrics, behind the SDK's own flag.
+"""Metrics of the exporter itself, enabled by the SDK's own flag.
 
-`OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED=true` switches them on, as it does for the SDK. Names
-are those of the semantic conventions for the SDK where they exist
-(https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/), read when a reader collects: no row waits for them.
+`OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED=true` enables them, as it does for the SDK. Names are those of the
+semantic conventions for the SDK where these exist (https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/).
+They are observed only when a reader collects, so rows cost nothing extra.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ ERROR_TYPE: Final = "error.type"
 
 
 def wanted(environ: Mapping[str, str] = os.environ) -> bool:
-    """The SDK's flag is on."""
+    """Whether the SDK's flag is set."""
     return environ.get(OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED, "").strip().lower() == "true"
 
 
 class SelfMetrics:
-    """Instruments over one exporter's counts and journal; they fall silent with it."""
+    """Instruments that observe one exporter's counts and journal for as long as it lives."""
 
     def __init__(
         self,
@@ -90,15 +90,15 @@ class SelfMetrics:
 
 
 def add_self_metrics(meter: Meter, of: SelfMetrics, *, spooled: bool) -> None:
-    """Make the instruments; those of the spool where there is one."""
+    """Create the instruments; those of the spool only if there is one."""
     counter, gauge = meter.create_observable_counter, meter.create_observable_up_down_counter
-    counter("otel.sdk.exporter.span.exported", [of._exported], "{span}", "Stored, or given up with an error.type")
-    gauge("otel.sdk.exporter.span.inflight", [of._inflight], "{span}", "Recorded and not yet stored or given up")
-    counter("slashspan.exporter.retries", [of._retries], "{try}", "Writes that failed and are tried again")
+    counter("otel.sdk.exporter.span.exported", [of._exported], "{span}", "Stored, or dropped with an error.type")
+    gauge("otel.sdk.exporter.span.inflight", [of._inflight], "{span}", "Recorded, but not yet stored or dropped")
+    counter("slashspan.exporter.retries", [of._retries], "{try}", "Writes that failed and are retried")
     if spooled:
-        counter("slashspan.spool.adopted", [of._adopted], "{record}", "Left by processes that ended, taken over")
-        counter("slashspan.spool.refused", [of._refused], "{record}", "Appends that the disk refused")
-        gauge("slashspan.spool.records", [of._records], "{record}", "To be replayed")
+        counter("slashspan.spool.adopted", [of._adopted], "{record}", "Taken over from processes that ended")
+        counter("slashspan.spool.refused", [of._refused], "{record}", "Appends that failed on disk")
+        gauge("slashspan.spool.records", [of._records], "{record}", "Waiting for replay")
         gauge("slashspan.spool.size", [of._bytes], "By", "Bytes of the spool on disk")
-        age = "Since the oldest segment to be replayed was begun"
+        age = "Age of the oldest segment that waits for replay"
         meter.create_observable_gauge("slashspan.spool.oldest.age", [of._age], "s", age)

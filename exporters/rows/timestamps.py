@@ -1,4 +1,4 @@
-"""Microseconds since 1970 as the stores want them; integers all the way, so that no rounding moves a row's key."""
+"""Converts microseconds since 1970 for the stores, with integers only, so that rounding never changes a row's key."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def as_datetime(microseconds: int) -> datetime:
-    """Aware, UTC."""
+    """An aware datetime in UTC."""
     return EPOCH + timedelta(microseconds=microseconds)
 
 

@@ -1,4 +1,4 @@
-"""The seam between the exporter and a database."""
+"""The interface between the exporter and a database."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ if TYPE_CHECKING:
 
 
 class Store(Protocol):
-    """Where rows end up. Built without I/O; every method blocks its caller's thread, never an event loop.
+    """Where rows are stored. Constructed without I/O. Every method blocks the calling thread: not for event loops.
 
-    Methods are called from one thread at a time, not always the same one. Besides the errors named they raise nothing.
+    Methods are called from one thread at a time, not always the same one. They raise only the errors named here.
     """
 
     @property
     def address(self) -> str:
-        """The DSN for people: no password in it."""
+        """The DSN to display, without the password."""
 
     def prepare(self, *, timeout: float) -> None:
-        """Connect, and create the table or check the one that is there, within `timeout` seconds.
+        """Connect, and create the table or check the existing one, within `timeout` seconds.
 
-        Raises StoreUnavailable, or SchemaMismatch when the table is something else.
+        Raises StoreUnavailable, or SchemaMismatch if the table is not ours.
         """
 
     def write(self, rows: Sequence[CommandCall], *, timeout: float) -> None:
-        """Commit all rows in one transaction within `timeout` seconds; rows that are there already stay as they are.
+        """Commit all rows in one transaction within `timeout` seconds; rows that are already stored stay unchanged.
 
-        Connects and prepares by itself where needed. Raises StoreUnavailable (the rows may or may not be there: write
-        them again), RowsRejected or SchemaMismatch; then nothing of this batch is known to be stored.
+        Connects and prepares first if needed. Raises StoreUnavailable (the rows may or may not have been stored: write
+        them again), RowsRejected or SchemaMismatch; after an error no row of the batch may be considered stored.
         """
 
     def close(self, *, timeout: float) -> None:
-        """Let go of the connection within `timeout` seconds. A later call of any method opens it again."""
+        """Close the connection within `timeout` seconds. A later call of any method opens it again."""

@@ -1,10 +1,10 @@
-"""What can go wrong between a row and its store.
+"""What can go wrong when rows are written.
 
 ```
 StoreError
-├── StoreUnavailable      nothing is wrong with the rows: keep them and try again
-├── SchemaMismatch        the table exists but is not ours, or the schema is newer: a person must look
-└── RowsRejected          the store refuses (some of) these rows, and would again
+├── StoreUnavailable      nothing is wrong with the rows: keep them and retry
+├── SchemaMismatch        the table is not ours, or its schema is newer: somebody must look at it
+└── RowsRejected          the store rejects some of these rows, and would again
 ```
 """
 
@@ -12,16 +12,16 @@ from __future__ import annotations
 
 
 class StoreError(Exception):
-    """The store could not do what was asked. The message never holds a password."""
+    """The store could not do what was asked. The message never contains a password."""
 
 
-class StoreUnavailable(StoreError):  # noqa: N818 - reads as what it is
-    """The store cannot be reached or cannot write now. The rows are not to blame: keep them and try again."""
+class StoreUnavailable(StoreError):  # noqa: N818 - describes a state
+    """The store cannot be reached or cannot write at the moment. The rows are fine: keep them and retry."""
 
 
 class SchemaMismatch(StoreError):  # noqa: N818
-    """The table is not `command_calls` as slashspan knows it. Rows are kept; a person must look."""
+    """The table is not a `command_calls` that slashspan knows. Rows are kept; somebody must look at it."""
 
 
 class RowsRejected(StoreError):  # noqa: N818
-    """The store refuses at least one row of the batch for what is in it, and would again. Nothing was written."""
+    """The store rejects at least one row of the batch for its contents, and would again. Nothing was written."""

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options shared by several commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from slashspan.errors import ConfigurationError
 from slashspan.settings import Settings
 
 USAGE_STATUS: Final = 2
-"""Exit status when a setting or argument is wrong."""
+"""Exit status for an invalid setting or argument."""
 FAILED_STATUS: Final = 1
 
 
@@ -33,16 +33,16 @@ env_file_option = click.option(
     callback=_env_file,
     expose_value=False,
     is_eager=True,
-    help="Read settings from this file; a variable that is set already wins.",
+    help="Read settings from this file; variables that are already set take precedence.",
 )
 dsn_option = click.option(
     "--dsn",
     envvar="SLASHSPAN_DSN",
     default=None,
-    help="The store; default: SLASHSPAN_DSN, else sqlite:///command_calls.db.",
+    help="The store. Default: SLASHSPAN_DSN, or sqlite:///command_calls.db.",
 )
 
 
 def settings_of(dsn: str | None) -> Settings:
-    """From the environment, with the store that --dsn names. Raises ConfigurationError."""
+    """Settings from the environment, with the store given by --dsn. Raises ConfigurationError."""
     return Settings.from_environ({**os.environ, "SLASHSPAN_DSN": dsn} if dsn else os.environ)

@@ -1,4 +1,4 @@
-"""What a span says about an interaction or a message: ids, name, place, language. Never what was typed or chosen."""
+"""Span attributes of an interaction or a message: ids, name, place, language. Never what was typed or chosen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def of_interaction(interaction: discord.Interaction[Any], frame: Frame) -> Attributes:
-    """Attributes known at the receive of an interaction."""
+    """Attributes known when an interaction is received."""
     user = interaction.user
     attributes: Attributes = {
         semconv.INTERACTION_ID: str(interaction.id),
@@ -41,7 +41,7 @@ def of_interaction(interaction: discord.Interaction[Any], frame: Frame) -> Attri
 
 
 def of_message(ctx: commands.Context[Any], frame: Frame) -> Attributes:
-    """Attributes known at the receive of a prefix command's message."""
+    """Attributes known when the message of a prefix command is received."""
     message = ctx.message
     attributes: Attributes = {
         semconv.INTERACTION_ID: str(message.id),

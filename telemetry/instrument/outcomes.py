@@ -1,4 +1,4 @@
-"""From what happened to the outcome: the real exception under all wrappers, rejections told apart from errors."""
+"""Maps exceptions to outcomes: unwraps the real exception, and distinguishes rejections from errors."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from discord.ext import commands
 
 from slashspan.semconv import Outcome
 
-# KeyboardInterrupt and SystemExit are raised in whatever runs when the process is told to end, GeneratorExit in a task
-# that nobody holds and that the garbage collector takes.
+# KeyboardInterrupt and SystemExit are raised in whatever is running when the process is told to stop, GeneratorExit in
+# a task that is garbage-collected because nothing references it.
 _CANCELLED: Final = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
 _NOT_FOUND: Final = (app_commands.CommandNotFound, commands.CommandNotFound)
 _REJECTED: Final = (
-    # discord.py's own words for "the user may not" and "the user gave the wrong thing"; cooldowns are CheckFailures
-    # in app_commands and a class of their own in ext.commands.
+    # discord.py's exceptions for users who lack permission or give invalid input; cooldowns are CheckFailures in
+    # app_commands, and a separate class in ext.commands.
     app_commands.CheckFailure,
     app_commands.TransformerError,
     commands.CheckFailure,
@@ -28,14 +28,14 @@ _REJECTED: Final = (
 
 
 def unwrap(error: BaseException) -> BaseException:
-    """The exception that the bot's code raised, under CommandInvokeError, HybridCommandError, ConversionError."""
+    """The exception that the bot's code raised, without CommandInvokeError, HybridCommandError, ConversionError."""
     while isinstance(inner := getattr(error, "original", None), BaseException) and inner is not error:
         error = inner
     return error
 
 
 def outcome_of(error: BaseException) -> str:
-    """The outcome of an action that ended with `error`, which is unwrapped already."""
+    """The outcome of an action that ended with `error`, which is already unwrapped."""
     if isinstance(error, _CANCELLED):
         return Outcome.CANCELLED
     if isinstance(error, _NOT_FOUND):

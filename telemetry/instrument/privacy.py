@@ -1,4 +1,4 @@
-"""What may leave: plain callables that change a span's attributes before the span exists, so for every exporter."""
+"""Privacy settings as callables that change a span's attributes before the span exists, and so for every exporter."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def pseudonym(user_id: int | str, key: str) -> int:
-    """The number that stands for a user under `SLASHSPAN_USER_IDS=hash`: HMAC-SHA256 of the id, cut to 63 bits."""
+    """A user's pseudonym under `SLASHSPAN_USER_IDS=hash`: HMAC-SHA256 of the id, truncated to 63 bits."""
     digest = hmac.digest(key.encode(), str(user_id).encode(), hashlib.sha256)
     return int.from_bytes(digest[:8], "big") >> 1
 
@@ -42,7 +42,7 @@ def _drop(name: str) -> Step:
 
 
 def steps(settings: Settings) -> tuple[Step, ...]:
-    """The callables that the settings ask for, in order; none by default."""
+    """The callables that the settings require, in order; none by default."""
     chosen: list[Step] = []
     if settings.user_ids == "hash":
         chosen.append(_hash_user_id(settings.user_id_key))

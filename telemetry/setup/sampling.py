@@ -1,4 +1,4 @@
-"""Rows are never sampled, whatever share of the traces is sent elsewhere."""
+"""Sampling of traces that leaves rows complete."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class UserActionsRecorded(Sampler):
-    """Samples a share of the traces by trace id; a user action outside of it is still recorded, so becomes a row.
+    """Samples a share of the traces by trace id; user actions outside of it are still recorded, and so become rows.
 
-    Such a span is RECORD_ONLY: the exporters that show traces never see it, nor its children.
+    Their spans are RECORD_ONLY: other exporters get neither them nor their children.
     """
 
     def __init__(self, ratio: float) -> None:

@@ -24,7 +24,7 @@ def test_an_empty_variable_counts_as_not_set() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "reason"),
     [
         ("OTEL_BSP_SCHEDULE_DELAY", "soon", "whole number of at least 1"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "whole number of at least 1"),
@@ -33,16 +33,16 @@ def test_an_empty_variable_counts_as_not_set() -> None:
         ("SLASHSPAN_SLOW_CHECKPOINT_MS", "-1", "at least 0"),
         ("SLASHSPAN_USER_IDS", "encrypt", "keep, hash, drop"),
         ("SLASHSPAN_KINDS", "slash,buttons", "component"),
-        ("OTEL_TRACES_EXPORTER", "none,otlp", "stands alone"),
+        ("OTEL_TRACES_EXPORTER", "none,otlp", "cannot be combined"),
         ("OTEL_SDK_DISABLED", "yes", "true or false"),
     ],
 )
-def test_a_bad_value_is_named_with_its_choices(name: str, value: str, told: str) -> None:
+def test_a_bad_value_is_named_with_its_choices(name: str, value: str, reason: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Settings.from_environ({name: value})
     assert name in str(caught.value)
     assert value in str(caught.value)
-    assert told in str(caught.value)
+    assert reason in str(caught.value)
 
 
 def test_hashing_without_a_key_is_refused() -> None:

@@ -1,5 +1,5 @@
--- Percentiles by nearest rank: the smallest value that at least p % of the calls do not exceed. Integers, so that both
--- dialects round alike.
+-- Nearest-rank percentiles: the smallest value that at least p % of the calls do not exceed. Integer arithmetic, so that
+-- both dialects round alike.
 WITH calls AS (
     SELECT coalesce(kind, '') AS kind, command, discord_uid, outcome, duration_ms, ack_ms
       FROM {table}

@@ -1,4 +1,4 @@
--- What there is under the table's name, in one round trip. $1: the quoted name.
+-- What exists under the table's name, in one round trip. $1: the quoted name.
 WITH index AS (
     SELECT i.indrelid, c.relname AS name, i.indisvalid AS valid, i.indisunique AND i.indpred IS NULL AS key,
            array(SELECT a.attname
