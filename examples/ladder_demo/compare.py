@@ -65,7 +65,7 @@ def _compare(action: Action, row: dict[str, Any]) -> Iterable[str]:
         yield f"ack_ms is {row['ack_ms']}, before the acknowledgement was received"
 
 
-def _microseconds(moment: Any) -> int:
-    if isinstance(moment, str):
-        moment = datetime.fromisoformat(moment.replace("Z", "+00:00"))
-    return (moment - _EPOCH) // timedelta(microseconds=1)  # type: ignore[no-any-return]
+def _microseconds(value: Any) -> int:
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    return (value - _EPOCH) // timedelta(microseconds=1)  # type: ignore[no-any-return]

@@ -54,9 +54,9 @@ def test_a_store_that_is_away_costs_one_warning_and_no_row(caplog: pytest.LogCap
         assert [record.message for record in caplog.records if "cannot be written" in record.message] != []
         store.fail = lambda: None
         assert exporter.force_flush(20_000)
-    told = [record.message for record in caplog.records]
-    assert sum("cannot be written now: away" in message for message in told) == 1
-    assert sum("is back" in message for message in told) == 1
+    logged = [record.message for record in caplog.records]
+    assert sum("cannot be written now: away" in message for message in logged) == 1
+    assert sum("is back" in message for message in logged) == 1
     assert len(store.rows) == 10
     exporter.shutdown()
     assert exporter.counts().lost == 0
