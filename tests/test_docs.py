@@ -26,7 +26,7 @@ FENCED = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`]+)`")
 COMMENT = re.compile(r"^#\s+(slashspan .*)$", re.MULTILINE)
 PATH = re.compile(r"\.?[\w-]+(?:/[\w.-]+)*(?:\.(?:py|md|sql|yaml|toml|lock|env)|/[\w-]+|/)")
-NOT_OURS = {"bot.py", "slashspan/spool", "Europe/Berlin", "p50/p95"}
+NOT_OURS = {"bot.py", "discord.py", "slashspan/spool", "Europe/Berlin", "p50/p95"}
 """Files of the reader, and words that only look like a path."""
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
 
