@@ -17,7 +17,7 @@ from exporters.common import at_fork
 from exporters.common.at_fork import ForkAware
 from exporters.rows.counts import Counts, DropReason
 from exporters.rows.from_span import kind_of
-from slashspan.action_record import attach, from_context
+from slashspan.action_record import attach, from_context, record_of
 from slashspan.guard import report
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan, Span
 
     from exporters.delivery.exporter import CommandCallsExporter
+    from slashspan.action_record import ActionRecord
 
 _log = logging.getLogger("slashspan")
 
@@ -105,19 +106,20 @@ class CommandCallsProcessor(DeadlineBatchProcessor, ForkAware):
             record = from_context(parent_context)
             if record is not None:
                 attach(span, record)
-            if self._spool is not None and kind_of(span) in self._kinds:
-                self._spool.started(span)
+            if self._spool is not None and kind_of(span, record) in self._kinds:
+                self._spool.started(span, record)
         except Exception:  # noqa: BLE001 - a bug of ours stays ours
             report("CommandCallsProcessor.on_start")
 
     def on_end(self, span: ReadableSpan) -> None:
         try:
-            if kind_of(span) in self._kinds:
-                self._record(span)
+            record = record_of(span)
+            if kind_of(span, record) in self._kinds:
+                self._record(span, record)
         except Exception:  # noqa: BLE001 - a bug of ours stays ours
             report("CommandCallsProcessor.on_end")
 
-    def _record(self, span: ReadableSpan) -> None:
+    def _record(self, span: ReadableSpan, record: ActionRecord | None) -> None:
         spool = self._spool
         if spool is None:
             with self._lock:
@@ -126,7 +128,7 @@ class CommandCallsProcessor(DeadlineBatchProcessor, ForkAware):
             return
         with spool.order:
             self._recorded += 1
-            spool.ended(span)
+            spool.ended(span, record)
             self._emit(span)
 
     def counts(self) -> Counts:

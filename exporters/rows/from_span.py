@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import Event, ReadableSpan
 
+    from slashspan.action_record import ActionRecord
+
 _OURS: Final = frozenset(attribute.key for attribute in semconv.ATTRIBUTES)
 LEFT_OUT: Final = "slashspan.left_out"
 """Name of the entry that says how many checkpoints did not fit into the column."""
@@ -29,9 +31,10 @@ def from_span(span: ReadableSpan) -> CommandCall | None:
     context = span.context
     if context is None or span.start_time is None:
         return None
-    checkpoints = checkpoint_events(span)
+    record = record_of(span)
+    checkpoints = checkpoint_events(span, record)
     return from_parts(
-        attributes_of(span),
+        attributes_of(span, record),
         trace_id=context.trace_id,
         span_id=context.span_id,
         start_ns=span.start_time,
@@ -41,20 +44,19 @@ def from_span(span: ReadableSpan) -> CommandCall | None:
     )
 
 
-def kind_of(span: ReadableSpan) -> Any:
-    """The kind of a user action, None for any other span."""
-    record = record_of(span)
+def kind_of(span: ReadableSpan, record: ActionRecord | None) -> Any:
+    """The kind of a user action, None for any other span. `record`: the one of the span, if it has one."""
     return (_own_attributes(span) if record is None else record.attributes).get(semconv.KIND)
 
 
-def attributes_of(span: ReadableSpan) -> Mapping[str, Any]:
+def attributes_of(span: ReadableSpan, record: ActionRecord | None = None) -> Mapping[str, Any]:
     """To be read only: what is known of the action, whatever the SDK's limits cut, and what the bot set besides."""
-    record, own = record_of(span), _own_attributes(span)
+    own = _own_attributes(span)
     if record is None:
         return own
     known = record.attributes
-    if own.keys() <= known.keys():
-        return known
+    if len(own) == len(known) and not getattr(span._attributes, "dropped", 0):
+        return known  # all that is known was set on the span too: there is nothing else
     return {**{key: value for key, value in own.items() if key not in _OURS}, **known}
 
 
@@ -68,9 +70,8 @@ def _own_attributes(span: ReadableSpan) -> Mapping[str, Any]:
     return inner if isinstance(inner, dict) else dict(attributes or {})
 
 
-def checkpoint_events(span: ReadableSpan) -> Sequence[Checkpoint]:
+def checkpoint_events(span: ReadableSpan, record: ActionRecord | None) -> Sequence[Checkpoint]:
     """The name and attributes of each checkpoint, in their order."""
-    record = record_of(span)
     if record is not None:
         return _with_left_out(record.checkpoints, record.dropped_checkpoints)
     try:

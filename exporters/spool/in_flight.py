@@ -23,6 +23,11 @@ _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0
 _CLEARED: Final = bytes(records.HEAD_BYTES)
 
 
+def _seek_and_write(fd: int, data: bytes, offset: int) -> int:
+    os.lseek(fd, offset, os.SEEK_SET)
+    return os.write(fd, data)
+
+
 class InFlight:
     """The slots of one writer. Every method but `close` raises OSError."""
 
@@ -48,8 +53,10 @@ class InFlight:
 
     def start(self, key: int, frame: bytes) -> None:
         """Note that an action is running. One whose key is there already replaces it."""
-        count = records.slots_for(len(frame))
-        self.end(key)
+        # This and `end` are what every command pays: few calls.
+        count = 1 if len(frame) <= records.SLOT_BYTES else records.slots_for(len(frame))
+        if key in self._running:
+            self.end(key)
         free = self._free.get(count)
         if free:
             offset = free.pop()
@@ -73,7 +80,10 @@ class InFlight:
         return True
 
     def _release(self, offset: int, count: int) -> None:
-        self._free.setdefault(count, []).append(offset)
+        free = self._free.get(count)
+        if free is None:
+            free = self._free[count] = []
+        free.append(offset)
         self._stale[offset] = count
 
     def clear_stale(self, limit: int | None = None) -> None:
@@ -91,11 +101,7 @@ class InFlight:
     def _write(self, offset: int, data: bytes) -> None:
         if self._fd is None:
             raise OSError(f"{self._path} is closed")
-        if hasattr(os, "pwrite"):
-            written = os.pwrite(self._fd, data, offset)
-        else:
-            os.lseek(self._fd, offset, os.SEEK_SET)
-            written = os.write(self._fd, data)
+        written = getattr(os, "pwrite", _seek_and_write)(self._fd, data, offset)
         if written != len(data):  # a full disk writes less than it was given, without an error
             raise OSError(f"{self._path}: {written} of {len(data)} bytes were written; is the disk full?")
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from exporters.spool.in_flight import InFlight
     from exporters.spool.records import Record
 
 SEGMENT_BYTES: Final = 2**20
@@ -72,6 +73,8 @@ class Journal(ForkAware):
         """Records that the disk refused."""
         self._throttled_log = ThrottledLog()
         self._set = SegmentSet()
+        self._in_flight: InFlight | None = None
+        """The own writer's, while it can be written."""
         self._unreadable: set[Path] = set()
         self._not_before = 0.0
         self._stop_sync: threading.Event | None = None
@@ -83,11 +86,11 @@ class Journal(ForkAware):
         """Note a user action that is running; False when the disk refuses it or the journal is closed."""
         with self.lock:
             try:
-                own = self._own_writer()
-                if own is not None:
-                    own.start(key, frame(0, RecordType.START, payload_format, key, payload))
-                    if self._sync == Sync.RECORD and own.in_flight is not None:
-                        own.in_flight.sync()
+                in_flight = self._open_in_flight() if self._in_flight is None else self._in_flight
+                if in_flight is not None:
+                    in_flight.start(key, frame(0, RecordType.START, payload_format, key, payload))
+                    if self._sync == Sync.RECORD:
+                        in_flight.sync()
                     return True
             except OSError as error:
                 self._failed(error)
@@ -114,25 +117,24 @@ class Journal(ForkAware):
                 self._failed(error)
                 self._refuse(type_, key)
                 return None
-            if type_ == RecordType.SPAN:
-                self._ended(key)
+            if self._in_flight is not None and type_ == RecordType.SPAN:
+                self._in_flight.end(key)
             return (segment, index)
-
-    def _ended(self, key: int) -> None:
-        own = self._set.own
-        if own is not None and own.in_flight is not None:
-            own.in_flight.end(key)
 
     def _refuse(self, type_: int, key: int) -> None:
         self.refused += 1
-        if type_ == RecordType.SPAN:
+        if type_ == RecordType.SPAN and self._in_flight is not None:
             # Nothing in the log says that it ended, so its slot must not say that it runs. A slot that exists takes
             # a write on a full disk too.
-            self._ended(key)
-            own = self._set.own
-            if own is not None and own.in_flight is not None:
-                with self._log_os_errors():
-                    own.in_flight.clear_stale()
+            self._in_flight.end(key)
+            with self._log_os_errors():
+                self._in_flight.clear_stale()
+
+    def _open_in_flight(self) -> InFlight | None:
+        own = self._own_writer()
+        if own is not None:
+            self._in_flight = own.open_in_flight()
+        return self._in_flight
 
     def _own_writer(self) -> Writer | None:
         """Ours, created where there is none; None when the disk is not to be tried now."""
@@ -175,6 +177,7 @@ class Journal(ForkAware):
             self._set.active = None
         if isinstance(error, FileNotFoundError):  # somebody removed the folder; the next try creates another
             self.dropped[DropReason.DAMAGED] += self._set.lose_own()
+            self._in_flight = None
         self._not_before = time.monotonic() + RETRY_SECONDS
         self._throttled_log.warn("the spool cannot be written: %s. The bot goes on; rows wait in memory only.", error)
 
@@ -279,10 +282,9 @@ class Journal(ForkAware):
         """Raises OSError: then no segment may be unlinked."""
         while True:
             with self.lock:
-                own = self._set.own
-                if own is None or own.in_flight is None or not own.in_flight.stale:
+                if self._in_flight is None or not self._in_flight.stale:
                     return
-                own.in_flight.clear_stale(SLOTS_PER_LOCK)
+                self._in_flight.clear_stale(SLOTS_PER_LOCK)
 
     @contextlib.contextmanager
     def _log_os_errors(self) -> Iterator[None]:
@@ -341,10 +343,10 @@ class Journal(ForkAware):
         """Have the disk write what was appended."""
         with self.lock:
             dirty = [segment for segment in self._set.segments() if segment.dirty]
-            own = self._set.own
+            in_flight = self._in_flight
         with self._log_os_errors():
-            if own is not None and own.in_flight is not None:
-                own.in_flight.sync()
+            if in_flight is not None:
+                in_flight.sync()
         for segment in dirty:
             with self._log_os_errors():
                 segment.sync()
@@ -363,7 +365,7 @@ class Journal(ForkAware):
         with self.lock:
             for writer in self._set.writers():
                 writer.leave()
-            self._set = SegmentSet()
+            self._set, self._in_flight = SegmentSet(), None
 
     # Around a fork
 
@@ -376,11 +378,7 @@ class Journal(ForkAware):
     def after_fork_in_child(self) -> None:
         """Segments and locks are the parent's; the first record creates a folder of our own."""
         for writer in self._set.writers():
-            for segment in writer.segments:
-                segment.close()
-            if writer.in_flight is not None:
-                writer.in_flight.close()
-            writer.forget_lock()
+            writer.forget()
         self._start()
         if self.after_fork is not None:
             self.after_fork()

@@ -31,14 +31,16 @@ from exporters.spool.segment import RecordState
 from slashspan.semconv import ATTRIBUTES, OUTCOME, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.trace import SpanContext
 
+    from exporters.rows.from_span import Checkpoint
     from exporters.spool.journal import Journal, Receipt
     from exporters.spool.records import Record
+    from slashspan.action_record import ActionRecord
 
 PAYLOAD_FORMAT: Final = 1
 MAX_RECORD: Final = 256 * 1024
@@ -71,39 +73,46 @@ class RowSpool:
 
     # On the hot path
 
-    def started(self, span: ReadableSpan) -> None:
+    def started(self, span: ReadableSpan, record: ActionRecord | None = None) -> None:
         """Note a user action that is running."""
         context = span.context
         if context is not None:
             with self.order:
-                payload = self._payload(span, context, None)
+                attributes = attributes_of(span) if record is None else record.attributes
+                payload = self._payload(span, context, None, attributes, ())
             self.journal.start(PAYLOAD_FORMAT, context.span_id, payload)
 
-    def ended(self, span: ReadableSpan) -> None:
+    def ended(self, span: ReadableSpan, record: ActionRecord | None = None) -> None:
         """Note one that ended, as in flight in memory; with `order` held."""
         context = span.context
         if context is None:
             return
         key = context.span_id
-        payload = self._payload(span, context, span.end_time)
+        attributes, checkpoints = attributes_of(span, record), checkpoint_events(span, record)
+        payload = self._payload(span, context, span.end_time, attributes, checkpoints)
         receipt = self.journal.append(RecordType.SPAN, PAYLOAD_FORMAT, key, payload, RecordState.LEASED)
         if receipt is not None:
             self._in_flight[key] = receipt
 
-    def _payload(self, span: ReadableSpan, context: SpanContext, end_ns: int | None) -> bytes:
+    def _payload(
+        self,
+        span: ReadableSpan,
+        context: SpanContext,
+        end_ns: int | None,
+        attributes: Mapping[str, Any],
+        checkpoints: Sequence[Checkpoint],
+    ) -> bytes:
         resource = span.resource
         if self._service[0] is not resource:
             self._service = (resource, self._pack(service_of(resource)))
         head = self._service[1]
-        attributes = attributes_of(span)
-        checkpoints = checkpoint_events(span)
         times = (context.trace_id.to_bytes(16, "big"), span.start_time, end_ns)
         try:
             payload: bytes = head + self._pack((*times, attributes, checkpoints))
             if len(payload) <= MAX_RECORD:
                 return payload
-            attributes = {key: value for key, value in attributes.items() if key in _OURS}
-            attributes["slashspan.left_out_bytes"] = len(payload)
+            ours = {key: value for key, value in attributes.items() if key in _OURS}
+            attributes = {**ours, "slashspan.left_out_bytes": len(payload)}
         except (TypeError, ValueError, OverflowError):
             pass  # a value that msgpack or UTF-8 cannot express: use one that every column takes
         checkpoints = first_checkpoints(checkpoints, MAX_CHECKPOINTS)

@@ -57,11 +57,11 @@ class Writer:
         self.segments.append(segment)
         return segment
 
-    def start(self, key: int, frame: bytes) -> None:
-        """Note an action that is running. Raises OSError."""
+    def open_in_flight(self) -> InFlight:
+        """The slots of our own process, created by the first call. Raises OSError."""
         if self.in_flight is None:
             self.in_flight = InFlight(self.folder)
-        self.in_flight.start(key, frame)
+        return self.in_flight
 
     def load(self) -> int:
         """Read what the process left; returns how many records were lost to damage. Raises OSError, NewerFormat.
@@ -121,19 +121,19 @@ class Writer:
 
     def leave(self) -> None:
         """Release the lock, keeping what is not acknowledged for another process; an empty folder is removed."""
-        for segment in self.segments:
-            segment.close()
-        if self.in_flight is not None:
-            self.in_flight.close()
-        self.forget_lock()
+        self.forget()
         if not self.segments and not self.in_flight:
             with contextlib.suppress(OSError):
                 for name in (in_flight.FILE, LOCK, LAST_ERROR):
                     (self.folder / name).unlink(missing_ok=True)
                 self.folder.rmdir()
 
-    def forget_lock(self) -> None:
-        """Closing the descriptor unlocks; in a forked child it does not, since the parent still holds it."""
+    def forget(self) -> None:
+        """Close every descriptor. That unlocks, but in a forked child: there the parent still holds the lock."""
+        for segment in self.segments:
+            segment.close()
+        if self.in_flight is not None:
+            self.in_flight.close()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
