@@ -19,7 +19,7 @@ def test_the_public_api_is_pinned() -> None:
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "telemetry" / "instrument").rglob("*.py")), ids=lambda file: file.stem)
-def test_what_instruments_discord_uses_the_api_and_not_the_sdk(file: Path) -> None:
+def test_the_instrumentation_uses_the_api_and_not_the_sdk(file: Path) -> None:
     tree = ast.parse(file.read_text("utf-8"))
     imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
@@ -50,7 +50,7 @@ def test_no_test_imports_a_test_module_or_a_conftest(file: Path) -> None:
         assert not path.exists() or (name != "conftest" and not name.startswith("test_")), module
 
 
-def test_the_wheel_holds_all_that_a_user_needs(tmp_path: Path) -> None:
+def test_the_wheel_contains_everything_that_a_user_needs(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
     (wheel,) = tmp_path.glob("*.whl")

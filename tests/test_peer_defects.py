@@ -136,7 +136,7 @@ async def test_every_declared_metric_is_emitted_and_none_is_labelled_with_channe
     }
 
 
-def test_the_sender_survives_any_number_of_failures() -> None:
+def test_delivery_survives_any_number_of_failures() -> None:
     def fails_six_times() -> None:
         if store.tries <= 6:
             raise StoreUnavailable("away")
@@ -150,7 +150,7 @@ def test_the_sender_survives_any_number_of_failures() -> None:
     assert len(store.rows) == 1
 
 
-async def test_the_tenth_event_is_recorded_like_the_first() -> None:
+async def test_every_one_of_many_commands_is_recorded() -> None:
     attributes, actions = await record(*["ok"] * 25)
     assert [entry[semconv.OUTCOME] for entry in attributes] == ["ok"] * 25
     assert all(action.answer for action in actions)

@@ -107,7 +107,7 @@ def test_an_unencoded_character_that_ends_the_password_is_refused_with_what_to_w
         "postgresql://bot@host:1/first?dbname=second&user=other",
     ],
 )
-def test_it_means_what_it_means_to_asyncpg(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dsn_has_the_meaning_that_it_has_to_asyncpg(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGPASSWORD"):
         monkeypatch.delenv(variable, raising=False)
     names = ("host", "port", "user", "password", "passfile", "database", "ssl", "service", "servicefile", "direct_tls")
@@ -136,7 +136,7 @@ def test_a_bad_port_is_named(port: str) -> None:
         *("postgresql://a,b/d?port=1,2,3", "postgresql://[::1/d"),
     ],
 )
-def test_what_is_no_dsn_is_refused_by_name(text: str) -> None:
+def test_an_invalid_dsn_is_refused_with_the_name_of_the_setting(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^SLASHSPAN_DSN="):
         Dsn.parse(text)
 
@@ -168,7 +168,7 @@ def test_a_database_keeps_its_identity_when_user_password_or_options_change() ->
         assert Dsn.parse(other).identity not in (one.identity, Dsn.parse("postgresql:///calls").identity)
 
 
-def test_what_is_no_secret_is_shown() -> None:
+def test_everything_but_secrets_is_shown() -> None:
     text = "postgresql://bot:secret@db.example.org:5432/bot?sslmode=require&sslrootcert=/etc/ca.pem"
     assert mask_dsn(text) == text.replace("secret", "…")
     assert mask_url("https://collector.example.org:4318/v1/traces") == "https://collector.example.org:4318/v1/traces"

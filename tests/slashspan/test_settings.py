@@ -37,7 +37,7 @@ def test_an_empty_variable_counts_as_not_set() -> None:
         ("OTEL_SDK_DISABLED", "yes", "true or false"),
     ],
 )
-def test_a_bad_value_is_named_with_its_choices(name: str, value: str, reason: str) -> None:
+def test_an_invalid_value_is_named_with_the_choices(name: str, value: str, reason: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Settings.from_environ({name: value})
     assert name in str(caught.value)
@@ -60,11 +60,11 @@ def test_everything_can_be_turned_off(environ: dict[str, str]) -> None:
     assert Settings.from_environ(environ).exporters == ()
 
 
-def test_a_list_of_exporters_keeps_its_order_and_loses_doubles() -> None:
+def test_a_list_of_exporters_keeps_its_order_without_duplicates() -> None:
     environ = {"OTEL_TRACES_EXPORTER": " command_calls , otlp,command_calls"}
     assert Settings.from_environ(environ).exporters == ("command_calls", "otlp")
 
 
-def test_every_setting_says_what_it_means() -> None:
+def test_every_setting_has_a_description() -> None:
     assert all(setting.meaning for setting in SETTINGS)
     assert len({setting.name for setting in SETTINGS}) == len(SETTINGS)

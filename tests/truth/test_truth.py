@@ -37,7 +37,7 @@ def played(server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     return recording, rows
 
 
-def test_there_are_enough_and_each_is_its_own() -> None:
+def test_the_cases_cover_every_kind_and_outcome() -> None:
     assert len({case.name for case in ALL}) == len(ALL) >= 60
     assert {case.kind for case in ALL} == set(semconv.Kind.ALL)
     assert {case.outcome for case in ALL} == set(semconv.Outcome.ALL) - {semconv.Outcome.INTERRUPTED}
@@ -45,7 +45,7 @@ def test_there_are_enough_and_each_is_its_own() -> None:
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
-def test_the_row_is_true(case: Case, table: str, played: tuple[Recording, Rows]) -> None:
+def test_every_field_of_the_row_is_right(case: Case, table: str, played: tuple[Recording, Rows]) -> None:
     recording, rows = played
     action = recording.actions[case.name]
     (row,) = rows[table][action.id]
@@ -89,7 +89,7 @@ def _times(row: dict[str, Any], action: Action, case: Case) -> None:
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_who_met_no_rate_limit_lost_no_time_to_one(table: str, played: tuple[Recording, Rows]) -> None:
+def test_without_a_rate_limit_no_time_is_lost_to_one(table: str, played: tuple[Recording, Rows]) -> None:
     recording, rows = played
     lost: dict[bool, list[float]] = {False: [], True: []}
     for case in ALL:
@@ -100,7 +100,7 @@ def test_who_met_no_rate_limit_lost_no_time_to_one(table: str, played: tuple[Rec
 
 
 @pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
-def test_the_span_is_true(case: Case, played: tuple[Recording, Rows]) -> None:
+def test_every_attribute_of_the_span_is_right(case: Case, played: tuple[Recording, Rows]) -> None:
     recording, rows = played
     action = recording.actions[case.name]
     span = recording.root(action)
@@ -120,21 +120,21 @@ def test_the_span_is_true(case: Case, played: tuple[Recording, Rows]) -> None:
         assert attributes[semconv.INSTALLATION] == ("guild" if action.guild is not None else "user")
 
 
-def test_every_row_was_sent_once(played: tuple[Recording, Rows]) -> None:
+def test_every_action_has_one_row(played: tuple[Recording, Rows]) -> None:
     _, rows = played
     for table in TABLES:
         assert all(len(found) == 1 for found in rows[table].values())
     assert set(rows["sqlite"]) == set(rows["postgresql"])
 
 
-def test_nothing_that_users_typed_or_that_opens_doors_is_recorded(played: tuple[Recording, Rows]) -> None:
+def test_no_user_input_and_no_token_is_recorded(played: tuple[Recording, Rows]) -> None:
     recording, _ = played
     everything = "".join(span.to_json() for span in recording.spans)
     for secret in ("my secret", "secret argument", "token-", "vote:up", "panel:fine", "by hand"):
         assert secret not in everything, secret
 
 
-def test_rest_requests_are_children_named_by_template(played: tuple[Recording, Rows]) -> None:
+def test_rest_requests_are_child_spans_named_by_template(played: tuple[Recording, Rows]) -> None:
     recording, _ = played
     root = recording.root(recording.actions["slash deferred"])
     children = [span for span in recording.spans if span.parent and span.parent.span_id == root.context.span_id]

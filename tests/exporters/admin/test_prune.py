@@ -59,7 +59,7 @@ def left(dsn: str) -> list[int]:
     return sorted(row["span_id"] for row in execute(dsn, "SELECT span_id FROM command_calls"))
 
 
-def test_what_is_older_goes_in_pieces_and_the_rest_stays(dsn: str) -> None:
+def test_prune_deletes_old_rows_in_pieces_and_keeps_the_rest(dsn: str) -> None:
     write_rows(dsn, [call(n, timedelta(days=n * 10)) for n in range(20)])
     before = NOW - timedelta(days=90)  # 9 is called 9 µs later than that
     assert count_old(dsn, T, before).rows == 10
@@ -72,13 +72,13 @@ def test_what_is_older_goes_in_pieces_and_the_rest_stays(dsn: str) -> None:
     assert prune(dsn, T, before) == 0
 
 
-def test_many_rows_of_one_moment(dsn: str) -> None:
+def test_prune_deletes_many_rows_with_the_same_time(dsn: str) -> None:
     old = dataclasses.replace(call(0, timedelta(days=100)))
     write_rows(dsn, [dataclasses.replace(old, span_id=n) for n in range(30)])
     assert prune(dsn, T, NOW) == 30
 
 
-def test_whole_months_go_as_partitions(server: Postgres) -> None:
+def test_prune_drops_the_partitions_of_whole_months(server: Postgres) -> None:
     dsn = server.dsn(server.create_database())
     run_migration(dsn, T, partitioned=True)
     stray = datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
@@ -99,7 +99,9 @@ def test_whole_months_go_as_partitions(server: Postgres) -> None:
     assert not there & {"command_calls_2026_01", "command_calls_2026_02"}
 
 
-def test_a_partition_in_use_is_waited_for_and_then_told(server: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_partition_that_stays_in_use_is_reported_after_a_wait(
+    server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dsn = server.dsn(server.create_database())
     run_migration(dsn, T, partitioned=True)
     write_rows(dsn, [call(1, timedelta(days=40))])
@@ -119,7 +121,7 @@ def test_a_partition_in_use_is_waited_for_and_then_told(server: Postgres, monkey
     assert left(dsn) == [1]
 
 
-def test_a_user_is_forgotten_with_the_pseudonym_and_nobody_else(dsn: str) -> None:
+def test_forget_deletes_a_user_and_the_pseudonym_and_nobody_else(dsn: str) -> None:
     users = [80351110224678912, -5, 7, 0]
     write_rows(dsn, [call(n, timedelta(days=n), users[n % 4]) for n in range(60)])
     assert forget_user(dsn, T, [users[0], users[1]]) == 30
@@ -128,7 +130,7 @@ def test_a_user_is_forgotten_with_the_pseudonym_and_nobody_else(dsn: str) -> Non
     assert forget_user(dsn, T, []) == 0
 
 
-def test_a_bot_writes_on_meanwhile(dsn: str) -> None:
+def test_a_bot_can_write_while_prune_runs(dsn: str) -> None:
     write_rows(dsn, [call(n, timedelta(days=100 + n), user=1 + n % 2) for n in range(200)])
     stop = threading.Event()
     wrote: list[int] = []
@@ -153,7 +155,7 @@ def test_a_bot_writes_on_meanwhile(dsn: str) -> None:
     assert left(dsn) == wrote
 
 
-def test_cut_off_in_the_middle_it_goes_on(dsn: str) -> None:
+def test_an_interrupted_prune_can_be_continued(dsn: str) -> None:
     write_rows(dsn, [call(n, timedelta(days=100)) for n in range(30)])
 
     class Cut(BaseException):
@@ -171,7 +173,7 @@ def test_cut_off_in_the_middle_it_goes_on(dsn: str) -> None:
     assert prune(dsn, T, NOW) == 16
 
 
-def test_both_forms_of_time_in_a_legacy_sqlite_table(tmp_path: Path) -> None:
+def test_prune_understands_both_forms_of_time_in_a_legacy_sqlite_table(tmp_path: Path) -> None:
     dsn = f"sqlite:///{tmp_path / 'old.db'}"
     execute(dsn, SQLITE["timestamp"])
     at = datetime(2026, 3, 5, 12, tzinfo=UTC)
@@ -189,7 +191,7 @@ def test_both_forms_of_time_in_a_legacy_sqlite_table(tmp_path: Path) -> None:
     assert rest == [*times[2:], "2026-03-05T12:00:00.000000Z"]
 
 
-def test_a_table_that_is_none_is_told(server: Postgres, tmp_path: Path) -> None:
+def test_a_table_that_is_not_ours_is_refused(server: Postgres, tmp_path: Path) -> None:
     lite, postgresql = f"sqlite:///{tmp_path / 'x.db'}", server.dsn(server.create_database())
     with pytest.raises(StoreUnavailable, match="does not exist"):
         prune(lite, T, NOW)
@@ -208,11 +210,11 @@ def test_a_table_that_is_none_is_told(server: Postgres, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "days"), [("90d", 90), ("12w", 84), ("1y", 365), (" 2 W ", 14)])
-def test_durations(text: str, days: int) -> None:
+def test_durations_are_parsed(text: str, days: int) -> None:
     assert parse_duration(text) == timedelta(days=days)
 
 
 @pytest.mark.parametrize("text", ["", "90", "d", "0d", "-3d", "1.5y", "90 days", "999999y", "3m"])
-def test_what_is_no_duration_is_told(text: str) -> None:
+def test_an_invalid_duration_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match="90d, 12w or 1y"):
         parse_duration(text)

@@ -53,7 +53,7 @@ def stored(*stores: ScriptedStore) -> list[int]:
     return sorted(row.span_id % 2**64 for store in stores for row in store.rows)
 
 
-def test_an_outage_far_beyond_memory_loses_and_doubles_nothing(bots: Callable[..., Bot]) -> None:
+def test_an_outage_longer_than_memory_lasts_loses_and_duplicates_nothing(bots: Callable[..., Bot]) -> None:
     bot = bots(ScriptedStore(down))
     made = bot.record(spans(1500))
     until(lambda: bot.spool.journal.pending > 1000)
@@ -65,7 +65,7 @@ def test_an_outage_far_beyond_memory_loses_and_doubles_nothing(bots: Callable[..
     assert (counts.recorded, counts.stored, counts.waiting, counts.lost) == (1500, 1500, 0, 0)
 
 
-def test_a_stop_during_an_outage_keeps_all_for_the_next_start(
+def test_rows_of_a_shutdown_during_an_outage_are_written_after_the_next_start(
     bots: Callable[..., Bot], caplog: pytest.LogCaptureFixture
 ) -> None:
     bot = bots(ScriptedStore(down))
@@ -81,7 +81,7 @@ def test_a_stop_during_an_outage_keeps_all_for_the_next_start(
     assert after.processor.counts().adopted == 300
 
 
-def test_a_stop_does_not_take_its_time_for_a_store_that_is_away(bots: Callable[..., Bot]) -> None:
+def test_a_shutdown_does_not_wait_for_an_unavailable_store(bots: Callable[..., Bot]) -> None:
     bot = bots(ScriptedStore(down))
     bot.record(spans(30))
     until(lambda: bot.processor.counts().retried > 0)
@@ -91,7 +91,7 @@ def test_a_stop_does_not_take_its_time_for_a_store_that_is_away(bots: Callable[.
     assert bot.processor.counts().waiting == 30
 
 
-def test_a_death_at_any_moment_loses_nothing(bots: Callable[..., Bot]) -> None:
+def test_a_killed_process_loses_no_row(bots: Callable[..., Bot]) -> None:
     first = bots(ScriptedStore())
     early = first.record(spans(200))
     until(lambda: len(first.store.rows) >= 100)
@@ -128,7 +128,7 @@ def test_live_rows_do_not_wait_behind_a_backlog(bots: Callable[..., Bot], monkey
     assert set(stored(bot.store)) == old | new
 
 
-def test_a_replayed_batch_that_is_too_much_for_the_line_gets_smaller(bots: Callable[..., Bot]) -> None:
+def test_a_replayed_batch_that_is_too_large_is_made_smaller(bots: Callable[..., Bot]) -> None:
     bot = bots(ScriptedStore(down))
     made = bot.record(spans(1000))
     until(lambda: bot.spool.journal.pending > 800)
@@ -149,7 +149,7 @@ def test_a_replayed_batch_that_is_too_much_for_the_line_gets_smaller(bots: Calla
 
 
 @pytest.mark.parametrize(("seconds", "largest"), [(0.0, 50), (3600.0, 400)])
-def test_replayed_batches_are_as_large_as_the_store_takes_in_time(
+def test_the_size_of_replayed_batches_follows_the_speed_of_the_store(
     seconds: float, largest: int, bots: Callable[..., Bot], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backlog, "REPLAY_ROWS", 400)
@@ -164,9 +164,7 @@ def test_replayed_batches_are_as_large_as_the_store_takes_in_time(
     assert max(len(batch) for batch in bot.store.batches[3:]) == largest
 
 
-def test_reading_a_backlog_stops_for_what_now_happens(
-    bots: Callable[..., Bot], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reading_a_backlog_stops_for_live_rows(bots: Callable[..., Bot], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backlog, "CHUNK_ROWS", 100)
     monkeypatch.setattr(backlog, "REPLAY_SECONDS", 3600.0)
     bot = bots(ScriptedStore(down))
@@ -191,7 +189,7 @@ def test_reading_a_backlog_stops_for_what_now_happens(
     assert stored(bot.store) == sorted(ids(old) + ids(new))
 
 
-def test_a_queue_that_evicts_evicts_into_the_spool(bots: Callable[..., Bot]) -> None:
+def test_rows_evicted_from_the_queue_are_replayed_from_the_spool(bots: Callable[..., Bot]) -> None:
     held = threading.Event()
     bot = bots(ScriptedStore(lambda: held.wait(20)), queue_rows=10, batch_rows=10)
     made = bot.record(spans(400))
@@ -202,7 +200,7 @@ def test_a_queue_that_evicts_evicts_into_the_spool(bots: Callable[..., Bot]) -> 
     assert bot.processor.counts().lost == 0
 
 
-def test_only_the_row_to_blame_is_set_aside_and_can_be_looked_at(bots: Callable[..., Bot], tmp_path: Path) -> None:
+def test_only_the_rejected_row_is_dead_lettered_and_can_be_read(bots: Callable[..., Bot], tmp_path: Path) -> None:
     bot = bots(ScriptedStore())
     good, bad = spans(20), spans(1, "poison")
     bot.record([*good[:9], *bad, *good[9:]])
@@ -218,7 +216,7 @@ def test_only_the_row_to_blame_is_set_aside_and_can_be_looked_at(bots: Callable[
     assert after.store.rows == [], "it does not come back"
 
 
-def test_without_a_disk_rows_go_the_way_through_memory(bots: Callable[..., Bot], tmp_path: Path) -> None:
+def test_without_a_disk_rows_are_delivered_from_memory(bots: Callable[..., Bot], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     bot = Bot(tmp_path / "file" / "spool", ScriptedStore())
     made = bot.record(spans(80))
@@ -228,7 +226,7 @@ def test_without_a_disk_rows_go_the_way_through_memory(bots: Callable[..., Bot],
     assert (counts.recorded, counts.stored, counts.waiting, counts.lost) == (80, 80, 0, 0)
 
 
-def test_a_full_spool_counts_exactly_what_it_drops(bots: Callable[..., Bot]) -> None:
+def test_a_full_spool_counts_exactly_the_rows_that_it_drops(bots: Callable[..., Bot]) -> None:
     bot = bots(ScriptedStore(down), max_bytes=2**16)
     bot.record(spans(1000))
     until(lambda: bot.processor.counts().dropped.get(DropReason.SPOOL_FULL, 0) > 300)
@@ -240,7 +238,7 @@ def test_a_full_spool_counts_exactly_what_it_drops(bots: Callable[..., Bot]) -> 
     assert counts.recorded == 1000 == counts.stored + counts.lost
 
 
-def test_what_waits_says_why(bots: Callable[..., Bot], tmp_path: Path) -> None:
+def test_the_reason_why_rows_wait_is_in_the_spool(bots: Callable[..., Bot], tmp_path: Path) -> None:
     bot = bots(ScriptedStore(down))
     bot.record(spans(3))
     until(lambda: any(tmp_path.glob("w-*/last_error.json")))
@@ -250,7 +248,7 @@ def test_what_waits_says_why(bots: Callable[..., Bot], tmp_path: Path) -> None:
     until(lambda: not any(tmp_path.glob("w-*/last_error.json")))
 
 
-def test_an_entry_point_exporter_spools_too(tmp_path: Path) -> None:
+def test_an_exporter_from_the_entry_point_uses_the_spool(tmp_path: Path) -> None:
     """Behind a batch processor that is not ours the rows come without receipts."""
     spool = RowSpool(Journal(tmp_path, max_bytes=2**22))
     exporter = CommandCallsExporter(ScriptedStore(down), kinds=Kind.ALL, spool=spool)

@@ -29,7 +29,7 @@ def _pause(reached: threading.Event, release: threading.Event) -> None:
 
 
 @pytest.mark.parametrize("spooled", [False, True])
-def test_a_write_that_outlives_the_end_is_counted_once(spooled: bool, tmp_path: Path) -> None:
+def test_a_write_that_outlives_the_shutdown_is_counted_once(spooled: bool, tmp_path: Path) -> None:
     writing, release = threading.Event(), threading.Event()
     store = ScriptedStore(lambda: _pause(writing, release))
     if spooled:

@@ -26,7 +26,7 @@ from tests.support.stored_rows import read_rows
 from tests.support.waiting import until
 
 
-def test_what_is_exported_is_stored_and_others_spans_are_passed_over() -> None:
+def test_user_actions_are_stored_and_other_spans_ignored() -> None:
     store = ScriptedStore()
     exporter = exporter_on(store)
     assert exporter.export([*spans(3), finished({"db.system": "x"})]) is SpanExportResult.SUCCESS
@@ -37,7 +37,7 @@ def test_what_is_exported_is_stored_and_others_spans_are_passed_over() -> None:
     assert exporter.counts() == Counts(recorded=3, stored=3)
 
 
-def test_kinds_that_are_not_wanted_become_no_rows() -> None:
+def test_kinds_that_are_not_configured_become_no_rows() -> None:
     store = ScriptedStore()
     exporter = CommandCallsExporter(store, kinds={Kind.PREFIX})
     assert exporter.export(spans(2)) is SpanExportResult.SUCCESS
@@ -45,7 +45,7 @@ def test_kinds_that_are_not_wanted_become_no_rows() -> None:
     assert store.rows == []
 
 
-def test_a_store_that_is_away_costs_one_warning_and_no_row(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unavailable_store_costs_one_warning_and_no_row(caplog: pytest.LogCaptureFixture) -> None:
     store = ScriptedStore(down)
     exporter = exporter_on(store)
     with caplog.at_level(logging.WARNING, "slashspan"):
@@ -62,7 +62,7 @@ def test_a_store_that_is_away_costs_one_warning_and_no_row(caplog: pytest.LogCap
     assert exporter.counts().lost == 0
 
 
-def test_over_the_bound_the_oldest_go_and_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+def test_beyond_the_limit_the_oldest_rows_are_dropped_and_counted(caplog: pytest.LogCaptureFixture) -> None:
     store = ScriptedStore(down)
     exporter = exporter_on(store, batch_rows=1, max_waiting_rows=20)
     first = spans(1)
@@ -103,7 +103,9 @@ def test_no_error_ends_the_thread(error: type[BaseException]) -> None:
     assert len(store.rows) == 4
 
 
-def test_shutting_down_while_the_store_is_away_keeps_to_its_time_and_tells(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_shutdown_without_the_store_keeps_its_deadline_and_logs_what_is_lost(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     store = ScriptedStore(down)
     exporter = exporter_on(store)
     exporter.export(spans(5))
@@ -113,7 +115,7 @@ def test_shutting_down_while_the_store_is_away_keeps_to_its_time_and_tells(caplo
     assert any("5 of 5 rows were not stored" in record.message for record in caplog.records)
 
 
-def test_a_store_that_comes_back_during_the_shutdown_gets_the_rows() -> None:
+def test_a_store_that_recovers_during_the_shutdown_gets_the_rows() -> None:
     store = ScriptedStore(down)
     exporter = exporter_on(store)
     exporter.export(spans(5))
@@ -128,7 +130,7 @@ def test_a_store_that_comes_back_during_the_shutdown_gets_the_rows() -> None:
     assert len(store.rows) == 5
 
 
-def test_after_the_shutdown_it_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_export_after_the_shutdown_fails(caplog: pytest.LogCaptureFixture) -> None:
     exporter = exporter_on(ScriptedStore())
     exporter.shutdown()
     with caplog.at_level(logging.WARNING, "slashspan"):
@@ -136,7 +138,7 @@ def test_after_the_shutdown_it_says_so(caplog: pytest.LogCaptureFixture) -> None
     assert "is shut down" in caplog.text
 
 
-def test_inside_a_plain_batch_span_processor_every_span_arrives_once() -> None:
+def test_in_a_plain_batch_span_processor_every_span_is_stored_once() -> None:
     store = ScriptedStore()
     provider = TracerProvider(shutdown_on_exit=False)
     exporter = CommandCallsExporter(store, kinds=Kind.ALL, max_waiting_rows=100_000)
@@ -169,7 +171,7 @@ def test_other_spans_cannot_evict_user_actions() -> None:
     assert processor.counts() == Counts(recorded=20, stored=20)
 
 
-def test_what_the_queue_evicts_is_counted_and_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_rows_evicted_from_the_queue_are_counted_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     held = threading.Event()
     store = ScriptedStore(lambda: held.wait(20))
     processor = processor_on(store, queue_rows=10, batch_rows=10)
@@ -185,7 +187,7 @@ def test_what_the_queue_evicts_is_counted_and_told(caplog: pytest.LogCaptureFixt
     assert "lost to a full queue" in caplog.text
 
 
-async def test_flushing_on_the_bots_loop_neither_waits_nor_loses() -> None:
+async def test_flushing_on_the_bots_loop_neither_blocks_nor_loses_rows() -> None:
     held = threading.Event()
     store = ScriptedStore(lambda: held.wait(20))
     processor = processor_on(store, schedule_delay_ms=60_000)
@@ -231,7 +233,7 @@ os._exit(0)
     assert len(read_rows(dsn)) == 5
 
 
-def test_at_exit_rows_are_still_written_also_over_a_new_connection(dsn: str) -> None:
+def test_rows_are_written_at_exit_even_over_a_new_connection(dsn: str) -> None:
     script = """
 import atexit, sys
 from exporters.stores.factory import open_store

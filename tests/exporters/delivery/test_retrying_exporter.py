@@ -87,12 +87,12 @@ def sending(tmp_path: Path) -> Iterator[tuple[RetryingExporter, Collector]]:
     exporter.shutdown(1000)
 
 
-def test_what_comes_back_from_the_spool_is_encoded_as_the_original_is() -> None:
+def test_spans_from_the_spool_are_encoded_like_the_originals() -> None:
     spans = rich()
     assert encode_spans(unpacked(packed(spans))) == encode_spans(spans)
 
 
-def test_what_the_collector_could_not_take_comes_later_as_the_same_batches(
+def test_batches_that_failed_are_sent_again_unchanged(
     sending: tuple[RetryingExporter, Collector], caplog: pytest.LogCaptureFixture
 ) -> None:
     exporter, collector = sending
@@ -110,7 +110,7 @@ def test_what_the_collector_could_not_take_comes_later_as_the_same_batches(
     assert sum("does not take spans" in record.message for record in caplog.records) == 1
 
 
-def test_a_stop_while_it_is_away_keeps_them_for_the_next_start(tmp_path: Path) -> None:
+def test_spans_of_a_shutdown_without_the_collector_are_sent_after_the_next_start(tmp_path: Path) -> None:
     collector = Collector()
     collector.away = True
     exporter = RetryingExporter(collector, Journal(tmp_path, max_bytes=2**24), name="otlp")
@@ -125,7 +125,7 @@ def test_a_stop_while_it_is_away_keeps_them_for_the_next_start(tmp_path: Path) -
     assert sorted(after.batches) == [[f"s{n}"] for n in range(5)]
 
 
-def test_a_death_while_it_is_away_keeps_them_too(tmp_path: Path) -> None:
+def test_spans_of_a_process_killed_without_the_collector_are_sent_after_the_next_start(tmp_path: Path) -> None:
     collector = Collector()
     collector.away = True
     journal = Journal(tmp_path, max_bytes=2**24)
@@ -141,7 +141,7 @@ def test_a_death_while_it_is_away_keeps_them_too(tmp_path: Path) -> None:
     exporter.shutdown(100)
 
 
-def test_a_batch_that_alone_is_refused_does_not_hold_up_the_others(
+def test_a_batch_that_alone_is_rejected_does_not_hold_up_the_others(
     sending: tuple[RetryingExporter, Collector],
 ) -> None:
     exporter, collector = sending
@@ -158,7 +158,7 @@ def test_a_batch_that_alone_is_refused_does_not_hold_up_the_others(
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_a_forked_child_sends_its_own(sending: tuple[RetryingExporter, Collector], tmp_path: Path) -> None:
+def test_a_forked_child_sends_its_own_spans(sending: tuple[RetryingExporter, Collector], tmp_path: Path) -> None:
     exporter, collector = sending
     exporter.export(made("parent"))
     assert exporter.force_flush(20_000)
@@ -172,7 +172,7 @@ def test_a_forked_child_sends_its_own(sending: tuple[RetryingExporter, Collector
     assert os.waitpid(child, 0)[1] == 0
 
 
-def test_what_the_spool_cannot_keep_is_counted(tmp_path: Path) -> None:
+def test_batches_that_the_spool_cannot_keep_are_counted(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     collector = Collector()
     collector.away = True

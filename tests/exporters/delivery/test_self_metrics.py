@@ -31,12 +31,14 @@ def read(reader: InMemoryMetricReader) -> dict[tuple[str, str | None], float]:
     }
 
 
-def test_the_flag_is_the_sdks_own() -> None:
+def test_metrics_are_enabled_by_the_flag_of_the_sdk() -> None:
     assert wanted({"OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED": "true"})
     assert not wanted({})
 
 
-def test_an_outage_shows_while_it_lasts_and_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outage_is_visible_in_the_metrics_during_and_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(retry_loop, "FIRST_RETRY_SECONDS", 0.01)
     monkeypatch.setattr(retry_loop, "LONGEST_RETRY_SECONDS", 0.05)
     reader = InMemoryMetricReader()

@@ -25,7 +25,7 @@ def made(attributes: dict[str, Any], **more: Any) -> CommandCall:
     return row
 
 
-def test_every_field_has_its_place() -> None:
+def test_every_attribute_is_in_its_column() -> None:
     row = made({})
     assert row.called_at == START_NS // 1000
     assert row.duration_ms == 12.5
@@ -47,16 +47,16 @@ def test_every_field_has_its_place() -> None:
     assert row.checkpoints is None
 
 
-def test_a_span_that_is_no_user_action_is_no_row() -> None:
+def test_a_span_that_is_not_a_user_action_makes_no_row() -> None:
     assert from_span(finished({"http.request.method": "GET"})) is None
 
 
-def test_what_the_bot_set_is_kept_beside() -> None:
+def test_attributes_that_the_bot_set_are_kept() -> None:
     row = made({"ladder.page": 2, "ladder.tags": ("a", "b")})
     assert json.loads(row.attributes or "") == {"ladder.page": 2, "ladder.tags": ["a", "b"]}
 
 
-def test_checkpoints_keep_their_order_and_other_events_are_none() -> None:
+def test_checkpoints_keep_their_order_and_other_events_are_left_out() -> None:
     mark = {semconv.CHECKPOINT_AT_MS: 1.23456, semconv.CHECKPOINT_STEP_MS: 1.0}
     row = made({}, events=[("one", mark), ("exception", {"exception.type": "KeyError"}), ("two", {**mark, "rows": 10})])
     assert json.loads(row.checkpoints or "") == [
@@ -68,7 +68,7 @@ def test_checkpoints_keep_their_order_and_other_events_are_none() -> None:
 @pytest.mark.parametrize(
     ("value", "stored"), [(None, 0), ("", 0), ("not a number", 0), (str(2**63), 0), (str(2**63 - 1), 2**63 - 1)]
 )
-def test_a_user_id_that_is_none_is_zero(value: Any, stored: int) -> None:
+def test_a_missing_or_invalid_user_id_is_stored_as_zero(value: Any, stored: int) -> None:
     attributes = {key: item for key, item in ATTRIBUTES.items() if key != semconv.USER_ID}
     if value is not None:
         attributes[semconv.USER_ID] = value
@@ -87,11 +87,11 @@ def test_a_user_id_that_is_none_is_zero(value: Any, stored: int) -> None:
         ("x" * 1000, "x" * MAX_TEXT),
     ],
 )
-def test_a_name_is_cleaned_of_what_databases_refuse(name: str, stored: str) -> None:
+def test_characters_that_databases_reject_are_removed_from_names(name: str, stored: str) -> None:
     assert made({semconv.USER_NAME: name}).player_name == stored
 
 
-def test_huge_attributes_leave_a_note_of_their_size() -> None:
+def test_attributes_that_are_too_large_are_replaced_by_their_size() -> None:
     row = made({f"ladder.{n}": "x" * 2000 for n in range(50)})
     assert set(json.loads(row.attributes or "")) == {"slashspan.left_out_chars"}
 
@@ -106,7 +106,7 @@ _keys = st.one_of(st.sampled_from(sorted(set(ATTRIBUTES) - {semconv.KIND})), _te
 
 @settings(max_examples=150, deadline=None)
 @given(attributes=st.dictionaries(_keys, _values, max_size=6))
-def test_any_attributes_give_a_row_that_every_store_takes(
+def test_any_attributes_make_a_row_that_every_store_accepts(
     attributes: dict[str, Any], tmp_path_factory: pytest.TempPathFactory, server: Any
 ) -> None:
     row = made({key: value for key, value in attributes.items() if key != semconv.KIND})

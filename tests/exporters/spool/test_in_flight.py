@@ -39,7 +39,7 @@ def slots(folder: Path) -> Path:
     return file
 
 
-def test_a_slot_is_used_again_by_the_next_action(tmp_path: Path) -> None:
+def test_a_free_slot_is_reused_by_the_next_action(tmp_path: Path) -> None:
     log = journal(tmp_path)
     for key in range(500):
         started(log, key)
@@ -76,7 +76,7 @@ def test_an_ended_action_never_comes_back_when_its_end_was_unlinked(tmp_path: Pa
 
 
 @pytest.mark.parametrize("broken", ["unlink", "pwrite"])
-def test_an_ended_action_never_comes_back_after_the_disk_refused(
+def test_an_ended_action_never_comes_back_after_a_disk_error(
     broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if broken == "pwrite" and not hasattr(os, "pwrite"):
@@ -94,7 +94,9 @@ def test_an_ended_action_never_comes_back_after_the_disk_refused(
     assert interrupted(tmp_path) == [3]
 
 
-def test_an_action_whose_end_the_disk_refused_has_still_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_action_whose_end_could_not_be_written_has_still_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     log = journal(tmp_path)
     started(log, 1, 2)
     with monkeypatch.context() as disk:
@@ -104,7 +106,7 @@ def test_an_action_whose_end_the_disk_refused_has_still_ended(tmp_path: Path, mo
     assert interrupted(tmp_path) == [2]
 
 
-def test_actions_that_are_running_at_the_end_stay_and_the_others_leave_no_file(tmp_path: Path) -> None:
+def test_only_running_actions_leave_a_file_at_the_shutdown(tmp_path: Path) -> None:
     log = journal(tmp_path)
     started(log, 1, 2)
     log.acknowledge(put(log, 1))
@@ -129,7 +131,7 @@ def test_an_interrupted_action_that_was_acknowledged_does_not_come_back(tmp_path
     assert interrupted(tmp_path) == [{1, 2}.difference({record.key}).pop()]
 
 
-def test_a_full_disk_refuses_a_start_and_reaches_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_at_a_start_is_not_raised_to_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if not hasattr(os, "pwrite"):
         pytest.skip("slots are written by another function here")
     log = journal(tmp_path)
@@ -146,7 +148,7 @@ def test_a_full_disk_refuses_a_start_and_reaches_nobody(tmp_path: Path, monkeypa
     assert interrupted(tmp_path) == [1, 3]
 
 
-def test_any_flipped_bit_makes_no_action_that_never_was(tmp_path: Path) -> None:
+def test_no_flipped_bit_makes_an_action_that_never_happened(tmp_path: Path) -> None:
     folder = tmp_path / "w-1"
     folder.mkdir()
     made = InFlight(folder)

@@ -21,7 +21,7 @@ from tests.support import ROOT
 from tests.support.journals import PLENTY, die, journal, keys, put, segment_files
 
 
-def test_what_is_released_is_replayed_oldest_first_and_once(tmp_path: Path) -> None:
+def test_released_records_are_replayed_once_and_oldest_first(tmp_path: Path) -> None:
     log = journal(tmp_path)
     receipts = put(log, *range(10))
     assert keys(log, 4) == [0, 1, 2, 3]
@@ -55,7 +55,7 @@ def test_a_dead_process_is_adopted_by_exactly_one(tmp_path: Path) -> None:
     assert heirs[0].adopted == 5
 
 
-def test_a_process_of_its_own_holds_its_lock_until_it_is_killed(tmp_path: Path) -> None:
+def test_a_process_holds_its_lock_until_it_is_killed(tmp_path: Path) -> None:
     script = (
         "import sys, pathlib\n"
         "from tests.support.journals import journal, put\n"
@@ -78,7 +78,7 @@ def test_a_process_of_its_own_holds_its_lock_until_it_is_killed(tmp_path: Path) 
     assert keys(heir) == [1, 2, 3]
 
 
-def test_settled_segments_are_unlinked_and_an_empty_folder_goes(tmp_path: Path) -> None:
+def test_acknowledged_segments_are_unlinked_and_an_empty_folder_is_removed(tmp_path: Path) -> None:
     log = journal(tmp_path, max_bytes=8 * 4096)
     receipts = put(log, *range(40), size=400)
     assert len(segment_files(tmp_path)) > 2
@@ -88,7 +88,7 @@ def test_settled_segments_are_unlinked_and_an_empty_folder_goes(tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_not_settled_stays_for_the_next_process(tmp_path: Path) -> None:
+def test_unacknowledged_records_are_left_for_the_next_process(tmp_path: Path) -> None:
     log = journal(tmp_path)
     receipts = put(log, *range(6))
     log.acknowledge(receipts[::2])
@@ -99,7 +99,9 @@ def test_what_is_not_settled_stays_for_the_next_process(tmp_path: Path) -> None:
     assert keys(after) == [1, 3, 5]
 
 
-def test_over_the_bound_the_oldest_go_and_the_count_is_exact(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_beyond_the_limit_the_oldest_records_are_dropped_and_counted_exactly(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     log = journal(tmp_path, max_bytes=8 * 4096)
     with caplog.at_level(logging.WARNING, "slashspan"):
         put(log, *range(500), size=400)
@@ -110,7 +112,7 @@ def test_over_the_bound_the_oldest_go_and_the_count_is_exact(tmp_path: Path, cap
     assert [record.message for record in caplog.records if "SLASHSPAN_SPOOL_MAX_BYTES" in record.message]
 
 
-def test_the_bound_holds_with_what_was_adopted(tmp_path: Path) -> None:
+def test_the_limit_includes_adopted_records(tmp_path: Path) -> None:
     before = journal(tmp_path, max_bytes=8 * 4096)
     put(before, *range(60), size=400)
     die(before)
@@ -151,7 +153,7 @@ def test_a_long_action_does_not_keep_every_segment_since_its_start(tmp_path: Pat
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT])
-def test_a_disk_that_refuses_does_not_reach_the_caller(
+def test_disk_errors_are_not_raised_to_the_caller(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = journal(tmp_path)
@@ -192,7 +194,7 @@ def test_a_short_write_leaves_no_torn_record(tmp_path: Path, monkeypatch: pytest
     assert keys(after) == [1]
 
 
-def test_on_a_really_full_disk_rows_can_be_drained(tmp_path: Path) -> None:
+def test_rows_can_be_drained_from_a_full_disk(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource", reason="a limit on the size of files stands in for a full disk")
     script = (
         "import sys, pathlib, resource, signal\n"
@@ -249,7 +251,7 @@ def test_a_newer_format_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureF
     assert file.read_bytes() == newer
 
 
-def test_damage_in_the_middle_makes_no_wrong_interruption(tmp_path: Path) -> None:
+def test_damage_in_the_middle_never_makes_an_interrupted_row(tmp_path: Path) -> None:
     log = journal(tmp_path)
     log.start(1, 7, b"7")
     [receipt] = put(log, 7)
@@ -267,7 +269,7 @@ def test_damage_in_the_middle_makes_no_wrong_interruption(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("damage", ["empty", "missing"])
-def test_an_empty_or_missing_segment_costs_what_it_held(damage: str, tmp_path: Path) -> None:
+def test_an_empty_or_missing_segment_costs_only_its_own_records(damage: str, tmp_path: Path) -> None:
     log = journal(tmp_path, max_bytes=8 * 4096)
     put(log, *range(30), size=400)
     die(log)
@@ -283,7 +285,7 @@ def test_an_empty_or_missing_segment_costs_what_it_held(damage: str, tmp_path: P
     assert len(keys(after)) == 30 - held
 
 
-def test_a_folder_that_cannot_be_made_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_folder_that_cannot_be_created_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_text("in the way")
     log = journal(tmp_path / "file" / "spool")
     with caplog.at_level(logging.WARNING, "slashspan"):
@@ -294,7 +296,7 @@ def test_a_folder_that_cannot_be_made_is_told_once(tmp_path: Path, caplog: pytes
 
 
 @pytest.mark.parametrize("sync", [Sync.POWER, Sync.RECORD])
-def test_the_disk_is_told_to_write(sync: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_are_synced_to_disk_as_configured(sync: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
     name = "fdatasync" if hasattr(os, "fdatasync") else "fsync"
     monkeypatch.setattr(os, name, synced.append)
@@ -307,7 +309,7 @@ def test_the_disk_is_told_to_write(sync: str, tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.EROFS])
-def test_a_disk_that_refuses_to_sync_or_to_unlink_stops_nothing(
+def test_errors_on_sync_or_unlink_stop_nothing(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
@@ -329,7 +331,7 @@ def test_a_disk_that_refuses_to_sync_or_to_unlink_stops_nothing(
     log.close()
 
 
-def test_a_folder_that_somebody_removed_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_removed_folder_is_created_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = journal(tmp_path / "spool", max_bytes=8 * 4096)
     put(log, *range(3), size=400)
     shutil.rmtree(tmp_path / "spool")
@@ -344,7 +346,7 @@ def test_a_folder_that_somebody_removed_is_made_again(tmp_path: Path, monkeypatc
     assert journal(tmp_path / "spool").adopt() == 1
 
 
-def test_the_clock_may_jump_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_setting_the_clock_back_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = journal(tmp_path)
     put(log, 1)
     monkeypatch.setattr("time.time", lambda: 1.0)
@@ -357,7 +359,7 @@ def test_the_clock_may_jump_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert sorted(keys(later)) == [1, 2]
 
 
-def test_rows_of_people_are_not_for_others_to_read(tmp_path: Path) -> None:
+def test_other_users_cannot_read_the_files(tmp_path: Path) -> None:
     log = journal(tmp_path / "spool")
     put(log, 1)
     [file] = segment_files(tmp_path / "spool")

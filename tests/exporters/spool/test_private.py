@@ -76,7 +76,7 @@ def test_a_spool_that_others_may_only_read_is_used(tmp_path: Path, mode: int) ->
 
 @posix
 @root
-def test_a_spool_of_somebody_else_is_refused(tmp_path: Path) -> None:
+def test_a_spool_of_another_user_is_refused(tmp_path: Path) -> None:
     (tmp_path / "spool").mkdir()
     os.chown(tmp_path / "spool", OTHER_USER, OTHER_USER)
     with pytest.raises(ConfigurationError, match=f"belongs to user {OTHER_USER}"):
@@ -86,7 +86,7 @@ def test_a_spool_of_somebody_else_is_refused(tmp_path: Path) -> None:
 @posix
 @root
 @pytest.mark.parametrize("place", ["spool", "spool/below"])
-def test_a_symbolic_link_of_somebody_else_is_refused_and_ones_own_is_followed(tmp_path: Path, place: str) -> None:
+def test_a_symbolic_link_of_another_user_is_refused_and_ones_own_is_followed(tmp_path: Path, place: str) -> None:
     (tmp_path / "target" / "below").mkdir(parents=True)
     (tmp_path / "spool").symlink_to(tmp_path / "target")
     assert unsafe(tmp_path / place) is None
@@ -102,7 +102,7 @@ def test_a_file_in_place_of_the_spool_is_refused(tmp_path: Path) -> None:
         folder(tmp_path / "spool")
 
 
-def test_no_dead_letter_is_dropped_unseen_beyond_the_bound(
+def test_dead_letters_dropped_beyond_the_limit_are_counted_and_logged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(dead_letters, "MAX_BYTES", 4000)
@@ -117,7 +117,7 @@ def test_no_dead_letter_is_dropped_unseen_beyond_the_bound(
     assert letters.lost == 20 - kept
 
 
-def test_a_letter_that_is_added_while_others_are_removed_stays(tmp_path: Path) -> None:
+def test_a_dead_letter_added_while_others_are_removed_stays(tmp_path: Path) -> None:
     letters, bot = DeadLetters(tmp_path), DeadLetters(tmp_path)
     for row in rows(4):
         letters.add(row, "poison")
@@ -129,7 +129,7 @@ def test_a_letter_that_is_added_while_others_are_removed_stays(tmp_path: Path) -
     assert sorted(letter["row"]["span_id"] for letter in letters.read()) == [2, 3, 4]
 
 
-def test_a_rewrite_that_is_cut_off_loses_no_letter(tmp_path: Path) -> None:
+def test_an_interrupted_rewrite_loses_no_dead_letter(tmp_path: Path) -> None:
     letters = DeadLetters(tmp_path)
     for row in rows(3):
         letters.add(row, "poison")
@@ -145,7 +145,7 @@ def test_a_rewrite_that_is_cut_off_loses_no_letter(tmp_path: Path) -> None:
     assert [letter["row"]["span_id"] for letter in letters.read()] == [2]
 
 
-def test_a_damaged_line_is_passed_over_and_kept(tmp_path: Path) -> None:
+def test_a_damaged_line_is_skipped_and_kept(tmp_path: Path) -> None:
     letters = DeadLetters(tmp_path)
     letters.add(rows(1)[0], "poison")
     with letters.path.open("ab") as file:

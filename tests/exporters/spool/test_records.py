@@ -33,13 +33,13 @@ def sound(data: bytes) -> tuple[list[Record], int]:
     return records, sum(item for item in found if isinstance(item, int))
 
 
-def test_what_was_written_is_read() -> None:
+def test_written_records_are_read_back() -> None:
     records, lost = sound(segment())
     assert [record.sequence for record in records] == list(range(COUNT))
     assert lost == 0
 
 
-def test_the_tail_cut_at_every_byte_costs_the_torn_record_only() -> None:
+def test_a_file_truncated_at_any_byte_loses_only_the_torn_record() -> None:
     whole = segment()
     ends = [record.offset + HEAD_BYTES + len(record.payload) for record in sound(whole)[0]]
     for cut in range(len(whole)):
@@ -48,7 +48,7 @@ def test_the_tail_cut_at_every_byte_costs_the_torn_record_only() -> None:
         assert lost == (0 if cut in ends or cut <= FILE_HEAD_BYTES else 1), cut
 
 
-def test_any_flipped_bit_costs_one_record_at_most_and_is_counted() -> None:
+def test_a_flipped_bit_costs_at_most_one_record_and_is_counted() -> None:
     whole = segment()
     for position in range(len(whole)):
         for bit in range(8):
@@ -60,7 +60,7 @@ def test_any_flipped_bit_costs_one_record_at_most_and_is_counted() -> None:
 
 
 @pytest.mark.parametrize("start", range(0, 900, 100))
-def test_a_zeroed_page_costs_what_it_held(start: int) -> None:
+def test_a_zeroed_page_costs_only_the_records_on_it(start: int) -> None:
     whole = segment()
     damaged = whole[:start] + bytes(min(200, len(whole) - start)) + whole[start + 200 :]
     hit = [
@@ -74,7 +74,7 @@ def test_a_zeroed_page_costs_what_it_held(start: int) -> None:
     assert lost == len(hit) or (lost == 1 and records[-1].sequence < COUNT - 1)
 
 
-def test_text_of_a_user_that_looks_like_a_record_is_not_one() -> None:
+def test_user_text_that_looks_like_a_record_is_not_one() -> None:
     forged = frame(0, 2, 1, 7, b"forged").decode("utf-8", "replace").encode()
     data = bytearray(file_head() + frame(0, 2, 1, 1000, PAYLOADS[0]) + frame(1, 2, 1, 1001, forged))
     data[FILE_HEAD_BYTES + 40] ^= 1
@@ -87,7 +87,7 @@ def test_a_newer_format_is_refused() -> None:
         list(scan(file_head(2) + frame(0, 2, 1, 1, b"x")))
 
 
-def test_acknowledgements_vouch_for_themselves() -> None:
+def test_a_damaged_acknowledgement_is_ignored() -> None:
     offsets = [14, 300, 70_000]
     data = acks(offsets)
     assert acked(data) == set(offsets)

@@ -51,7 +51,7 @@ def replayed(folder: Path, attributes: dict[str, Any] | None = None, events: Any
     return from_span(span), row
 
 
-def test_every_column_comes_back(tmp_path: Path) -> None:
+def test_every_column_survives_the_spool(tmp_path: Path) -> None:
     expected, row = replayed(tmp_path, events=MARKS)
     assert row == expected
     assert row.checkpoints is not None
@@ -60,7 +60,7 @@ def test_every_column_comes_back(tmp_path: Path) -> None:
 
 @given(st.dictionaries(st.text(st.characters(), min_size=1, max_size=9), VALUES, max_size=5))
 @settings(max_examples=60, deadline=None)
-def test_whatever_a_bot_has_set_comes_back(odd: dict[str, Any]) -> None:
+def test_all_attributes_of_a_bot_survive_the_spool(odd: dict[str, Any]) -> None:
     import tempfile
     from pathlib import Path
 
@@ -70,7 +70,7 @@ def test_whatever_a_bot_has_set_comes_back(odd: dict[str, Any]) -> None:
     assert row.attributes == expected.attributes
 
 
-def test_a_name_that_utf8_cannot_say_costs_only_its_letter(tmp_path: Path) -> None:
+def test_a_character_that_utf8_cannot_encode_costs_only_itself(tmp_path: Path) -> None:
     expected, row = replayed(tmp_path, {**ATTRIBUTES, semconv.USER_NAME: "nel\ud83cly"}, events=MARKS)
     assert row == expected
     assert row.player_name == "nel?ly"
@@ -83,7 +83,7 @@ def test_a_huge_span_keeps_its_own_columns(tmp_path: Path) -> None:
     assert "left_out" in row.attributes
 
 
-def test_an_action_that_never_ended_is_a_row_that_was_interrupted(tmp_path: Path) -> None:
+def test_an_action_that_never_ended_becomes_an_interrupted_row(tmp_path: Path) -> None:
     span = finished({key: value for key, value in ATTRIBUTES.items() if key != semconv.OUTCOME})
     dying = RowSpool(journal(tmp_path))
     dying.started(span)
@@ -96,7 +96,7 @@ def test_an_action_that_never_ended_is_a_row_that_was_interrupted(tmp_path: Path
     assert row == dataclasses.replace(ended, outcome="interrupted", duration_ms=None)
 
 
-def test_what_the_queue_evicted_is_replayed_and_the_rest_is_on_its_way(tmp_path: Path) -> None:
+def test_evicted_rows_are_replayed_and_the_others_are_in_flight(tmp_path: Path) -> None:
     spool = RowSpool(journal(tmp_path))
     made = [finished() for _ in range(6)]
     for span in made:
@@ -116,9 +116,7 @@ def _row_id(span: Any) -> int:
     return row.span_id
 
 
-def test_a_record_that_cannot_be_read_is_counted_and_stops_nothing(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_unreadable_record_is_counted_and_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     spool = RowSpool(journal(tmp_path))
     spool.journal.append(RecordType.SPAN, 1, 1, b"\xc1 is no msgpack", RecordState.PENDING)
     row = from_span(finished())
@@ -131,7 +129,7 @@ def test_a_record_that_cannot_be_read_is_counted_and_stops_nothing(
     assert "please report" in caplog.text
 
 
-def test_an_unknown_payload_format_is_not_guessed_at(tmp_path: Path) -> None:
+def test_an_unknown_payload_format_is_refused(tmp_path: Path) -> None:
     spool = RowSpool(journal(tmp_path))
     spool.journal.append(RecordType.SPAN, 2, 1, b"\x90\x90", RecordState.PENDING)
     [(_, record)] = spool.journal.lease(1)

@@ -30,7 +30,7 @@ def store(dsn: str) -> Iterator[Store]:
     opened.close(timeout=SECONDS)
 
 
-def test_every_field_comes_back_as_it_was(store: Store, dsn: str) -> None:
+def test_every_field_is_read_as_it_was_written(store: Store, dsn: str) -> None:
     store.write([FULL, BARE], timeout=SECONDS)
     bare, full = read_rows(dsn)
     expected = dataclasses.asdict(FULL)
@@ -43,21 +43,21 @@ def test_every_field_comes_back_as_it_was(store: Store, dsn: str) -> None:
     assert bare["guild_id"] is bare["ack_ms"] is bare["checkpoints"] is None
 
 
-def test_a_batch_written_twice_is_there_once(store: Store, dsn: str) -> None:
+def test_a_batch_written_twice_is_stored_once(store: Store, dsn: str) -> None:
     batch = rows(100)
     store.write(batch, timeout=SECONDS)
     store.write(batch[50:] + rows(150)[100:], timeout=SECONDS)
     assert [row["span_id"] for row in read_rows(dsn)] == list(range(150))
 
 
-def test_what_is_there_already_is_left_as_it_is(store: Store, dsn: str) -> None:
+def test_stored_rows_are_never_changed_by_a_retry(store: Store, dsn: str) -> None:
     store.write([FULL], timeout=SECONDS)
     store.write([dataclasses.replace(FULL, command="other")], timeout=SECONDS)
     assert [row["command"] for row in read_rows(dsn)] == ["admin ban"]
 
 
 @pytest.mark.parametrize("place", [0, 5, 9])
-def test_a_row_that_does_not_fit_fails_the_whole_batch(store: Store, dsn: str, place: int) -> None:
+def test_an_invalid_row_fails_the_whole_batch(store: Store, dsn: str, place: int) -> None:
     batch = rows(10)
     batch[place] = dataclasses.replace(batch[place], discord_uid=2**70)
     with pytest.raises(RowsRejected):
@@ -71,7 +71,7 @@ BACKLOG = 3000
 """Rows: PostgreSQL copies so many, and inserts fewer."""
 
 
-def test_a_backlog_is_stored_as_live_rows_are(store: Store, dsn: str) -> None:
+def test_a_backlog_is_stored_like_live_rows(store: Store, dsn: str) -> None:
     kinds = [
         dataclasses.replace(template, called_at=template.called_at + n)
         for n in range(1500)
@@ -86,7 +86,7 @@ def test_a_backlog_is_stored_as_live_rows_are(store: Store, dsn: str) -> None:
     assert [{**row, "span_id": 0} for row in same] == [{**row, "span_id": 0} for row in inserted]
 
 
-def test_a_backlog_that_is_partly_there_is_there_once(store: Store, dsn: str) -> None:
+def test_a_backlog_that_is_partly_stored_is_stored_once(store: Store, dsn: str) -> None:
     batch = rows(BACKLOG)
     store.write(batch[10:20], timeout=SECONDS)
     store.write(batch, timeout=SECONDS)
@@ -96,9 +96,7 @@ def test_a_backlog_that_is_partly_there_is_there_once(store: Store, dsn: str) ->
 
 @pytest.mark.parametrize("column", [{"discord_uid": 2**70}, {"player_name": "lone \udc80 surrogate"}])
 @pytest.mark.parametrize("place", [0, 1777, BACKLOG - 1])
-def test_a_row_that_does_not_fit_fails_a_backlog_as_a_whole(
-    store: Store, dsn: str, column: dict[str, Any], place: int
-) -> None:
+def test_an_invalid_row_fails_the_whole_backlog(store: Store, dsn: str, column: dict[str, Any], place: int) -> None:
     batch = rows(BACKLOG)
     batch[place] = dataclasses.replace(batch[place], **column)
     with pytest.raises(RowsRejected):
@@ -106,14 +104,14 @@ def test_a_row_that_does_not_fit_fails_a_backlog_as_a_whole(
     assert read_rows(dsn) == []
 
 
-def test_names_of_all_sorts(store: Store, dsn: str) -> None:
+def test_difficult_names_are_stored_unchanged(store: Store, dsn: str) -> None:
     names = ["🎲", "O'Brien", '"; DROP TABLE command_calls; --', "\u202e" + "א" * 31, "名前", "\\x00", ""]
     batch = [dataclasses.replace(row, player_name=name) for row, name in zip(rows(len(names)), names, strict=True)]
     store.write(batch, timeout=SECONDS)
     assert [row["player_name"] for row in read_rows(dsn)] == names
 
 
-def test_another_writer_is_no_trouble(store: Store, dsn: str) -> None:
+def test_two_writers_of_the_same_rows_do_not_disturb_each_other(store: Store, dsn: str) -> None:
     other = open_store(dsn)
     try:
         for start in range(0, 100, 10):
@@ -124,14 +122,14 @@ def test_another_writer_is_no_trouble(store: Store, dsn: str) -> None:
     assert len(read_rows(dsn)) == 100
 
 
-def test_a_closed_store_opens_again(store: Store, dsn: str) -> None:
+def test_a_closed_store_reopens_when_it_is_used(store: Store, dsn: str) -> None:
     store.prepare(timeout=SECONDS)
     store.close(timeout=SECONDS)
     store.write([FULL], timeout=SECONDS)
     assert len(read_rows(dsn)) == 1
 
 
-def test_a_table_of_another_name(dsn: str) -> None:
+def test_a_table_can_have_another_name(dsn: str) -> None:
     store = open_store(dsn, table="calls_of_ladder")
     try:
         store.write([FULL], timeout=SECONDS)
@@ -140,7 +138,7 @@ def test_a_table_of_another_name(dsn: str) -> None:
     assert len(read_rows(dsn, "calls_of_ladder")) == 1
 
 
-def test_a_table_that_is_something_else_is_refused_with_the_difference(store: Store, dsn: str) -> None:
+def test_a_foreign_table_is_refused_with_the_difference(store: Store, dsn: str) -> None:
     execute(dsn, "CREATE TABLE command_calls (title text, body text)")
     with pytest.raises(SchemaMismatch) as caught:
         store.prepare(timeout=SECONDS)
@@ -148,7 +146,7 @@ def test_a_table_that_is_something_else_is_refused_with_the_difference(store: St
     assert "discord_uid" in str(caught.value)
 
 
-def test_the_old_bots_table_is_recognised_and_left_alone(store: Store, dsn: str) -> None:
+def test_the_table_of_an_old_bot_is_recognised_and_left_alone(store: Store, dsn: str) -> None:
     number = "serial" if dsn.startswith("postgres") else "integer"
     execute(
         dsn,
@@ -159,7 +157,7 @@ def test_the_old_bots_table_is_recognised_and_left_alone(store: Store, dsn: str)
         store.write([FULL], timeout=SECONDS)
 
 
-def test_a_table_dropped_under_the_bot_is_made_again(store: Store, dsn: str) -> None:
+def test_a_table_dropped_while_the_bot_runs_is_created_again(store: Store, dsn: str) -> None:
     from exporters.stores.errors import StoreUnavailable
 
     store.write([FULL], timeout=SECONDS)
@@ -170,7 +168,7 @@ def test_a_table_dropped_under_the_bot_is_made_again(store: Store, dsn: str) -> 
     assert len(read_rows(dsn)) == 1
 
 
-def test_preparing_twice_and_by_two(store: Store, dsn: str) -> None:
+def test_a_store_can_be_prepared_repeatedly_and_by_several_writers(store: Store, dsn: str) -> None:
     store.prepare(timeout=SECONDS)
     store.prepare(timeout=SECONDS)
     other = open_store(dsn)

@@ -64,7 +64,7 @@ def forbidden(dsn: str, *statements: str) -> None:
             execute(dsn, sql)
 
 
-def test_the_page_names_every_role() -> None:
+def test_the_document_has_the_sql_of_every_role() -> None:
     assert set(SQL) == {WRITER, SERIAL, READER, KEEPER, "by user"}
 
 
@@ -107,7 +107,7 @@ def test_a_writer_of_a_legacy_table_needs_its_sequence(owner: str) -> None:
     written(as_role(owner, "writer"))
 
 
-def test_a_writer_that_finds_an_old_table_or_none_names_the_owner(owner: str) -> None:
+def test_a_writer_without_a_usable_table_asks_for_the_owner(owner: str) -> None:
     run_migration(owner, T)
     granted(owner, WRITER)
     execute(owner, "ALTER TABLE command_calls DROP COLUMN locale")
@@ -131,7 +131,7 @@ def test_a_reader_reads_and_can_do_nothing_else(owner: str, partitioned: bool) -
         written(reader)
 
 
-def test_a_keeper_prunes_and_forgets(owner: str) -> None:
+def test_a_keeper_can_prune_and_forget(owner: str) -> None:
     run_migration(owner, T)
     granted(owner, KEEPER)
     written(owner)
@@ -142,7 +142,7 @@ def test_a_keeper_prunes_and_forgets(owner: str) -> None:
     forbidden(keeper, "UPDATE command_calls SET command = ''", "DROP TABLE command_calls")
 
 
-def test_an_index_of_the_owners_own_is_left_alone(owner: str) -> None:
+def test_an_index_that_the_owner_added_is_left_alone(owner: str) -> None:
     run_migration(owner, T)
     granted(owner, "by user")
     run_migration(owner, T)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_every_command_has_a_help() -> None:
+def test_every_command_has_a_help_text() -> None:
     for name in cli.commands:
         done = CliRunner().invoke(cli, [name, "--help"])
         assert done.exit_code == 0
@@ -27,7 +27,7 @@ def test_every_command_has_a_help() -> None:
     assert __version__ in CliRunner().invoke(cli, ["--version"]).output
 
 
-def test_migrate_makes_the_table_and_may_be_run_again(dsn: str) -> None:
+def test_migrate_creates_the_table_and_can_be_run_again(dsn: str) -> None:
     for _ in range(2):
         done = CliRunner().invoke(cli, ["migrate", "--dsn", dsn])
         assert done.exit_code == 0, done.output
@@ -37,7 +37,7 @@ def test_migrate_makes_the_table_and_may_be_run_again(dsn: str) -> None:
     assert json.loads(done.output)["calls"] == 3
 
 
-def test_migrate_refuses_a_table_that_is_something_else(tmp_path: Path) -> None:
+def test_migrate_refuses_a_table_that_is_not_ours(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
         connection.execute("CREATE TABLE command_calls (title TEXT)")
     done = CliRunner().invoke(cli, ["migrate", "--dsn", f"sqlite:///{tmp_path / 'other.db'}"])
@@ -47,14 +47,14 @@ def test_migrate_refuses_a_table_that_is_something_else(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["migrate", "stats"])
-def test_a_server_that_is_away_is_one_line_without_the_password(command: str) -> None:
+def test_an_unavailable_server_is_reported_in_one_line_without_the_password(command: str) -> None:
     done = CliRunner().invoke(cli, [command, "--dsn", "postgresql://bot:geheim@127.0.0.1:1/bot"])
     assert done.exit_code == 1
     assert len(done.output.splitlines()) == 1
     assert "geheim" not in done.output
 
 
-def test_stats_shows_what_is_there(dsn: str) -> None:
+def test_stats_shows_the_numbers(dsn: str) -> None:
     write_rows(dsn, sample(30, seed=2))
     done = CliRunner().invoke(cli, ["stats"], env={"SLASHSPAN_DSN": dsn})
     assert done.exit_code == 0
@@ -62,7 +62,7 @@ def test_stats_shows_what_is_there(dsn: str) -> None:
     assert "admin ban" in done.output
 
 
-def test_stats_without_a_file_says_what_to_do(tmp_path: Path) -> None:
+def test_stats_without_a_file_suggests_the_demo(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["stats", "--dsn", f"sqlite:///{tmp_path / 'none.db'}"])
     assert done.exit_code == 1
     assert "slashspan demo" in done.output

@@ -49,7 +49,7 @@ def ready(dsn: str) -> str:
     return dsn
 
 
-def test_all_is_well(dsn: str, tmp_path: Path) -> None:
+def test_a_healthy_setup_has_no_findings(dsn: str, tmp_path: Path) -> None:
     status, findings = doctor(ready(dsn), tmp_path)
     assert status == 0
     assert found(findings, "error") == found(findings, "warning") == ""
@@ -58,14 +58,14 @@ def test_all_is_well(dsn: str, tmp_path: Path) -> None:
     assert not (tmp_path / "spool").exists(), "looking makes nothing"
 
 
-def test_a_store_that_is_not_made_yet_is_no_error(tmp_path: Path) -> None:
+def test_a_store_that_does_not_exist_yet_is_not_an_error(tmp_path: Path) -> None:
     status, findings = doctor(f"sqlite:///{tmp_path / 'new.db'}", tmp_path)
     assert status == 0
     assert "does not exist yet" in found(findings, "note")
     assert not (tmp_path / "new.db").exists()
 
 
-def test_people_read_it_too(dsn: str, tmp_path: Path) -> None:
+def test_the_findings_are_printed_as_text(dsn: str, tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["doctor"], env={"SLASHSPAN_DSN": ready(dsn), "SLASHSPAN_SPOOL": str(tmp_path)})
     assert done.exit_code == 0
     assert "ok  schema: up to date" in done.output
@@ -81,7 +81,7 @@ def test_secrets_are_masked_and_typing_errors_named(tmp_path: Path) -> None:
     assert "start the server" in found(findings, "error")
 
 
-def test_a_wrong_setting_is_another_status(tmp_path: Path) -> None:
+def test_an_invalid_setting_has_its_own_exit_status(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["doctor"], env={"SLASHSPAN_USER_IDS": "maybe"})
     assert done.exit_code == 2
     assert "SLASHSPAN_USER_IDS" in done.output
@@ -95,7 +95,7 @@ def test_a_wrong_setting_is_another_status(tmp_path: Path) -> None:
         ("wrong password", "correct user and password"),
     ],
 )
-def test_a_server_that_does_not_let_us_in(
+def test_a_server_that_refuses_the_login_is_found_with_the_fix(
     change: str, fix: str, server: Postgres, database: str, tmp_path: Path
 ) -> None:
     if change == "wrong password":
@@ -111,7 +111,7 @@ def test_a_server_that_does_not_let_us_in(
     assert fix in found(findings, "error")
 
 
-def test_a_black_hole_does_not_hold_it_for_ever(
+def test_doctor_gives_up_on_a_server_that_goes_silent(
     server: Postgres, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "SECONDS", 1.0)
@@ -138,7 +138,7 @@ def test_missing_rights_come_with_the_sql_that_grants_them(server: Postgres, dat
     assert (status, found(findings, "error")) == (0, "")
 
 
-def test_a_read_only_server_and_a_clock_that_is_wrong(
+def test_a_read_only_server_and_a_wrong_clock_are_found(
     server: Postgres, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ready(server.dsn(database))
@@ -152,7 +152,7 @@ def test_a_read_only_server_and_a_clock_that_is_wrong(
 
 
 @pytest.mark.skipif(BINARY is None, reason="PgBouncer is not installed: apt-get install pgbouncer")
-def test_a_pooler_is_seen(server: Postgres, database: str, tmp_path: Path) -> None:
+def test_a_pooler_is_recognised(server: Postgres, database: str, tmp_path: Path) -> None:
     ready(server.dsn(database))
     with open_folder() as folder, pgbouncer(server, folder) as port:
         _, findings = doctor(server.dsn(database, port=port), tmp_path)
@@ -161,7 +161,7 @@ def test_a_pooler_is_seen(server: Postgres, database: str, tmp_path: Path) -> No
     assert "seems to be a pooler" not in json.dumps(findings)
 
 
-def test_a_table_that_is_old_or_something_else(tmp_path: Path) -> None:
+def test_a_legacy_or_foreign_table_is_found(tmp_path: Path) -> None:
     dsn = f"sqlite:///{tmp_path / 'old.db'}"
     with sqlite3.connect(tmp_path / "old.db") as connection:
         connection.execute(SQLITE["timestamp"])
@@ -178,7 +178,7 @@ def test_a_table_that_is_old_or_something_else(tmp_path: Path) -> None:
     assert "SLASHSPAN_TABLE" in found(findings, "error")
 
 
-def test_a_file_that_is_damaged(tmp_path: Path) -> None:
+def test_a_damaged_file_is_found(tmp_path: Path) -> None:
     dsn = ready(f"sqlite:///{tmp_path / 'calls.db'}")
     content = bytearray((tmp_path / "calls.db").read_bytes())
     content[4096 * 2 : 4096 * 3] = os.urandom(4096)
@@ -188,7 +188,7 @@ def test_a_file_that_is_damaged(tmp_path: Path) -> None:
     assert "a new one is created" in found(findings, "error")
 
 
-def test_folders_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unwritable_folders_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Root may write everywhere, so the system's answer is given in its place.
     monkeypatch.setattr(os, "access", lambda place, mode: "locked" not in str(place))
     (tmp_path / "locked").mkdir()
@@ -199,7 +199,7 @@ def test_folders_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     assert status == 0
 
 
-def test_what_waits_in_the_spool_is_reported_with_its_reason_and_fix(dsn: str, tmp_path: Path) -> None:
+def test_rows_waiting_in_the_spool_are_reported_with_the_reason_and_the_fix(dsn: str, tmp_path: Path) -> None:
     bot = left_behind(tmp_path / "spool", ready(dsn), rows(5))
     bot.journal.record_error("no answer within 10 s")
     DeadLetters(bot.journal.folder).add(rows(1)[0], "poison")
@@ -218,7 +218,7 @@ def test_what_waits_in_the_spool_is_reported_with_its_reason_and_fix(dsn: str, t
     assert "off" in found(doctor(dsn, tmp_path, SLASHSPAN_SPOOL="off")[1], "note")
 
 
-def test_a_collector_that_is_not_there(dsn: str, tmp_path: Path, server: Postgres) -> None:
+def test_an_unavailable_collector_is_found(dsn: str, tmp_path: Path, server: Postgres) -> None:
     both = {"OTEL_TRACES_EXPORTER": "command_calls,otlp"}
     gone = both | {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
     status, findings = doctor(ready(dsn), tmp_path, **gone)
@@ -228,11 +228,11 @@ def test_a_collector_that_is_not_there(dsn: str, tmp_path: Path, server: Postgre
     assert doctor(dsn, tmp_path, **there)[0] == 0
 
 
-def test_everything_off_is_said(dsn: str, tmp_path: Path) -> None:
+def test_disabled_recording_is_reported(dsn: str, tmp_path: Path) -> None:
     status, findings = doctor(ready(dsn), tmp_path, OTEL_TRACES_EXPORTER="none")
     assert status == 0
     assert "everything is off" in found(findings, "warning")
 
 
-def test_ages_are_for_people() -> None:
+def test_ages_are_rounded() -> None:
     assert [age(seconds) for seconds in (5, 300, 7300, 1e6)] == ["5 s", "5 min", "2 h", "12 days"]

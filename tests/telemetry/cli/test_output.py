@@ -116,7 +116,7 @@ def test_nothing_is_hidden_in_a_narrow_terminal(arguments: list[str], store: dic
     assert without_frames.count("x") >= 90
 
 
-def test_what_the_terminal_lacks_is_shown_by_its_number(store: dict[str, str]) -> None:
+def test_characters_that_the_terminal_lacks_are_shown_as_code_points(store: dict[str, str]) -> None:
     printed = run(["spool"], store, PYTHONIOENCODING="ascii").stdout.decode("ascii")
     assert "[/eu] [bold]\\xfcn\\xef \\U0001f3b2" in printed
     assert " -> sqlite:///" in printed
@@ -195,7 +195,7 @@ def test_no_command_shows_a_key_of_a_collector(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["~nouser", "~nouser/spool"])
-def test_the_home_of_an_unknown_user_is_one_line(value: str, tmp_path: Path) -> None:
+def test_the_home_folder_of_an_unknown_user_is_an_error_of_one_line(value: str, tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["spool"], env={"SLASHSPAN_SPOOL": value})
     assert done.exit_code == 2
     assert len(done.output.splitlines()) == 1

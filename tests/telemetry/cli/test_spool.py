@@ -32,19 +32,19 @@ def call(spool: Path, dsn: str, *arguments: str, **environ: str) -> Result:
     return CliRunner().invoke(cli, arguments, env={"SLASHSPAN_SPOOL": str(spool), "SLASHSPAN_DSN": dsn, **environ})
 
 
-def test_an_empty_spool_says_so(spool: Path, dsn: str) -> None:
+def test_an_empty_spool_is_reported(spool: Path, dsn: str) -> None:
     assert call(spool, dsn, "spool").output == "nothing is waiting\n"
     assert call(spool, dsn, "spool", "drain").output == "nothing is waiting for this store\n"
     assert not spool.exists()
 
 
-def test_a_spool_that_is_off_is_named(spool: Path, dsn: str) -> None:
+def test_a_disabled_spool_is_reported(spool: Path, dsn: str) -> None:
     done = call(spool, dsn, "spool", SLASHSPAN_SPOOL="off")
     assert done.exit_code == 2
     assert "SLASHSPAN_SPOOL" in done.output
 
 
-def test_what_waits_is_shown_with_its_reason_and_nothing_is_touched(spool: Path, dsn: str) -> None:
+def test_waiting_rows_are_shown_with_the_reason_and_left_untouched(spool: Path, dsn: str) -> None:
     bot = left_behind(spool, dsn, rows(5))
     bot.started(finished())
     bot.journal.record_error("no answer within 10 s")
@@ -61,7 +61,7 @@ def test_what_waits_is_shown_with_its_reason_and_nothing_is_touched(spool: Path,
     assert [w["rows"] for w in json.loads(call(spool, dsn, "spool", "--json").output)] == [5]
 
 
-def test_drain_delivers_what_is_for_this_store_whatever_the_service(spool: Path, dsn: str, tmp_path: Path) -> None:
+def test_drain_delivers_the_rows_for_this_store_of_every_service(spool: Path, dsn: str, tmp_path: Path) -> None:
     elsewhere = f"sqlite:///{tmp_path / 'elsewhere.db'}"
     die(left_behind(spool, dsn, rows(3000)[:2000]).journal)
     die(left_behind(spool, dsn, rows(3000)[2000:], service="other-bot").journal)
@@ -72,7 +72,7 @@ def test_drain_delivers_what_is_for_this_store_whatever_the_service(spool: Path,
     assert [w["rows"] for w in json.loads(call(spool, dsn, "spool", "--json").output) if w["rows"]] == [1000]
 
 
-def test_what_was_for_another_store_goes_there_on_purpose_only(spool: Path, dsn: str, tmp_path: Path) -> None:
+def test_rows_for_another_store_are_delivered_only_on_request(spool: Path, dsn: str, tmp_path: Path) -> None:
     elsewhere = f"sqlite:///{tmp_path / 'elsewhere.db'}"
     die(left_behind(spool, elsewhere, rows(10)).journal)
     assert "nothing is waiting for this store" in call(spool, dsn, "spool", "drain").output
@@ -85,14 +85,14 @@ def test_what_was_for_another_store_goes_there_on_purpose_only(spool: Path, dsn:
     assert waiting["name"] in wrong.output
 
 
-def test_spans_for_a_collector_are_not_handed_to_a_table(spool: Path, dsn: str) -> None:
+def test_spans_for_a_collector_are_not_written_to_a_table(spool: Path, dsn: str) -> None:
     folder = Destination("ladder-bot", "otlp http://127.0.0.1:4317", "").folder(spool)
     done = call(spool, dsn, "spool", "drain", "--from", folder.name)
     assert done.exit_code == 2
     assert "collector" in done.output
 
 
-def test_a_running_bot_delivers_its_own(spool: Path, dsn: str) -> None:
+def test_a_running_bot_delivers_its_own_rows(spool: Path, dsn: str) -> None:
     bot = left_behind(spool, dsn, rows(5))
     done = call(spool, dsn, "spool", "drain")
     assert "A bot that runs" in done.output
@@ -101,7 +101,7 @@ def test_a_running_bot_delivers_its_own(spool: Path, dsn: str) -> None:
     assert sorted(table(dsn)) == list(range(5))
 
 
-def test_a_store_that_is_away_leaves_them_where_they_are(spool: Path, tmp_path: Path) -> None:
+def test_rows_stay_in_the_spool_when_the_store_is_unavailable(spool: Path, tmp_path: Path) -> None:
     dsn = "postgresql://u@127.0.0.1:1/d"
     die(left_behind(spool, dsn, rows(5)).journal)
     done = call(spool, dsn, "spool", "drain", "--timeout", "0.6")
@@ -129,7 +129,7 @@ def test_redrive_stores_dead_letters_and_removes_them_only_then(spool: Path, dsn
     assert "there are no dead letters" in call(spool, dsn, "spool", "redrive").output
 
 
-def test_a_dead_letter_that_is_rejected_again_stays_one(spool: Path, dsn: str) -> None:
+def test_a_dead_letter_that_is_rejected_again_remains_a_dead_letter(spool: Path, dsn: str) -> None:
     letters = rejected(spool, dsn, 3)
     letters.add(dataclasses.replace(rows(4)[3], player_name="nul \0"), "poison")
     letters.add(dataclasses.replace(rows(5)[4], interaction_id=2**63), "poison")  # no store takes it
@@ -145,7 +145,7 @@ def test_a_dead_letter_that_is_rejected_again_stays_one(spool: Path, dsn: str) -
     assert "no letter at all" in letters.path.read_text("utf-8")
 
 
-def test_dead_letters_wait_in_the_spool_while_the_store_is_away(spool: Path, tmp_path: Path) -> None:
+def test_dead_letters_wait_in_the_spool_while_the_store_is_unavailable(spool: Path, tmp_path: Path) -> None:
     dsn = "postgresql://u@127.0.0.1:1/d"
     letters = rejected(spool, dsn, 5)
     done = call(spool, dsn, "spool", "redrive", "--timeout", "0.6")
@@ -155,14 +155,16 @@ def test_dead_letters_wait_in_the_spool_while_the_store_is_away(spool: Path, tmp
     assert [found["rows"] for found in json.loads(call(spool, dsn, "spool", "--json").output)] == [5]
 
 
-def test_dead_letters_of_another_store_go_there_on_purpose_only(spool: Path, dsn: str, tmp_path: Path) -> None:
+def test_dead_letters_of_another_store_are_sent_only_on_request(spool: Path, dsn: str, tmp_path: Path) -> None:
     letters = rejected(spool, f"sqlite:///{tmp_path / 'elsewhere.db'}", 5)
     assert "there are no dead letters" in call(spool, dsn, "spool", "redrive").output
     assert call(spool, dsn, "spool", "redrive", "--from", letters.folder.name).exit_code == 0
     assert len(table(dsn)) == 5
 
 
-def test_rejected_rows_that_no_longer_fitted_are_shown(spool: Path, dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dead_letters_dropped_for_lack_of_space_are_shown(
+    spool: Path, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(dead_letters, "MAX_BYTES", 3000)
     letters = DeadLetters(Destination.of("ladder-bot", dsn, "command_calls").folder(spool))
     kept = sum(letters.add(row, "poison") for row in rows(20))

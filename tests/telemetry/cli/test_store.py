@@ -41,13 +41,13 @@ def test_a_dry_run_shows_the_sql_and_changes_nothing(dsn: str) -> None:
     assert "-- 0 steps" in run("migrate", "--dsn", dsn, "--dry-run").output
 
 
-def test_a_dry_run_makes_no_file(tmp_path: Path) -> None:
+def test_a_dry_run_creates_no_file(tmp_path: Path) -> None:
     done = run("migrate", "--dsn", f"sqlite:///{tmp_path / 'none.db'}", "--dry-run")
     assert "CREATE TABLE" in done.output
     assert not list(tmp_path.iterdir())
 
 
-def test_partitions_are_told(server: Postgres) -> None:
+def test_created_partitions_are_listed(server: Postgres) -> None:
     dsn = server.dsn(server.create_database())
     done = run("migrate", "--dsn", dsn, "--partitioned")
     assert f"done: partition command_calls_{datetime.now(timezone.utc):%Y_%m}" in done.output
@@ -89,7 +89,7 @@ def test_prune_counts_asks_and_deletes(dsn: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["90", "soon"])
-def test_a_duration_that_is_none_is_one_line(text: str, dsn: str) -> None:
+def test_an_invalid_duration_is_reported_in_one_line(text: str, dsn: str) -> None:
     done = run("prune", "--dsn", dsn, "--older-than", text)
     assert done.exit_code == 2
     assert len(done.output.splitlines()) == 1

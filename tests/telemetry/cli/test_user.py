@@ -85,7 +85,7 @@ def mixed() -> list[CommandCall]:
     return [dataclasses.replace(row, discord_uid=NELLY if row.span_id % 3 == 0 else OTHER) for row in rows(300)]
 
 
-def test_forget_erases_a_user_everywhere_and_down_to_the_bytes(spool: Path, dsn: str) -> None:
+def test_forget_leaves_no_byte_of_a_user(spool: Path, dsn: str) -> None:
     write_rows(dsn, mixed()[:100])
     bot = left_behind(
         spool, dsn, [dataclasses.replace(row, player_name=f"name-of-{row.discord_uid}") for row in mixed()[100:]]
@@ -113,7 +113,7 @@ def test_forget_finds_the_pseudonym_when_the_key_is_set(spool: Path, dsn: str) -
     assert "5 rows erased" in call(spool, dsn, "forget", str(NELLY), "--yes", SLASHSPAN_USER_ID_KEY="secret").output
 
 
-def test_forget_asks_first_with_a_count(spool: Path, dsn: str) -> None:
+def test_forget_shows_a_count_and_asks_first(spool: Path, dsn: str) -> None:
     write_rows(dsn, mixed())
     asked = CliRunner().invoke(
         cli, ["forget", str(NELLY)], env={"SLASHSPAN_SPOOL": str(spool), "SLASHSPAN_DSN": dsn}, input="n\n"

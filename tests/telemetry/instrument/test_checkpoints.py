@@ -78,7 +78,7 @@ async def test_a_slow_step_is_logged_with_its_command(caplog: pytest.LogCaptureF
     assert re.fullmatch(r"⚠️ Slow checkpoint: message\.p_steps\.counted took \d+\.\d\dms", warnings[1])
 
 
-async def test_no_step_is_slow_under_the_bound(caplog: pytest.LogCaptureFixture) -> None:
+async def test_steps_below_the_limit_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     with Recorded(environ={"SLASHSPAN_SLOW_CHECKPOINT_MS": "60000"}) as recorded:
         async with running(stepping_bot(), guilds=[GUILD]) as standin:
             await (await standin.slash("steps", guild=GUILD)).answered()
@@ -86,12 +86,12 @@ async def test_no_step_is_slow_under_the_bound(caplog: pytest.LogCaptureFixture)
     assert "Slow checkpoint" not in caplog.text
 
 
-def test_outside_of_a_command_it_does_nothing() -> None:
+def test_outside_of_a_command_a_checkpoint_does_nothing() -> None:
     telemetry.checkpoint("nowhere")
 
 
 @pytest.mark.parametrize(("encoding", "sign"), [("utf-8", "⚠️ "), ("cp1252", ""), ("ascii", "")])
-def test_a_stream_that_cannot_encode_the_sign_gets_plain_text(encoding: str, sign: str) -> None:
+def test_a_stream_that_cannot_encode_the_warning_sign_gets_plain_text(encoding: str, sign: str) -> None:
     raw = io.BytesIO()
     handler = logging.StreamHandler(io.TextIOWrapper(raw, encoding))
     logger = logging.getLogger("slashspan.checkpoint")
@@ -120,7 +120,7 @@ def test_a_flow_is_a_span_with_checkpoints_and_no_row(caplog: pytest.LogCaptureF
     assert len(recorded.spans) == 2
 
 
-async def test_checkpoints_in_a_flow_inside_a_command_are_the_flows() -> None:
+async def test_checkpoints_in_a_flow_inside_a_command_belong_to_the_flow() -> None:
     bot = make_bot()
 
     @bot.tree.command()
@@ -143,7 +143,7 @@ async def test_checkpoints_in_a_flow_inside_a_command_are_the_flows() -> None:
     assert inner.parent.span_id == root.context.span_id
 
 
-def test_events_of_others_are_no_checkpoints() -> None:
+def test_other_events_are_not_checkpoints() -> None:
     from tests.support.spans import finished
 
     row = from_span(finished(events=[("exception", {"exception.type": "KeyError"})]))

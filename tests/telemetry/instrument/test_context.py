@@ -54,7 +54,7 @@ async def test_what_a_command_starts_is_its_child_and_what_outlives_it_is_not() 
     assert spans["after wait_for"].parent is None
 
 
-async def test_a_late_timeout_of_a_view_has_no_dead_parent() -> None:
+async def test_a_late_timeout_of_a_view_has_no_finished_parent() -> None:
     done = asyncio.Event()
     holder: dict[str, Any] = {}
     bot = make_bot()
@@ -80,7 +80,7 @@ async def test_a_late_timeout_of_a_view_has_no_dead_parent() -> None:
     assert next(span for span in recorded.spans if span.name == "on_timeout").parent is None
 
 
-async def test_each_iteration_of_a_loop_is_a_root_of_its_own() -> None:
+async def test_each_iteration_of_a_loop_is_a_root_span() -> None:
     holder: dict[str, Any] = {}
     bot = make_bot()
 
@@ -108,7 +108,7 @@ async def test_each_iteration_of_a_loop_is_a_root_of_its_own() -> None:
     assert tidy.coro is coro
 
 
-async def test_a_loop_that_runs_already_and_one_of_a_cog_are_traced_and_left_as_they_were() -> None:
+async def test_running_loops_and_loops_of_cogs_are_traced_and_restored() -> None:
     passed = asyncio.Semaphore(0)
 
     @tasks.loop(seconds=0)
@@ -142,7 +142,7 @@ async def test_a_loop_that_runs_already_and_one_of_a_cog_are_traced_and_left_as_
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_tokens_are_nowhere_also_with_the_aiohttp_instrumentation_on() -> None:
+async def test_no_token_is_recorded_even_with_the_aiohttp_instrumentation() -> None:
     from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
 
     own = asyncio.Event()

@@ -93,7 +93,7 @@ async def test_a_bug_in_the_hook_of_a_loop_never_reaches_the_loop(
     assert len([record for record in caplog.records if record.name == "slashspan"]) == 1
 
 
-async def test_a_bug_where_frames_are_noted_never_reaches_the_gateway(
+async def test_a_bug_in_the_gateway_hook_never_reaches_the_gateway(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from slashspan import guard
@@ -110,7 +110,7 @@ async def test_a_bug_where_frames_are_noted_never_reaches_the_gateway(
     assert len([record for record in caplog.records if record.name == "slashspan"]) == 1
 
 
-async def test_in_our_tests_a_bug_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_bugs_are_raised_in_our_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     from slashspan import guard
 
     monkeypatch.setattr(guard, "_raise", True)
@@ -123,7 +123,7 @@ async def test_in_our_tests_a_bug_is_raised(monkeypatch: pytest.MonkeyPatch) -> 
         bug()
 
 
-async def test_the_bots_own_handlers_run_as_without_us() -> None:
+async def test_the_bots_own_handlers_run_as_usual() -> None:
     heard: dict[bool, list[str]] = {}
     for recorded in (False, True):
         calls = heard[recorded] = []

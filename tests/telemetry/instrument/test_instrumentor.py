@@ -184,7 +184,7 @@ async def test_an_action_that_is_still_open_at_the_end_is_recorded_as_interrupte
     forever.set()
 
 
-def test_a_version_outside_is_refused(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unsupported_version_is_refused(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr("telemetry.instrument.instrumentor._instruments", ("discord.py >= 99",))
     DiscordInstrumentor().instrument()
     assert "discord.py" in caplog.text

@@ -44,10 +44,10 @@ def test_the_real_exception_is_found_under_every_wrapper() -> None:
         (GeneratorExit(), Outcome.CANCELLED),
     ],
 )
-def test_outcomes(error: BaseException, outcome: str) -> None:
+def test_exceptions_map_to_outcomes(error: BaseException, outcome: str) -> None:
     assert outcome_of(error) == outcome
 
 
-def test_error_types_are_qualified_outside_of_builtins() -> None:
+def test_error_types_outside_of_builtins_are_qualified() -> None:
     assert type_name(KeyError()) == "KeyError"
     assert type_name(commands.BadArgument()) == "discord.ext.commands.errors.BadArgument"

@@ -65,7 +65,7 @@ def test_only_an_own_attribute_is_wrapped() -> None:
         Patches().wrap(Derived, "method", loud)
 
 
-def test_an_attribute_that_was_not_there_is_gone_again() -> None:
+def test_an_added_attribute_is_removed_again() -> None:
     patches = Patches()
     patches.add(Derived, "extra", 1)
     assert vars(Derived)["extra"] == 1

@@ -130,7 +130,9 @@ async def test_requests_of_one_command_that_wait_together_lose_the_time_once() -
         ([(0, 9), (2, 3), (5, 5), (9, 8)], [(0, 9)], 9),
     ],
 )
-def test_intervals_count_no_moment_twice(added: list[tuple[int, int]], kept: list[tuple[int, int]], total: int) -> None:
+def test_overlapping_intervals_are_counted_once(
+    added: list[tuple[int, int]], kept: list[tuple[int, int]], total: int
+) -> None:
     intervals = Intervals()
     for start, end in added:
         intervals.add(start, end)

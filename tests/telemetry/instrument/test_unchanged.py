@@ -40,7 +40,7 @@ def answers(function: Any) -> dict[str, Any]:
     }
 
 
-def test_every_wrapped_method_answers_as_discord_py_has_it() -> None:
+def test_wrapped_methods_are_coroutine_functions_exactly_where_discord_py_has_them() -> None:
     with Recorded():
         methods = patched_methods()
         assert len(methods) > 10
@@ -53,7 +53,7 @@ def test_every_wrapped_method_answers_as_discord_py_has_it() -> None:
 
 
 @pytest.mark.parametrize("in_command", [True, False])
-async def test_wait_for_listens_from_its_call_on(in_command: bool) -> None:
+async def test_wait_for_listens_as_soon_as_it_is_called(in_command: bool) -> None:
     bot = make_bot()
     called, sent, heard = asyncio.Event(), asyncio.Event(), asyncio.Event()
 

@@ -55,6 +55,6 @@ def test_a_generator_that_the_user_chose_is_used() -> None:
     ("name", "message"),
     [("nobody", "must be one of: .*random.*sevens"), ("broken", "cannot be loaded"), ("other", "not an id generator")],
 )
-def test_a_wrong_generator_is_a_configuration_error(name: str, message: str) -> None:
+def test_an_invalid_generator_is_a_configuration_error(name: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=f"OTEL_PYTHON_ID_GENERATOR='{name}'.*{message}"):
         id_generator({"OTEL_PYTHON_ID_GENERATOR": name})

@@ -51,7 +51,7 @@ async def say_ok(times: int = 1) -> None:
             await (await standin.slash("ok", guild=GUILD)).answered()
 
 
-async def test_one_line_is_enough(dsn: str) -> None:
+async def test_one_call_of_configure_records_commands(dsn: str) -> None:
     with closing_telemetry(SLASHSPAN_DSN=dsn) as handle:
         await say_ok(3)
     assert handle.counts is not None
@@ -71,7 +71,7 @@ class closing_telemetry:
         self._handle.shutdown()
 
 
-async def test_a_provider_of_the_bots_is_added_to_and_not_replaced(tmp_path: Path) -> None:
+async def test_the_bots_own_provider_is_extended_and_not_replaced(tmp_path: Path) -> None:
     memory = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(memory))
@@ -93,7 +93,7 @@ async def test_a_provider_that_the_bot_sets_later_is_not_refused(tmp_path: Path)
         assert trace.get_tracer_provider() is later
 
 
-async def test_a_second_call_changes_nothing(tmp_path: Path) -> None:
+async def test_a_second_call_of_configure_changes_nothing(tmp_path: Path) -> None:
     with closing_telemetry(SLASHSPAN_DSN=f"sqlite:///{tmp_path / 'once.db'}") as handle:
         assert telemetry.configure(environ={"SLASHSPAN_DSN": "nonsense"}) is handle
         await say_ok()
@@ -101,7 +101,7 @@ async def test_a_second_call_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("ratio", "shown"), [("1", 5), ("0", 0)])
-async def test_rows_are_never_sampled_whatever_is_shown_elsewhere(ratio: str, shown: int, tmp_path: Path) -> None:
+async def test_rows_are_complete_whatever_the_share_of_sampled_traces(ratio: str, shown: int, tmp_path: Path) -> None:
     environ = {"OTEL_TRACES_EXPORTER": "command_calls,console", "SLASHSPAN_TRACE_RATIO": ratio}
     async with bot_process([*RUN, PLAIN], tmp_path, environ) as bot:
         for _ in range(5):
@@ -114,7 +114,7 @@ async def test_rows_are_never_sampled_whatever_is_shown_elsewhere(ratio: str, sh
     assert all((f"0x{row['trace_id']}" in bot.output) == bool(shown) for row in recorded)
 
 
-async def test_none_wraps_nothing() -> None:
+async def test_with_exporter_none_nothing_is_wrapped() -> None:
     before = vars(discord.app_commands.CommandTree)["_call"]
     handle = telemetry.configure(environ={"OTEL_TRACES_EXPORTER": "none"})
     assert vars(discord.app_commands.CommandTree)["_call"] is before
@@ -130,7 +130,7 @@ def test_an_unknown_setting_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-def test_a_table_that_is_not_ours_fails_at_once(tmp_path: Path) -> None:
+def test_configure_fails_at_once_for_a_table_that_is_not_ours(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
         connection.execute("CREATE TABLE command_calls (title TEXT)")
     with pytest.raises(ConfigurationError) as caught:
@@ -141,7 +141,7 @@ def test_a_table_that_is_not_ours_fails_at_once(tmp_path: Path) -> None:
     assert not telemetry.DiscordInstrumentor().is_instrumented_by_opentelemetry
 
 
-def test_a_store_that_cannot_be_reached_at_the_start_is_one_warning(
+def test_an_unreachable_store_at_the_start_costs_one_warning(
     server: Postgres, database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Proxy(server.port) as proxy, caplog.at_level(logging.WARNING, "slashspan"):
@@ -156,7 +156,7 @@ def test_a_store_that_cannot_be_reached_at_the_start_is_one_warning(
     assert sum("cannot be" in record.message for record in caplog.records) == 1
 
 
-async def test_a_store_that_goes_away_and_comes_back(
+async def test_rows_survive_a_store_that_fails_and_recovers(
     server: Postgres, database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Proxy(server.port) as proxy, caplog.at_level(logging.WARNING, "slashspan"):
@@ -175,7 +175,7 @@ async def test_a_store_that_goes_away_and_comes_back(
     assert len(read_outcomes(server.dsn(database))) == 30
 
 
-async def test_inside_a_running_loop_nothing_blocks(server: Postgres, database: str) -> None:
+async def test_configure_does_not_block_a_running_loop(server: Postgres, database: str) -> None:
     with Proxy(server.port) as proxy:
         proxy.black_hole()
         ticks = 0
@@ -208,7 +208,7 @@ telemetry.configure(environ={"SLASHSPAN_DSN": "postgresql://h/d"})
     assert "pip install 'slashspan[postgresql]'" in done.stderr
 
 
-def test_the_entry_points_exporter_needs_no_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_exporter_of_the_entry_point_needs_no_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from importlib.metadata import entry_points
 
     from tests.support.spans import finished
@@ -222,7 +222,7 @@ def test_the_entry_points_exporter_needs_no_arguments(tmp_path: Path, monkeypatc
     assert read_outcomes(f"sqlite:///{tmp_path / 'entry.db'}") == [("slash", "admin ban", "error")]
 
 
-async def test_what_users_are_called_never_breaks_a_batch(dsn: str) -> None:
+async def test_no_user_name_breaks_a_batch(dsn: str) -> None:
     from discord_standin import users
 
     with closing_telemetry(SLASHSPAN_DSN=dsn) as handle:
@@ -235,7 +235,7 @@ async def test_what_users_are_called_never_breaks_a_batch(dsn: str) -> None:
     assert {row["discord_uid"]: row["player_name"] for row in read_rows(dsn)} == sent
 
 
-async def test_by_default_autocompletes_are_spans_and_no_rows(tmp_path: Path) -> None:
+async def test_by_default_autocompletes_become_spans_but_not_rows(tmp_path: Path) -> None:
     memory = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(memory))

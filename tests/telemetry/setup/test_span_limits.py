@@ -106,7 +106,7 @@ async def test_a_row_is_complete_under_every_limit(limits: dict[str, str], spool
     check(row, action)
 
 
-async def test_a_row_is_complete_in_somebody_elses_batch_processor(limits: dict[str, str], tmp_path: Path) -> None:
+async def test_a_row_is_complete_behind_another_batch_processor(limits: dict[str, str], tmp_path: Path) -> None:
     assert limits is not None
     store = ScriptedStore()
     provider = TracerProvider(shutdown_on_exit=False)
@@ -160,7 +160,7 @@ async def test_an_interrupted_action_is_complete_under_every_limit(limits: dict[
     assert (row.player_name, row.guild_id, row.interaction_id) == (action.user.name, GUILD.id, action.id)
 
 
-async def test_checkpoints_without_end_are_bounded_and_counted(tmp_path: Path) -> None:
+async def test_any_number_of_checkpoints_is_bounded_and_counted(tmp_path: Path) -> None:
     bot = make_bot()
 
     @bot.tree.command()

@@ -85,14 +85,14 @@ def test_a_new_table_has_this_month_and_the_next_ones(dsn: str) -> None:
     assert key[0]["made"] == "PRIMARY KEY (id, called_at)"
 
 
-def test_rows_go_to_their_month_and_strays_to_the_default(dsn: str) -> None:
+def test_rows_go_to_the_partition_of_their_month_or_to_the_default(dsn: str) -> None:
     now = datetime.now(UTC)
     written(dsn, now, now - timedelta(days=400), now + timedelta(days=400))
     assert sorted(homes(dsn)) == sorted([months(now, 1)[0], "command_calls_default", "command_calls_default"])
     assert all(row["id"] for row in execute(dsn, "SELECT id FROM command_calls"))
 
 
-def test_months_are_made_ahead_over_the_turn_of_a_year(dsn: str) -> None:
+def test_partitions_are_created_ahead_across_a_new_year(dsn: str) -> None:
     made = ensure(dsn, datetime(2031, 11, 30, 23, 59, tzinfo=UTC))
     assert made == ["command_calls_2031_11", "command_calls_2031_12", "command_calls_2032_01", "command_calls_2032_02"]
     assert ensure(dsn, datetime(2031, 11, 30, 23, 59, tzinfo=UTC)) == []
@@ -103,7 +103,7 @@ def test_months_are_made_ahead_over_the_turn_of_a_year(dsn: str) -> None:
     assert len(shapes) == 1
 
 
-def test_a_month_that_has_strays_waits_for_migrate_which_moves_them(dsn: str) -> None:
+def test_migrate_moves_rows_from_the_default_partition_into_their_month(dsn: str) -> None:
     stray = datetime(2031, 12, 5, tzinfo=UTC)
     written(dsn, stray)
     made = ensure(dsn, stray)
@@ -116,7 +116,7 @@ def test_a_month_that_has_strays_waits_for_migrate_which_moves_them(dsn: str) ->
     assert len(homes(dsn)) == 1
 
 
-def test_a_store_makes_months_ahead_when_it_prepares(dsn: str) -> None:
+def test_a_store_creates_partitions_ahead_when_it_prepares(dsn: str) -> None:
     last = names(dsn)[-2]
     assert plan_migration(dsn, T).notes == ()
     execute(dsn, f"DROP TABLE {last}")
@@ -127,7 +127,7 @@ def test_a_store_makes_months_ahead_when_it_prepares(dsn: str) -> None:
     assert last in names(dsn)
 
 
-def test_a_writer_that_may_not_make_partitions_writes_all_the_same(dsn: str, server: Postgres) -> None:
+def test_a_writer_without_the_right_to_create_partitions_can_write(dsn: str, server: Postgres) -> None:
     last = names(dsn)[-2]
     user = f"writer_{dsn.rpartition('/')[2]}"
     execute(
@@ -141,7 +141,7 @@ def test_a_writer_that_may_not_make_partitions_writes_all_the_same(dsn: str, ser
     assert homes(dsn) == ["command_calls_default"]
 
 
-def test_two_stores_that_start_together_make_each_month_once(dsn: str) -> None:
+def test_two_stores_that_start_together_create_each_partition_once(dsn: str) -> None:
     async def run() -> list[list[str]]:
         connections = [await asyncpg.connect(dsn) for _ in range(4)]
         now = datetime(2035, 1, 1, tzinfo=UTC)
@@ -157,7 +157,9 @@ def test_two_stores_that_start_together_make_each_month_once(dsn: str) -> None:
     )
 
 
-def test_a_long_transaction_on_strays_does_not_hold_a_store_up(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_transaction_on_the_default_partition_does_not_delay_a_store(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from exporters.stores.schema import partitions
 
     monkeypatch.setattr(partitions, "LOCK_SECONDS", 0.05)

@@ -68,7 +68,7 @@ def filenode(dsn: str) -> Any:
     return execute(dsn, "SELECT pg_relation_filenode('command_calls')")
 
 
-def test_old_rows_readers_and_writers_go_on_and_ours_join_them(legacy: tuple[str, str]) -> None:
+def test_old_rows_readers_and_writers_still_work_after_the_upgrade(legacy: tuple[str, str]) -> None:
     dsn, made = legacy
     execute(dsn, made, OLD_ROWS)
     before, place = execute(dsn, OLD_SELECT), filenode(dsn)
@@ -90,7 +90,7 @@ def test_old_rows_readers_and_writers_go_on_and_ours_join_them(legacy: tuple[str
         assert insights.summary(reader).calls == 5
 
 
-def test_a_default_now_goes_on_meaning_now_in_another_session_zone(postgresql: str) -> None:
+def test_the_default_now_is_right_in_every_session_time_zone(postgresql: str) -> None:
     execute(postgresql, POSTGRESQL["identity, naive in UTC"])
     run_migration(postgresql, T)
     execute(postgresql, "SET TimeZone = 'Asia/Tokyo'", OLD_INSERT)
@@ -98,7 +98,7 @@ def test_a_default_now_goes_on_meaning_now_in_another_session_zone(postgresql: s
     assert abs(row["called_at"] - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-def test_the_upgraded_table_has_all_that_a_new_one_has(
+def test_an_upgraded_table_has_everything_that_a_new_one_has(
     legacy: tuple[str, str], tmp_path: Path, server: Postgres
 ) -> None:
     dsn, made = legacy
@@ -126,7 +126,7 @@ def test_the_upgraded_table_has_all_that_a_new_one_has(
     assert all(row["indisvalid"] for row in upgraded["indexes"])
 
 
-def test_cut_off_after_every_step_it_goes_on(legacy: tuple[str, str]) -> None:
+def test_a_migration_can_be_interrupted_after_any_step(legacy: tuple[str, str]) -> None:
     dsn, made = legacy
     execute(dsn, made, OLD_ROWS)
     planned = plan_migration(dsn, T).steps
@@ -161,7 +161,7 @@ def test_a_plan_changes_nothing_and_its_sql_can_be_run_by_hand(legacy: tuple[str
     written(dsn)
 
 
-def test_until_then_a_store_refuses_and_names_the_command(legacy: tuple[str, str]) -> None:
+def test_a_store_refuses_a_legacy_table_and_names_the_command_that_upgrades_it(legacy: tuple[str, str]) -> None:
     dsn, made = legacy
     execute(dsn, made, OLD_ROWS)
     store = open_store(dsn)
@@ -173,7 +173,7 @@ def test_until_then_a_store_refuses_and_names_the_command(legacy: tuple[str, str
     assert len(execute(dsn, "SELECT * FROM command_calls")[0]) <= 6
 
 
-def test_a_zone_of_naive_times_is_told_and_rewrites(postgresql: str) -> None:
+def test_a_time_zone_for_naive_times_is_announced_and_rewrites_the_table(postgresql: str) -> None:
     execute(postgresql, POSTGRESQL["bigserial, naive"], OLD_ROWS)
     place = filenode(postgresql)
     notes = " ".join(plan_migration(postgresql, T, zone="Europe/Berlin").notes)
@@ -185,9 +185,7 @@ def test_a_zone_of_naive_times_is_told_and_rewrites(postgresql: str) -> None:
         plan_migration(postgresql, T, zone="Middle/Earth")
 
 
-def test_naive_times_are_utc_also_on_a_server_of_another_zone_and_nothing_is_rewritten(
-    postgresql: str, server: Postgres
-) -> None:
+def test_naive_times_are_utc_on_any_server_and_the_table_is_not_rewritten(postgresql: str, server: Postgres) -> None:
     server.execute(f"ALTER DATABASE {postgresql.rpartition('/')[2]} SET TimeZone = 'Asia/Tokyo'")
     execute(postgresql, POSTGRESQL["bigserial, naive"], OLD_ROWS)
     place = filenode(postgresql)
@@ -196,7 +194,7 @@ def test_naive_times_are_utc_also_on_a_server_of_another_zone_and_nothing_is_rew
     assert execute(postgresql, OLD_SELECT)[0]["called_at"] == datetime(2026, 1, 1, 10, tzinfo=UTC)
 
 
-def test_the_plan_warns_of_what_a_person_should_know(postgresql: str, server: Postgres) -> None:
+def test_the_plan_contains_warnings(postgresql: str, server: Postgres) -> None:
     execute(postgresql, POSTGRESQL["an index on naive times"])
     name = postgresql.rpartition("/")[2]
     server.execute(f"ALTER DATABASE {name} SET TimeZone = 'Asia/Tokyo'")
@@ -235,7 +233,7 @@ FOREIGN = {
 @pytest.mark.parametrize(
     ("dialect", "columns", "words"), [(d, c, w) for d, cases in FOREIGN.items() for c, w in cases.items()]
 )
-def test_what_is_something_else_is_refused_with_the_difference(
+def test_a_table_that_is_not_ours_is_refused_with_the_difference(
     dialect: str, columns: str, words: str, tmp_path: Path, server: Postgres
 ) -> None:
     dsn = f"sqlite:///{tmp_path / 'x.db'}" if dialect == "sqlite" else server.dsn(server.create_database())
@@ -249,7 +247,7 @@ def test_what_is_something_else_is_refused_with_the_difference(
     store.close(timeout=5)
 
 
-def test_numbers_for_times_and_views_are_refused(tmp_path: Path, postgresql: str) -> None:
+def test_numeric_times_and_views_are_refused(tmp_path: Path, postgresql: str) -> None:
     dsn = f"sqlite:///{tmp_path / 'x.db'}"
     execute(dsn, SQLITE["timestamp"], "INSERT INTO command_calls VALUES (1, 1, 'a', 'b', 1767261600)")
     with pytest.raises(SchemaMismatch, match="holds integer values"):
@@ -262,7 +260,7 @@ def test_numbers_for_times_and_views_are_refused(tmp_path: Path, postgresql: str
         plan_migration(dsn, T)
 
 
-def test_a_view_on_the_old_column_is_named(postgresql: str) -> None:
+def test_a_view_on_the_old_column_is_named_in_the_error(postgresql: str) -> None:
     execute(postgresql, POSTGRESQL["bigserial, naive"], "CREATE VIEW per_day AS SELECT called_at FROM command_calls")
     with pytest.raises(StoreUnavailable, match="per_day"):
         run_migration(postgresql, T)
@@ -285,7 +283,7 @@ async def _waiting(dsn: str, words: str) -> int:
         await watcher.close()
 
 
-def test_an_index_left_half_built_is_dropped_and_built_anew(postgresql: str) -> None:
+def test_a_half_built_index_is_dropped_and_rebuilt(postgresql: str) -> None:
     execute(postgresql, POSTGRESQL["serial, aware"], OLD_ROWS)
     failed: list[BaseException] = []
 
@@ -318,7 +316,7 @@ def test_an_index_left_half_built_is_dropped_and_built_anew(postgresql: str) -> 
     written(postgresql)
 
 
-def test_a_long_transaction_is_not_queued_behind_for_ever(postgresql: str) -> None:
+def test_migrate_does_not_queue_behind_a_long_transaction_for_ever(postgresql: str) -> None:
     execute(postgresql, POSTGRESQL["serial, aware"], OLD_ROWS)
 
     async def held() -> None:
@@ -340,7 +338,7 @@ def test_a_long_transaction_is_not_queued_behind_for_ever(postgresql: str) -> No
     assert plan_migration(postgresql, T).steps == ()
 
 
-def test_two_at_once_and_a_store_that_starts_meanwhile(legacy: tuple[str, str]) -> None:
+def test_two_migrations_and_a_store_can_run_at_the_same_time(legacy: tuple[str, str]) -> None:
     dsn, made = legacy
     execute(dsn, made, OLD_ROWS)
     failed: list[BaseException] = []
@@ -360,7 +358,7 @@ def test_two_at_once_and_a_store_that_starts_meanwhile(legacy: tuple[str, str]) 
     written(dsn)
 
 
-def test_old_bots_write_on_while_it_runs(legacy: tuple[str, str]) -> None:
+def test_old_bots_can_write_during_a_migration(legacy: tuple[str, str]) -> None:
     dsn, made = legacy
     execute(dsn, made, OLD_ROWS)
     stop = threading.Event()
@@ -385,7 +383,7 @@ def test_old_bots_write_on_while_it_runs(legacy: tuple[str, str]) -> None:
     assert len(execute(dsn, OLD_SELECT)) == 3 + counts[0]
 
 
-def test_a_table_of_that_name_in_a_schema_of_its_own(postgresql: str) -> None:
+def test_a_table_in_another_schema_is_upgraded(postgresql: str) -> None:
     made = POSTGRESQL["serial, aware"].replace("command_calls", "bot.calls")
     execute(postgresql, "CREATE SCHEMA bot", made)
     run_migration(postgresql, "bot.calls")
@@ -397,7 +395,7 @@ def test_a_table_of_that_name_in_a_schema_of_its_own(postgresql: str) -> None:
 
 
 @pytest.mark.parametrize("partitioned", [False, True])
-def test_the_longest_name_keeps_its_parts_apart(partitioned: bool, postgresql: str) -> None:
+def test_the_longest_table_name_gives_distinct_index_names(partitioned: bool, postgresql: str) -> None:
     name = "t" * 40
     run_migration(postgresql, name, partitioned=partitioned)
     store = open_store(postgresql, table=name)
@@ -408,7 +406,7 @@ def test_the_longest_name_keeps_its_parts_apart(partitioned: bool, postgresql: s
         run_migration(postgresql, name + "t")
 
 
-def test_every_column_of_the_files_is_known_by_its_type() -> None:
+def test_the_type_of_every_column_in_the_sql_files_is_known() -> None:
     table = Table("t")
     for dialect in ("postgresql", "sqlite"):
         steps = schema.migrations(dialect, table)

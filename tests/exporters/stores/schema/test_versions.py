@@ -98,7 +98,7 @@ def same_shape(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize("version", range(1, NEWEST + 1))
-def test_every_older_version_comes_to_the_newest(version: int, kind: str, dsns: list[str], at: Any) -> None:
+def test_every_older_version_is_upgraded_to_the_newest(version: int, kind: str, dsns: list[str], at: Any) -> None:
     old, new = dsns
     at(version)
     made(old, kind)
@@ -113,7 +113,7 @@ def test_every_older_version_comes_to_the_newest(version: int, kind: str, dsns: 
     assert execute(old, "SELECT count(*) AS n FROM command_calls")[0]["n"] == 15
 
 
-def test_a_store_adds_what_is_quick_and_leaves_the_rest(kind: str, dsns: list[str], at: Any) -> None:
+def test_a_store_adds_columns_and_leaves_indexes_to_migrate(kind: str, dsns: list[str], at: Any) -> None:
     at(REAL)
     made(dsns[0], kind)
     at(NEWEST)
@@ -130,7 +130,7 @@ def test_a_store_adds_what_is_quick_and_leaves_the_rest(kind: str, dsns: list[st
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "partitioned"])
-def test_migrate_of_an_older_version_is_cut_after_every_step(kind: str, dsns: list[str], at: Any) -> None:
+def test_an_upgrade_of_an_older_version_can_be_interrupted_after_any_step(kind: str, dsns: list[str], at: Any) -> None:
     class Cut(BaseException):
         pass
 
@@ -158,7 +158,7 @@ def test_a_newer_schema_is_used_as_it_is(kind: str, dsns: list[str], at: Any) ->
     assert catalog(dsns[0]) == before
 
 
-def test_a_newer_schema_that_lost_a_column_of_ours_is_refused(kind: str, dsns: list[str], at: Any) -> None:
+def test_a_newer_schema_without_one_of_our_columns_is_refused(kind: str, dsns: list[str], at: Any) -> None:
     at(NEWEST)
     made(dsns[0], kind)
     execute(dsns[0], "ALTER TABLE command_calls DROP COLUMN locale")
@@ -172,7 +172,7 @@ def test_a_newer_schema_that_lost_a_column_of_ours_is_refused(kind: str, dsns: l
             attempt(dsns[0], T)
 
 
-def test_an_index_that_the_owner_dropped_stays_dropped_but_for_the_key(kind: str, dsns: list[str]) -> None:
+def test_an_index_that_the_owner_dropped_stays_dropped_except_for_the_key(kind: str, dsns: list[str]) -> None:
     made(dsns[0], kind)
     execute(dsns[0], "DROP INDEX command_calls_command")
     assert plan_migration(dsns[0], T).steps == ()
@@ -185,7 +185,7 @@ def test_an_index_that_the_owner_dropped_stays_dropped_but_for_the_key(kind: str
     store.close(timeout=5)
 
 
-def test_the_longest_name_keeps_its_partitions_indexes_apart(server: Postgres, at: Any) -> None:
+def test_the_longest_table_name_gives_distinct_partition_index_names(server: Postgres, at: Any) -> None:
     dsn, name = server.dsn(server.create_database()), "t" * 40
     at(REAL)
     run_migration(dsn, name, partitioned=True)
@@ -196,7 +196,7 @@ def test_the_longest_name_keeps_its_partitions_indexes_apart(server: Postgres, a
     assert {row["indexes"] for row in found["partitions"]} == {len(found["indexes"])}
 
 
-def test_the_record_of_a_dropped_table_is_not_believed(kind: str, dsns: list[str]) -> None:
+def test_the_recorded_migrations_of_a_dropped_table_are_ignored(kind: str, dsns: list[str]) -> None:
     made(dsns[0], kind)
     execute(dsns[0], "DROP TABLE command_calls")
     made(dsns[0], kind)
