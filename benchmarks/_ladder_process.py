@@ -9,7 +9,7 @@ from discord_standin import redirect
 from ladder_bot.bot import LadderBot
 from ladder_bot.settings import LadderSettings
 
-import telemetry
+import slashspan
 from benchmarks._logging_strategies import strategy_named
 
 if TYPE_CHECKING:
@@ -41,5 +41,5 @@ class LoggedBot(LadderBot):
 if __name__ == "__main__":
     redirect()
     if os.environ["LOGGING_STRATEGY"] == "slashspan":
-        telemetry.configure(service_name="ladder-bot")
+        slashspan.configure(service_name="ladder-bot")
     LoggedBot(LadderSettings.from_environ(os.environ)).run("token")

@@ -22,9 +22,9 @@ from exporters.delivery.processor import CommandCallsProcessor
 from exporters.spool.journal import Journal
 from exporters.spool.row_spool import RowSpool
 from exporters.stores.factory import open_store
+from slashspan import DiscordInstrumentor
 from slashspan.semconv import Kind
 from slashspan.settings import Settings
-from telemetry import DiscordInstrumentor
 from tests.support.postgres import postgres
 
 if TYPE_CHECKING:

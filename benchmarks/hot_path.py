@@ -29,9 +29,9 @@ from exporters.delivery.exporter import CommandCallsExporter
 from exporters.delivery.processor import CommandCallsProcessor
 from exporters.spool.journal import Journal
 from exporters.spool.row_spool import RowSpool
+from slashspan import DiscordInstrumentor
 from slashspan.semconv import Kind
 from slashspan.settings import Settings
-from telemetry import DiscordInstrumentor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-import telemetry
+import slashspan
 from ladder_bot.bot import LadderBot
 from ladder_bot.settings import LadderSettings, SettingError
 
@@ -17,7 +17,7 @@ if not token:
         sys.exit("Set DISCORD_TOKEN to run against Discord, or use `slashspan demo`, which needs no token.")
     token = "stand-in"  # noqa: S105 - the stand-in accepts any string
 
-telemetry.configure(service_name="ladder-bot", handle_sigterm=True)
+slashspan.configure(service_name="ladder-bot", handle_sigterm=True)
 try:
     LadderBot(LadderSettings.from_environ(os.environ)).run(token)
 except SettingError as error:

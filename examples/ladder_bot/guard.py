@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from discord import app_commands
 from discord.ext import commands
 
-import telemetry
+import slashspan
 
 if TYPE_CHECKING:
     import discord
@@ -61,7 +61,7 @@ async def admit(ladder: Ladder, user: discord.abc.User, needs: Needs) -> None:
         words = _refusal(await ladder.get_or_create(user.id, user.name), needs)
         if words:
             raise Refused(words)
-    telemetry.checkpoint("guard_checks_complete")
+    slashspan.checkpoint("guard_checks_complete")
 
 
 def _refusal(player: Player, needs: Needs) -> str | None:

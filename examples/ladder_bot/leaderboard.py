@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import discord
 
-import telemetry
+import slashspan
 from ladder_bot.ladder import PAGE, Page
 from ladder_bot.reply import Reply, answer_error
 
@@ -103,7 +103,7 @@ class LeaderboardView(discord.ui.View):
         async with self._turning:  # two quick presses move two pages
             if self._page.lines and (self._page.below if forwards else self._page.above):
                 page = await (self._pages.after if forwards else self._pages.before)(self._page)
-                telemetry.checkpoint("rows_fetched")
+                slashspan.checkpoint("rows_fetched")
                 self._show(page)
             self._newest = interaction
             await reply.edit(text_of(self._page), view=self)

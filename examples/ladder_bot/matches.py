@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 
-import telemetry
+import slashspan
 from ladder_bot.reply import Reply, answer_error
 from ladder_bot.signing_up import ANSWER_SECONDS
 
@@ -45,7 +45,7 @@ class ConfirmView(discord.ui.View):
         change = await self._ladder.record_match(
             self._report_id, mode=self._mode, winner=self._winner.uid, loser=self._loser.uid
         )
-        telemetry.checkpoint("match_recorded")
+        slashspan.checkpoint("match_recorded")
         words = "This match is recorded already." if change is None else f"Recorded: {change} points."
         await reply.edit(words, view=None)
         self.stop()

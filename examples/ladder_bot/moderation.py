@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import discord
 from discord import app_commands
 
-import telemetry
+import slashspan
 from ladder_bot.guard import Needs, policy
 from ladder_bot.reply import Reply
 
@@ -31,14 +31,14 @@ class Moderation(app_commands.Group):
     @app_commands.command(description="Ban a player")
     async def ban(self, interaction: discord.Interaction, player: discord.User) -> None:
         await self._ladder.set_banned(player.id, player.name, True)
-        telemetry.checkpoint("ban_written")
+        slashspan.checkpoint("ban_written")
         await Reply.to(interaction).send("Banned.")
 
     @app_commands.command(description="Let a banned player back in")
     @app_commands.checks.has_permissions(administrator=True)
     async def unban(self, interaction: discord.Interaction, player: discord.User) -> None:
         await self._ladder.set_banned(player.id, player.name, False)
-        telemetry.checkpoint("ban_written")
+        slashspan.checkpoint("ban_written")
         await Reply.to(interaction).send("Welcome back.")
 
     @note.command(description="Add a note on a player")
@@ -46,5 +46,5 @@ class Moderation(app_commands.Group):
         self, interaction: discord.Interaction, player: discord.User, text: app_commands.Range[str, 1, 1000]
     ) -> None:
         await self._ladder.add_note(player.id, player.name, author=interaction.user.id, note=text)
-        telemetry.checkpoint("note_written")
+        slashspan.checkpoint("note_written")
         await Reply.to(interaction).send("Noted.")

@@ -8,7 +8,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-import telemetry
+import slashspan
 from ladder_bot.guard import Needs, policy
 from ladder_bot.leaderboard import EagerPages, LazyPages, LeaderboardView, text_of
 from ladder_bot.matches import ConfirmView
@@ -37,10 +37,10 @@ class Playing(commands.Cog):
         lazy = self._ladder.settings.lazy_leaderboard
         pages = LazyPages(self._ladder, mode) if lazy else EagerPages(await self._ladder.all_lines(mode))
         page = await pages.first()
-        telemetry.checkpoint("rows_fetched")
+        slashspan.checkpoint("rows_fetched")
         view = LeaderboardView(pages, page, interaction)
         await Reply.to(interaction).send(text_of(page), view=view)
-        telemetry.checkpoint("answered")
+        slashspan.checkpoint("answered")
 
     @app_commands.command(description="Read and accept the terms", extras=policy(needs=Needs.NOTHING, private=True))
     async def termsofservice(self, interaction: discord.Interaction) -> None:
@@ -49,20 +49,20 @@ class Playing(commands.Cog):
     @app_commands.command(description="Set up your profile", extras=policy(needs=Needs.TERMS, private=True))
     async def setup(self, interaction: discord.Interaction) -> None:
         player, ratings = await self._ladder.standing(interaction.user.id)
-        telemetry.checkpoint("standing_fetched")
+        slashspan.checkpoint("standing_fetched")
         country = "" if player is None else player.country
         await Reply.to(interaction).send(summary(country, ratings), view=SetupView(self._ladder, country))
 
     @app_commands.command(description="Your ratings, or those of another player")
     async def profile(self, interaction: discord.Interaction, player: discord.User | None = None) -> None:
         profile = await self._ladder.profile((player or interaction.user).id)
-        telemetry.checkpoint("profile_fetched")
+        slashspan.checkpoint("profile_fetched")
         await Reply.to(interaction).send(_card(profile) if profile else "Not on the ladder.")
 
     @app_commands.command(description="Change your country", extras=policy(private=True))
     async def setcountry(self, interaction: discord.Interaction, country: Country) -> None:
         await self._ladder.set_country(interaction.user.id, country)
-        telemetry.checkpoint("country_written")
+        slashspan.checkpoint("country_written")
         await Reply.to(interaction).send(f"You play for {discord.utils.escape_markdown(country)}.")
 
     @app_commands.command(description="Report a match; your opponent confirms it")
@@ -71,7 +71,7 @@ class Playing(commands.Cog):
     async def report(self, interaction: discord.Interaction, opponent: discord.User, won: bool) -> None:
         reporter = await self._ladder.get_or_create(interaction.user.id, interaction.user.name)
         other = await self._ladder.find(opponent.id)
-        telemetry.checkpoint("opponent_fetched")
+        slashspan.checkpoint("opponent_fetched")
         if other is None or other.banned or not other.set_up or other.uid == reporter.uid:
             await Reply.to(interaction).send("You can only have played somebody else who is on the ladder.")
             return
@@ -82,9 +82,9 @@ class Playing(commands.Cog):
     async def season(self, interaction: discord.Interaction) -> None:
         # It reads every match, so it takes longer the more have been played.
         await Reply.to(interaction).acknowledge()
-        telemetry.checkpoint("deferred")
+        slashspan.checkpoint("deferred")
         winners = await self._ladder.most_wins()
-        telemetry.checkpoint("archive_read")
+        slashspan.checkpoint("archive_read")
         lines = [f"{row['wins']}  {discord.utils.escape_markdown(row['name'])}" for row in winners]
         await Reply.to(interaction).send("\n".join(lines) or "No matches have been played yet.")
 
@@ -95,7 +95,7 @@ class Playing(commands.Cog):
     @commands.command()
     async def ladder(self, ctx: commands.Context[Any]) -> None:
         page = await self._ladder.first_page("standard")
-        telemetry.checkpoint("rows_fetched")
+        slashspan.checkpoint("rows_fetched")
         await ctx.send(text_of(page, lines=TOP))
 
 

@@ -50,7 +50,7 @@ def run(target: str, arguments: Sequence[str], *, module: bool) -> NoReturn:
     if sys.flags.ignore_environment or sys.flags.no_site:
         raise ConfigurationError(
             "the bot is reached through PYTHONPATH and sitecustomize, which Python's options -E, -I and -S turn off; "
-            "leave them out, or call telemetry.configure() in the bot"
+            "leave them out, or call slashspan.configure() in the bot"
         )
     folder = Path(target).resolve()
     _refuse_shadowed_names(Path.cwd() if module else folder if folder.is_dir() else folder.parent)

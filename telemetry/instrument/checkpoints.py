@@ -1,4 +1,4 @@
-"""`telemetry.checkpoint`: named moments inside a user action, with a warning for the slow ones."""
+"""`slashspan.checkpoint`: named moments inside a user action, with a warning for the slow ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`telemetry.flow`: named work that is no user action, with checkpoints of its own. A span, never a row."""
+"""`slashspan.flow`: named work that is no user action, with checkpoints of its own. A span, never a row."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def flow(name: str) -> Iterator[None]:
     """Within it `checkpoint` notes steps of `name`: for start-up, imports, nightly work.
 
     ```python
-    with telemetry.flow("season_reset"):
+    with slashspan.flow("season_reset"):
         archive()
-        telemetry.checkpoint("archived")
+        slashspan.checkpoint("archived")
     ```
     Makes an INTERNAL span, a child of the current one. Does nothing while nothing is instrumented. Exceptions pass.
     """
