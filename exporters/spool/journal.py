@@ -9,18 +9,17 @@ Invariants
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from exporters.common import at_fork
 from exporters.common.at_fork import ForkAware
 from exporters.common.gil import yielding_gil
-from exporters.common.throttled_log import ThrottledLog
 from exporters.rows.counts import DropReason
+from exporters.spool.losses import Losses
+from exporters.spool.periodic_sync import PeriodicSync
 from exporters.spool.records import NewerFormat, RecordType, frame
 from exporters.spool.segment import RecordState, Segment
 from exporters.spool.segment_set import SegmentSet
@@ -28,7 +27,7 @@ from exporters.spool.writers import Writer, dead_writers
 from slashspan.semconv import Sync
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from exporters.spool.in_flight import InFlight
@@ -39,8 +38,6 @@ MIN_SEGMENTS: Final = 8
 """A small bound is divided into so many segments, so that retiring the oldest does not drop everything."""
 RETRY_SECONDS: Final = 5.0
 """After an append failed, none is tried for so long: a full disk must not cost every command a failing write."""
-SYNC_SECONDS: Final = 0.2
-"""With `power`, how far the disk may be behind."""
 SLOTS_PER_LOCK: Final = 64
 """Slots cleared at once: an append waits no longer than that takes."""
 
@@ -67,17 +64,13 @@ class Journal(ForkAware):
         self.lock = threading.Lock()
         self.adopted = 0
         """Records of processes that died, which this one took over."""
-        self.dropped: Counter[str] = Counter()
-        """Records given up, by `DropReason`."""
-        self.refused = 0
-        """Records that the disk refused."""
-        self._throttled_log = ThrottledLog()
+        self._losses = Losses(self.folder)
         self._set = SegmentSet()
         self._in_flight: InFlight | None = None
         """The own writer's, while it can be written."""
         self._unreadable: set[Path] = set()
         self._not_before = 0.0
-        self._stop_sync: threading.Event | None = None
+        self._periodic_sync: PeriodicSync | None = None
         self._closed = False
 
     # Appending
@@ -94,7 +87,7 @@ class Journal(ForkAware):
                     return True
             except OSError as error:
                 self._failed(error)
-            self.refused += 1
+            self._losses.refused += 1
             return False
 
     def append(self, type_: int, payload_format: int, key: int, payload: bytes, state: int) -> Receipt | None:
@@ -122,12 +115,12 @@ class Journal(ForkAware):
             return (segment, index)
 
     def _refuse(self, type_: int, key: int) -> None:
-        self.refused += 1
+        self._losses.refused += 1
         if type_ == RecordType.SPAN and self._in_flight is not None:
             # Nothing in the log says that it ended, so its slot must not say that it runs. A slot that exists takes
             # a write on a full disk too.
             self._in_flight.end(key)
-            with self._log_os_errors():
+            with self._losses.logging_os_errors():
                 self._in_flight.clear_stale()
 
     def _open_in_flight(self) -> InFlight | None:
@@ -143,10 +136,8 @@ class Journal(ForkAware):
         if self._set.own is None:
             self._set.own = Writer.create(self.folder)
             if self._sync == Sync.POWER:
-                self._stop_sync = threading.Event()
-                threading.Thread(
-                    target=self._keep_synced, args=(self._stop_sync,), name="slashspan-sync", daemon=True
-                ).start()
+                self._periodic_sync = PeriodicSync(self.sync)
+                self._periodic_sync.start()
         return self._set.own
 
     def _rotated(self) -> Segment | None:
@@ -158,17 +149,8 @@ class Journal(ForkAware):
             full.sealed = True
             if self._sync != Sync.POWER:
                 full.close()
-        self._count_dropped(self._set.keep_within(self._max_bytes))
+        self._losses.spool_full(self._set.keep_within(self._max_bytes))
         return self._set.active
-
-    def _count_dropped(self, lost: int) -> None:
-        if lost:
-            self.dropped[DropReason.SPOOL_FULL] += lost
-            self._throttled_log.warn(
-                "the spool %s is full; the oldest rows are dropped, %d so far. SLASHSPAN_SPOOL_MAX_BYTES is its bound.",
-                self.folder,
-                self.dropped[DropReason.SPOOL_FULL],
-            )
 
     def _failed(self, error: OSError) -> None:
         """With the lock held: what follows goes into a new segment, when the disk takes one."""
@@ -176,10 +158,10 @@ class Journal(ForkAware):
             self._set.active.close()
             self._set.active = None
         if isinstance(error, FileNotFoundError):  # somebody removed the folder; the next try creates another
-            self.dropped[DropReason.DAMAGED] += self._set.lose_own()
+            self._losses.folder_removed(self._set.lose_own())
             self._in_flight = None
         self._not_before = time.monotonic() + RETRY_SECONDS
-        self._throttled_log.warn("the spool cannot be written: %s. The bot goes on; rows wait in memory only.", error)
+        self._losses.cannot_write(error)
 
     # Replaying
 
@@ -188,7 +170,7 @@ class Journal(ForkAware):
         with self.lock:
             ours = {writer.folder for writer in self._set.writers()} | self._unreadable
         found = 0
-        with self._log_os_errors():
+        with self._losses.logging_os_errors():
             for writer in dead_writers(self.folder, ours):
                 found += self._adopt(writer)
         return found
@@ -205,10 +187,8 @@ class Journal(ForkAware):
             pending = writer.pending
             self.adopted += pending + lost
             self._set.adopted_writers.append(writer)
-            if lost:
-                self.dropped[DropReason.DAMAGED] += lost
-                _log.warning("%d records in %s were damaged and are lost", lost, writer.folder)
-            self._count_dropped(self._set.keep_within(self._max_bytes))
+            self._losses.damaged(lost, writer.folder)
+            self._losses.spool_full(self._set.keep_within(self._max_bytes))
         self._collect()
         return pending
 
@@ -231,7 +211,7 @@ class Journal(ForkAware):
                 self.release((segment, index) for index in indices)
                 leased = [item for item in leased if item[0][0] is not segment]
                 with self.lock:
-                    self._throttled_log.warn("the spool cannot be read: %s", error)
+                    self._losses.cannot_read(error)
                 break
         return leased
 
@@ -239,8 +219,7 @@ class Journal(ForkAware):
         """This record is lost, and counted as such."""
         with self.lock:
             if receipt[0].mark(receipt[1], RecordState.ACKED):
-                self.dropped[reason] += 1
-                self._throttled_log.warn("a record in %s is lost (%s)", receipt[0].path, reason)
+                self._losses.given_up(receipt[0].path, reason)
 
     def acknowledge(self, receipts: Iterable[Receipt]) -> None:
         """These are stored, or given up and counted: they never come back."""
@@ -249,7 +228,7 @@ class Journal(ForkAware):
             for segment, index in receipts:
                 if segment.mark(index, RecordState.ACKED):
                     by_segment.setdefault(segment, []).append(index)
-        with self._log_os_errors():
+        with self._losses.logging_os_errors():
             for segment, indices in by_segment.items():
                 if not segment.retired:
                     segment.write_acks(indices)
@@ -264,12 +243,12 @@ class Journal(ForkAware):
                     lost += segment.mark(index, RecordState.ACKED)
                 else:
                     segment.mark(index, RecordState.PENDING)
-            self._count_dropped(lost)
+            self._losses.spool_full(lost)
         self._collect()
 
     def _collect(self) -> None:
         """Unlink segments that are acknowledged or over the bound, the oldest first."""
-        with self._log_os_errors():
+        with self._losses.logging_os_errors():
             with self.lock:
                 emptied = self._set.retire_acked()
             if self._set.any_retired:
@@ -286,14 +265,17 @@ class Journal(ForkAware):
                     return
                 self._in_flight.clear_stale(SLOTS_PER_LOCK)
 
-    @contextlib.contextmanager
-    def _log_os_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            self._throttled_log.warn("the spool %s: %s", self.folder, error)
-
     # Looking
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """Records given up, by `DropReason`."""
+        return self._losses.dropped
+
+    @property
+    def refused(self) -> int:
+        """Records that the disk refused."""
+        return self._losses.refused
 
     @property
     def pending(self) -> int:
@@ -330,36 +312,32 @@ class Journal(ForkAware):
         """Note on disk why records are waiting, for whoever looks from outside; None: they are not any more."""
         own = self._set.own
         if own is not None:
-            with self._log_os_errors():
+            with self._losses.logging_os_errors():
                 own.record_error(error)
 
     # Ending
-
-    def _keep_synced(self, stop: threading.Event) -> None:
-        while not stop.wait(SYNC_SECONDS):
-            self.sync()
 
     def sync(self) -> None:
         """Have the disk write what was appended."""
         with self.lock:
             dirty = [segment for segment in self._set.segments() if segment.dirty]
             in_flight = self._in_flight
-        with self._log_os_errors():
+        with self._losses.logging_os_errors():
             if in_flight is not None:
                 in_flight.sync()
         for segment in dirty:
-            with self._log_os_errors():
+            with self._losses.logging_os_errors():
                 segment.sync()
 
     def close(self) -> None:
         """Release the folder; what is not acknowledged stays for the next process."""
-        if self._stop_sync is not None:
-            self._stop_sync.set()
+        if self._periodic_sync is not None:
+            self._periodic_sync.stop()
             self.sync()
         with self.lock:
             self._closed = True
             self._set.active = None
-        with self._log_os_errors():
+        with self._losses.logging_os_errors():
             self._clear_stale_slots()
         self._collect()
         with self.lock:
