@@ -1,4 +1,4 @@
-"""Reading `command_calls`, wherever it is: the same named queries on SQLite and PostgreSQL."""
+"""Reads `command_calls`: the same named queries on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ReadError(Exception):
 
 
 class Reader(Protocol):
-    """Runs the queries of `insights/sql`. Used in a `with` block."""
+    """Runs the queries in `insights/sql`. To be used in a `with` block."""
 
     def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
         """Rows of the named query; times are aware datetimes. Raises ReadError."""
@@ -44,7 +44,7 @@ class Reader(Protocol):
 
 
 def open_reader(dsn: Dsn | str, *, table: str = "command_calls") -> Reader:
-    """A reader of the store that `dsn` names. Raises ReadError or ConfigurationError."""
+    """A reader of the store at `dsn`. Raises ReadError or ConfigurationError."""
     dsn = Dsn.parse(dsn)
     named = Table.parse(table, schemas=not dsn.is_sqlite)
     return SqliteReader(dsn.path, named) if dsn.is_sqlite else PostgresReader(dsn, named)
@@ -64,11 +64,11 @@ def _as_text(moment: datetime) -> str:
 
 
 class SqliteReader:
-    """Reads a file that a bot may be writing to."""
+    """Reads a file to which a bot may be writing."""
 
     def __init__(self, path: Path, table: Table) -> None:
         if not path.is_file():
-            raise ReadError(f"{path} does not exist yet. Run a bot with telemetry on, or `slashspan demo`.")
+            raise ReadError(f"{path} does not exist yet. Run a bot with `slashspan run`, or try `slashspan demo`.")
         self._table = table.quoted
         self._path = path
         self._connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=READ_SECONDS)
@@ -84,11 +84,11 @@ class SqliteReader:
         try:
             rows = self._connection.execute(_sql("sqlite", name, self._source(parameters)), values).fetchall()
         except sqlite3.Error as error:
-            raise ReadError(f"{self._path}: {error}. `slashspan migrate` makes the table.") from error
+            raise ReadError(f"{self._path}: {error}. `slashspan migrate` creates the table.") from error
         return [dict(row) for row in rows]
 
     def _source(self, parameters: Mapping[str, Any]) -> str:
-        """The table with every time in our form, whoever wrote it; bounded by day here, where the index serves."""
+        """The table with all times in our form, whoever wrote them; limited by day here, where the index is used."""
         found = [row[1] for row in self._connection.execute(f"PRAGMA table_info({self._table})")]
         if "called_at" not in found:
             return self._table
@@ -107,7 +107,7 @@ class SqliteReader:
 
 
 class PostgresReader:
-    """Reads through one connection, in an event loop of its own."""
+    """Reads over one connection, in an event loop of its own."""
 
     def __init__(self, dsn: Dsn, table: Table) -> None:
         try:
@@ -142,7 +142,7 @@ class PostgresReader:
         try:
             rows = self._loop.run_until_complete(self._connection.fetch(sql, *(parameters[key] for key in order)))
         except self._errors as error:
-            raise ReadError(f"{error or type(error).__name__}. `slashspan migrate` makes the table.") from error
+            raise ReadError(f"{error or type(error).__name__}. `slashspan migrate` creates the table.") from error
         return [dict(row) for row in rows]
 
     def __enter__(self) -> Self:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def print_summary(summary: Summary, console: Console) -> None:
     """Tables of at most 80 columns."""
     if not summary.calls:
-        console.print("No calls are recorded yet. Run a bot with telemetry on, or `slashspan demo`.", markup=False)
+        console.print("No calls are recorded yet. Use `slashspan run`, or try `slashspan demo`.", markup=False)
         return
     assert summary.first is not None
     assert summary.last is not None

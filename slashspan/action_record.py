@@ -1,9 +1,9 @@
-"""What is known of a user action, complete, beside its span.
+"""A complete record of a user action, kept beside its span.
 
 OpenTelemetry's limits (`OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`, `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`,
-`OTEL_SPAN_EVENT_COUNT_LIMIT`, …) cut or drop a span's attributes and events. They are meant for what is sent to a
-tracing backend; a row whose user id is cut to eight digits would be wrong. So whoever records an action keeps this
-record, and whoever makes the row reads it.
+`OTEL_SPAN_EVENT_COUNT_LIMIT`, …) cut or drop a span's attributes and events. They are meant for
+tracing backends; a row whose user id is cut to eight digits would be wrong. So the instrumentation keeps this record,
+and the row is made from it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
 MAX_CHECKPOINTS: Final = 1000
-"""Checkpoints kept of one action: more than fit into the column. Of a loop without end the first ones say enough."""
+"""Checkpoints kept for one action: more than fit into the column. Of an endless loop the first ones are enough."""
 _KEY: Final = create_key("slashspan-action-record")
 _ATTRIBUTE: Final = "_slashspan_record"
 
@@ -34,7 +34,7 @@ class ActionRecord:
         self.dropped_checkpoints = 0
 
     def add_checkpoint(self, name: str, attributes: Mapping[str, Any]) -> None:
-        """Note a checkpoint; over MAX_CHECKPOINTS they are only counted."""
+        """Add a checkpoint; beyond MAX_CHECKPOINTS they are only counted."""
         if len(self.checkpoints) < MAX_CHECKPOINTS:
             self.checkpoints.append((name, attributes))
         else:
@@ -53,9 +53,9 @@ def from_context(context: Context | None) -> ActionRecord | None:
 
 
 def attach(span: Any, record: ActionRecord) -> None:
-    """Have the record travel with the span to its processors and exporters, where the span is one of the SDK's.
+    """Attach the record to the span, for its processors and exporters, if it is a span of the SDK.
 
-    The SDK hands on copies of a span; its attributes are what they share.
+    The SDK passes on copies of a span, which share their attributes.
     """
     shared = getattr(getattr(span, "_attributes", None), "__dict__", None)
     if shared is not None:

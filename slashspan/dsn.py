@@ -32,7 +32,7 @@ _SHOWN_OPTIONS: Final = frozenset(
         *("target_session_attrs", "application_name", "connect_timeout"),
     )
 )
-"""Options of a PostgreSQL URL that hold no secret."""
+"""Options of a PostgreSQL URL that are not secret."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -43,18 +43,18 @@ class Dsn:
     dialect: str
     """SQLITE or POSTGRESQL."""
     file: Path | None = None
-    """SQLite's, as written: relative ones begin at the working directory."""
+    """SQLite's path as written; relative to the working directory."""
     hosts: tuple[tuple[str, int | None], ...] = ()
     """PostgreSQL's hosts (or socket folders) and ports, in the order in which they are tried."""
     user: str | None = None
     password: str | None = None
     database: str | None = None
     options: tuple[tuple[str, str], ...] = ()
-    """What else the URL's query holds, `sslmode` say."""
+    """The other options of the URL's query, such as `sslmode`."""
 
     @classmethod
     def parse(cls, text: str | Dsn) -> Dsn:
-        """From `SLASHSPAN_DSN` or --dsn; one that is parsed already stays as it is.
+        """Parse `SLASHSPAN_DSN` or --dsn; a Dsn is returned unchanged.
 
         Raises ConfigurationError, with the masked value, the choices and what to write instead.
         """
@@ -79,22 +79,22 @@ class Dsn:
 
     @property
     def host(self) -> str:
-        """The first one; '' when asyncpg looks for it: in PGHOST, in the usual socket folders."""
+        """The first host; '' if asyncpg has to find it: in PGHOST or in the usual socket folders."""
         return self.hosts[0][0] if self.hosts else ""
 
     @property
     def port(self) -> int:
-        """Of the first host."""
+        """The port of the first host."""
         return (self.hosts[0][1] if self.hosts else None) or DEFAULT_PORT
 
     @property
     def masked(self) -> str:
-        """The DSN as it may be shown."""
+        """The DSN to display, without secrets."""
         return mask_dsn(self.text)
 
     @property
     def identity(self) -> str:
-        """Which database it is, without user, password and options: these may change while the database stays."""
+        """Identifies the database: without user, password and options, which can change for the same database."""
         if self.is_sqlite:
             return f"sqlite:///{self.path.absolute()}"
         hosts = ",".join(
@@ -104,7 +104,7 @@ class Dsn:
         return f"postgresql://{hosts}/{quote(self.database or '', safe='')}"
 
     def connect_arguments(self) -> dict[str, Any]:
-        """For `asyncpg.connect`, whose own parser would quote pieces of a password in its errors."""
+        """Arguments for `asyncpg.connect`, whose own parser would quote parts of a password in its errors."""
         arguments: dict[str, Any] = {"user": self.user, "password": self.password, "database": self.database}
         if self.hosts:
             arguments["host"] = [host for host, _ in self.hosts]
@@ -115,7 +115,7 @@ class Dsn:
         return {name: value for name, value in arguments.items() if value is not None}
 
     def redact(self, words: str) -> str:
-        """A driver's or server's words about this database, without its secrets."""
+        """A message of the driver or the server about this database, without its secrets."""
         secrets = {self.password or "", *(value for name, value in self.options if name not in _SHOWN_OPTIONS)}
         forms = {form for secret in secrets for form in (secret, quote(secret, safe=""), quote(secret))}
         for form in sorted(forms - {""}, key=len, reverse=True):
@@ -130,7 +130,7 @@ class Dsn:
 
 
 def mask_dsn(text: str) -> str:
-    """Any text that stands where a DSN belongs, as it may be shown."""
+    """Any text given as a DSN, to display without secrets."""
     if text[: len(_SQLITE_PREFIX)].lower() == _SQLITE_PREFIX:
         path, query, _ = text.partition("?")
         return f"{path}?{HIDDEN}" if query else path
@@ -166,7 +166,7 @@ def _sqlite_file(text: str) -> Path:
     if text[: len(_SQLITE_PREFIX)].lower() != _SQLITE_PREFIX or not path or "\0" in path:
         raise _wrong(text, "names no file; write sqlite:///path or sqlite:////absolute/path")
     if path == ":memory:":
-        raise _wrong(text, "would forget every row; name a file")
+        raise _wrong(text, "would lose every row; use a file")
     return Path(path)
 
 
@@ -187,9 +187,9 @@ def _postgresql(text: str) -> dict[str, Any]:
     user, password = user or option("user"), password or option("password")
     database = unquote(parts.path[1:]) or option("dbname", "database")
     for name in ("user", "password", "dbname", "database"):
-        options.pop(name, None)  # the URL's own part wins, as it does for asyncpg
+        options.pop(name, None)  # the part before the query takes precedence, as in asyncpg
     if any("\0" in value for value in (user, password, database, *options.values())):
-        raise _wrong(text, "must not hold a NUL character")
+        raise _wrong(text, "must not contain a NUL character")
     return {
         "hosts": hosts,
         "user": user or None,

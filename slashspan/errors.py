@@ -1,7 +1,7 @@
-"""The error that is fixed by editing a setting."""
+"""The error for invalid settings."""
 
 from __future__ import annotations
 
 
 class ConfigurationError(ValueError):
-    """A setting is wrong. The message names the setting, its value (secrets masked) and the choices."""
+    """A setting is invalid. The message names it, its value (without secrets) and what is allowed."""

@@ -1,6 +1,6 @@
-"""Keeps our bugs away from the bot: logged, at most once a minute per place, never raised; in our own tests raised.
+"""Keeps our bugs away from the bot: they are logged, at most once a minute per place. In our tests they are raised.
 
-Here, because the hooks in `telemetry` and the span processors in `exporters` both run inside the bot's code, and
+It is here because the hooks in `telemetry` and the span processors in `exporters` both run inside the bot's code, and
 neither may import the other.
 """
 
@@ -18,7 +18,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 LOG_INTERVAL: Final = 60.0
-"""Seconds: a place that keeps failing is logged once in this time, not once per command."""
+"""Seconds between two logs of a place that keeps failing."""
 
 _log = logging.getLogger("slashspan")
 _last_logged: dict[str, float] = {}
@@ -26,7 +26,7 @@ _raise = False
 
 
 def raise_internal_errors(on: bool) -> None:
-    """Raise our own errors into the caller (our tests) or log them (a bot)."""
+    """Raise our errors (in our tests) or log them (in a bot)."""
     global _raise
     _raise = on
 

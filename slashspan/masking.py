@@ -1,7 +1,7 @@
-"""URLs without their secrets, for whatever is logged, shown or written down.
+"""URLs without their secrets, for logs, output and files.
 
-A password that was not percent-encoded may hold any character. A URL is therefore taken apart only where the place of
-its one `@` leaves no doubt; any other URL is shown as its scheme alone.
+A password that was not percent-encoded may contain any character. A URL is therefore only split if the position of its
+only `@` leaves no doubt; of any other URL only the scheme is shown.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ _HOST: Final = re.compile(r"(\[[^\[\]@]*\]|[^:=\[\]@]*)(?::([0-9]*))?")
 
 
 class UrlParts(NamedTuple):
-    """A URL as it is written: nothing is decoded or checked."""
+    """The parts of a URL as written: nothing is decoded or checked."""
 
     scheme: str
     """As written; '' without `://`."""
     userinfo: str | None
-    """What stands before the `@`; None without one."""
+    """The part before the `@`; None without one."""
     hosts: str
     """`host`, `host:port`, `[::1]:port`, or several with commas."""
     path: str
@@ -31,7 +31,7 @@ class UrlParts(NamedTuple):
 
 
 def split_url(text: str) -> UrlParts | None:
-    """The parts, or None where an unencoded character leaves doubt about where a password ends."""
+    """The parts, or None if unencoded characters leave doubt about where a password ends."""
     match = _SCHEME.match(text)
     scheme, rest = (match[1], text[match.end() :]) if match else ("", text)
     authority = _AUTHORITY.match(rest)
@@ -52,7 +52,7 @@ def split_host(text: str) -> tuple[str, str | None] | None:
 
 
 def mask_url(text: str) -> str:
-    """The URL of a server without user, password, query and fragment: each may hold a key."""
+    """The URL of a server without user, password, query and fragment, each of which may contain a key."""
     parts = split_url(text)
     if parts is None or (not parts.scheme and re.search(r"\s", text)):
         return scheme_only(text)

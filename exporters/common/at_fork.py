@@ -1,8 +1,8 @@
-"""What happens around `os.fork`: one registry of those who hold something that a child must not share.
+"""One registry of objects that need to act before and after `os.fork`.
 
 A child has only the thread that forked. A lock that another thread held would stay locked in it for ever, and sockets,
-file locks and threads still belong to the parent. So an owner takes its locks before the fork, releases them in the
-parent, and starts afresh in the child. Where there is no fork, as on Windows, nothing is ever called.
+file locks and threads still belong to the parent. So an owner acquires its locks before the fork, releases them in the
+parent, and resets itself in the child. On systems without fork, such as Windows, nothing is ever called.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ import weakref
 
 
 class ForkAware:
-    """Base of those who register. None of these may raise, or wait for another process."""
+    """Base class of owners. The methods must not raise or wait for another process."""
 
     def before_fork(self) -> None:
-        """In the parent: take every lock that the child would otherwise inherit locked."""
+        """In the parent: acquire every lock that the child would otherwise inherit locked."""
 
     def after_fork_in_parent(self) -> None:
         """Release them."""
 
     def after_fork_in_child(self) -> None:
-        """Start afresh. The locks taken before are the parent's: replace them."""
+        """Reset. The locks acquired before belong to the parent: replace them."""
 
 
 _registered: weakref.WeakSet[ForkAware] = weakref.WeakSet()
 _forking: list[ForkAware] = []
-"""Those called before the fork, until they have been called after it."""
+"""Owners called before the current fork, until they have been called after it."""
 
 
 def register(owner: ForkAware) -> None:
-    """Call `owner` around every fork from now on. It is held weakly."""
+    """Call `owner` before and after every fork. It is referenced weakly."""
     _registered.add(owner)
 
 

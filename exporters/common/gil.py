@@ -1,4 +1,4 @@
-"""Lets the bot's event loop run while a thread of ours has much to do in Python."""
+"""Lets the bot's event loop run while one of our threads is busy with Python code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 ITEMS_PER_SLICE: Final = 16
 """Items processed before other threads get the GIL: a few tenths of a millisecond."""
 _PAUSE_SECONDS: Final = 0.000_05
-"""A sleep of 0 would release the GIL and take it back before the waiting thread has woken up. Without any sleep that
+"""A sleep of 0 would release the GIL and reacquire it before the waiting thread has woken up. Without any sleep that
 thread waits for `sys.getswitchinterval()`, 5 ms. See `python -m benchmarks event_loop`."""
 
 

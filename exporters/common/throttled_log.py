@@ -1,4 +1,4 @@
-"""Warnings about something that lasts, logged once in a while instead of once per row."""
+"""Logs warnings about a recurring problem at intervals, instead of once per row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _log = logging.getLogger("slashspan")
 
 
 class ThrottledLog:
-    """Warnings of one place. Not thread-safe: the lock that guards the place guards this too."""
+    """The warnings of one place. Not thread-safe: the lock that guards the place guards this as well."""
 
     def __init__(self) -> None:
         self._last_logged = -LOG_INTERVAL

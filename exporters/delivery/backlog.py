@@ -1,10 +1,10 @@
-"""What is waiting for the store, in memory and in the spool, whose turn it is, and what happened to it.
+"""What is waiting for the store, in memory and in the spool; what is delivered next; and what was stored or dropped.
 
 Invariants
-- Live rows leave memory in the order in which they came; how many wait there is bounded. Over the bound, and when a
-  write failed, rows go back to the spool, to be replayed. Without a spool they wait, and over the bound the oldest are
-  lost.
-- Replays and live batches take turns: a backlog never starves what users do now.
+- Live rows leave memory in the order in which they came, and their number is limited. Beyond the limit, and after a
+  failed write, rows return to the spool and are replayed. Without a spool they wait, and beyond the limit the oldest
+  are lost.
+- Replays and live batches alternate, so a backlog never starves live rows.
 - A row is acknowledged once: stored, or dropped for a reason that is counted.
 """
 
@@ -26,29 +26,29 @@ if TYPE_CHECKING:
     from exporters.spool.row_spool import RowSpool
 
 REPLAY_ROWS: Final = 16_384
-"""Most rows of a replayed batch. Halved when one fails: a slow connection must get it through in time."""
+"""Most rows in a replayed batch. Halved when one fails, so that it succeeds over a slow connection."""
 CHUNK_ROWS: Final = 2048
-"""Rows read from the spool at once; reading stops when live rows have come meanwhile."""
+"""Rows read from the spool at a time; reading stops when live rows have arrived."""
 REPLAY_SECONDS: Final = 1.0
-"""Replayed batches are made as large as the store takes in about this time: a live row may have to wait for one."""
+"""Replayed batches are as large as the store can write in about this time: a live row may have to wait for one."""
 
 
 class Item(NamedTuple):
-    """A row and where the spool has it; None: nowhere."""
+    """A row and its place in the spool; None: it is not there."""
 
     row: CommandCall
     receipt: Receipt | None
 
 
 class Batch(NamedTuple):
-    """What is written at once."""
+    """Rows that are written together."""
 
     items: list[Item]
     replayed: bool
 
 
 class Backlog:
-    """Filled from any thread, emptied by one. `changed` guards it, and is notified whenever something moves."""
+    """Filled from any thread, emptied by one. `changed` guards it, and is notified of every change."""
 
     def __init__(
         self,
@@ -67,10 +67,10 @@ class Backlog:
         self._waiting: deque[Item] = deque()
         self._in_flight: list[Item] = []
         self._leased = False
-        """Between leasing a batch and finishing it."""
+        """True between leasing a batch and finishing it."""
         self._accepted = 0
         self._watermark = 0
-        """So many of the accepted rows have left memory: stored, given up, or handed to the spool."""
+        """How many of the accepted rows have left memory: stored, dropped, or passed to the spool."""
         self._stored = 0
         self._dropped: Counter[str] = Counter()
         self._throttled_log = ThrottledLog()
@@ -78,10 +78,10 @@ class Backlog:
         self._replay_rows = REPLAY_ROWS
         self._leased_at = 0.0
         self._left_in_spool: int | None = None
-        """After the end: what stays for the next process. None: not closed."""
+        """After `close`: what stays for the next process. None: not closed."""
 
     def counts(self, retried: int) -> Counts:
-        """Of the rows that were put here, and of the spool's."""
+        """Counts of the rows put here, and of the spool."""
         with self.changed:
             dropped = self._dropped.copy()
             adopted, waiting = 0, len(self._waiting) + len(self._in_flight)
@@ -96,7 +96,7 @@ class Backlog:
 
     @property
     def waiting(self) -> int:
-        """Rows that are waiting, wherever."""
+        """Rows waiting in memory or in the spool."""
         with self.changed:
             return len(self._waiting) + len(self._in_flight) + self._replayable()
 
@@ -106,24 +106,24 @@ class Backlog:
     # With the lock held
 
     def all_spooled(self) -> bool:
-        """Nothing is waiting in memory alone."""
+        """Whether no row is waiting in memory alone."""
         return self.spool is not None and all(item.receipt is not None for item in self._waiting)
 
     def something_waiting(self) -> bool:
         return bool(self._waiting) or self._replayable() > 0
 
     def empty(self) -> bool:
-        """Nothing is waiting or in flight."""
+        """Whether nothing is waiting or in flight."""
         return not self._leased and not self.something_waiting()
 
     def watermark_reached(self, ticket: int) -> bool:
-        """All up to this ticket was stored, given up or handed to the spool."""
+        """Whether everything up to this ticket was stored, dropped or passed to the spool."""
         return self._watermark >= ticket
 
     # Filling
 
     def put(self, rows: Sequence[CommandCall], receipts: Sequence[Receipt | None], *, ended: bool) -> int:
-        """Returns a ticket. `ended`: nobody leases batches any more."""
+        """Add rows; returns a ticket. `ended`: no more batches are leased."""
         with self.changed:
             self._accepted += len(rows)
             self._waiting.extend(map(Item, rows, receipts))
@@ -138,7 +138,7 @@ class Backlog:
         return [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]
 
     def _evict(self, items: Sequence[Item], reason: str) -> None:
-        """These are not kept in memory any longer; without a place in the spool they are lost."""
+        """Remove these from memory; those that are not in the spool are lost."""
         self._release(items)
         self._watermark += len(items)
         if lost := sum(item.receipt is None for item in items):
@@ -157,7 +157,7 @@ class Backlog:
     # Emptying
 
     def lease(self) -> Batch:
-        """The next batch, replays and live rows taking turns; empty when nothing is waiting. End it with `finish`."""
+        """The next batch, replays and live rows alternating; empty if nothing is waiting. End it with `finish`."""
         with self.changed:
             self._leased = True
             self._leased_at = time.monotonic()
@@ -183,8 +183,8 @@ class Backlog:
                 return
 
     def ack(self, items: list[Item], *, replayed: bool, dropped: str | None = None) -> None:
-        """These are stored, or given up for the reason `dropped`."""
-        # The spool is acknowledged under the lock too: `close` must count a row either here or there.
+        """Acknowledge rows that are stored, or dropped for the reason `dropped`."""
+        # Acknowledged in the spool under the same lock: `close` must count a row either here or there.
         with self.changed:
             if self._left_in_spool is not None:
                 self._ack_late(items, dropped)
@@ -202,15 +202,15 @@ class Backlog:
             self.changed.notify_all()
 
     def _ack_late(self, items: list[Item], dropped: str | None) -> None:
-        """A write that outlived `close`, where its rows were counted already: spooled ones as waiting for the next
-        process, which writes them again, harmlessly; the others as lost, and these are stored after all."""
+        """Acknowledge a write that outlived `close`, which has counted its rows: spooled ones as waiting for the next
+        process, which writes them again, harmlessly; the others as lost, although they are now stored."""
         if dropped is None:
             stored = sum(item.receipt is None for item in items)
             self._dropped[DropReason.SHUTDOWN] -= stored
             self._stored += stored
 
     def nack(self, batch: Batch) -> None:
-        """After a failed write: to the spool, which replays it; what is not there goes to the front again."""
+        """After a failed write: release rows to the spool, which replays them; put the others back at the front."""
         with self.changed:
             if self._left_in_spool is not None:
                 return
@@ -225,7 +225,7 @@ class Backlog:
             self.changed.notify_all()
 
     def finish(self, batch: Batch, *, written: bool) -> None:
-        """The end of what `lease` began."""
+        """End the batch that `lease` returned."""
         with self.changed:
             self._leased = False
             if written and batch.replayed:
@@ -235,7 +235,7 @@ class Backlog:
             self.changed.notify_all()
 
     def close(self) -> None:
-        """Nothing is delivered any more: what the spool has stays there, the rest is lost."""
+        """Stop delivering: what is in the spool stays there, the rest is lost."""
         with self.changed:
             if self._left_in_spool is not None:
                 return

@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from exporters.stores.base import Store
 
 EXPORT_SECONDS: Final = 10.0
-"""Longest that `export` waits for its rows to be stored; the worker goes on trying after that."""
+"""How long `export` waits for its rows to be stored; the worker continues to try after that."""
 
 _log = logging.getLogger("slashspan")
 
 
 class CommandCallsExporter(SpanExporter):
-    """Writes user actions of the wanted `kinds` into `store`; spans that are no user action are passed over.
+    """Writes user actions of these `kinds` to `store`, and ignores other spans.
 
-    Whatever happens `export` returns a result. FAILURE means "not yet": the rows wait in the spool, or without one at
-    most `max_waiting_rows` of them in memory, and are written when the store can.
+    `export` always returns a result. FAILURE means "not yet": the rows wait in the spool or, without one, up to
+    `max_waiting_rows` of them in memory, and are written when the store is available.
     """
 
     def __init__(
@@ -86,19 +86,19 @@ class CommandCallsExporter(SpanExporter):
         return rows, receipts
 
     def counts(self) -> Counts:
-        """Of the rows that have reached the exporter."""
+        """Counts of the rows that have reached the exporter."""
         return self._worker.counts()
 
     def non_blocking(self) -> AbstractContextManager[None]:
-        """Within it `export` hands its rows over and returns: the caller waits for them itself, or must not wait."""
+        """A block in which `export` does not wait: the caller waits for the rows itself, or must not wait."""
         return self._worker.non_blocking()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Try at once what is waiting; True when nothing is waiting any more within the time."""
+        """Try to deliver everything at once; True if nothing is waiting any more within the time limit."""
         return self._worker.flush(timeout_millis / 1000)
 
     def shutdown(self, timeout_millis: float = 30_000) -> None:
-        """Write what is waiting within the time; what could not be written is counted and logged."""
+        """Write what is waiting within the time limit; what could not be written is counted and logged."""
         if self._closed.is_set():
             return
         self._closed.set()
@@ -107,7 +107,7 @@ class CommandCallsExporter(SpanExporter):
         counts = self.counts()
         if self.spool is not None and counts.waiting:
             _log.warning(
-                "%d rows wait in %s and are written when the bot runs again, or by `slashspan spool drain`.",
+                "%d rows wait in %s and will be written when the bot runs again, or by `slashspan spool drain`.",
                 counts.waiting,
                 self.spool.journal.folder,
             )

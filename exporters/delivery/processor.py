@@ -1,7 +1,7 @@
-"""In front of the SDK's BatchSpanProcessor: only user actions go in, and the ending keeps to a deadline.
+"""Extends the SDK's BatchSpanProcessor: only user actions are queued, and the shutdown has a deadline.
 
-The SDK drops spans that are not sampled and its `shutdown` waits for up to 30 s, with no way to say otherwise in
-public; both are handled by the `BatchProcessor` inside, which is what these subclasses call.
+The SDK drops spans that are not sampled and its `shutdown` waits for up to 30 s, with no public
+way to change either; so these subclasses call the `BatchProcessor` inside it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _log = logging.getLogger("slashspan")
 
 
 class DeadlineBatchProcessor(BatchSpanProcessor):
-    """The SDK's BatchSpanProcessor with the bounds handed in, and an ending that keeps to a deadline."""
+    """The SDK's BatchSpanProcessor with limits as arguments, and a shutdown with a deadline."""
 
     def __init__(self, exporter: SpanExporter, *, schedule_delay_ms: int, batch_rows: int, queue_rows: int) -> None:
         self._exporter = exporter
@@ -52,7 +52,7 @@ class DeadlineBatchProcessor(BatchSpanProcessor):
             self._shutdown_inside = lambda _: BatchSpanProcessor.shutdown(self)  # type: ignore[no-untyped-call]
 
     def force_flush(self, timeout_millis: int | None = None) -> bool:
-        """Send what is queued, now. Called on a running event loop it starts that and returns False at once."""
+        """Send what is queued. On a running event loop it only starts sending, and returns False."""
         seconds = 30.0 if timeout_millis is None else timeout_millis / 1000
         try:
             asyncio.get_running_loop()
@@ -71,7 +71,7 @@ class DeadlineBatchProcessor(BatchSpanProcessor):
 
 
 class CommandCallsProcessor(DeadlineBatchProcessor, ForkAware):
-    """Takes only user actions of the wanted `kinds`, sampled or not, so that no other span can evict them.
+    """Queues only user actions of these `kinds`, sampled or not, so that no other span can evict them.
 
     Never raises into the code whose span starts or ends.
     """
@@ -98,7 +98,7 @@ class CommandCallsProcessor(DeadlineBatchProcessor, ForkAware):
         self._ended = False
 
     def after_fork_in_child(self) -> None:
-        """The parent's spans are the parent's: they are not the child's losses."""
+        """The parent's spans belong to the parent: they are not losses of the child."""
         self._reset()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -132,7 +132,7 @@ class CommandCallsProcessor(DeadlineBatchProcessor, ForkAware):
             self._emit(span)
 
     def counts(self) -> Counts:
-        """Of everything that was recorded. What the queue evicted unspooled shows as `waiting` until the end."""
+        """Counts of everything recorded. Rows evicted without a spool count as `waiting` until the shutdown."""
         inside = self._rows.counts()
         waiting = self._recorded + inside.adopted - inside.stored - inside.lost
         dropped = dict(inside.dropped)
@@ -149,7 +149,7 @@ class CommandCallsProcessor(DeadlineBatchProcessor, ForkAware):
         self.shutdown_within(30.0)
 
     def shutdown_within(self, seconds: float) -> None:
-        """Drain the queue, then the exporter, within `seconds`; log what the queue had to evict. Once."""
+        """Drain the queue, then the exporter, within `seconds`; log what the queue had to evict. Only once."""
         if self._ended:
             return
         with self._rows.non_blocking():

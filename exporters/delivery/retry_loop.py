@@ -1,4 +1,4 @@
-"""One thread that delivers whatever is waiting, and retries what failed, with growing pauses, until it is closed."""
+"""One thread that delivers what is waiting, and retries with backoff what failed, until it is closed."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 FIRST_RETRY_SECONDS: Final = 0.5
 LONGEST_RETRY_SECONDS: Final = 30.0
 LAST_TRIES: Final = 2
-"""Failures while closing after which what is spooled is left there. One may be a connection that was idle too long."""
+"""Failures during the shutdown after which spooled rows are left. The first may be due to a stale connection."""
 ADOPT_SECONDS: Final = 60.0
-"""How often the spool is searched for what processes left that have died since."""
+"""How often the spool is searched for records of processes that have died."""
 
 
 class RetryLater(Exception):  # noqa: N818 - not an error: what the work says
-    """The delivery failed. What it held is waiting again."""
+    """The delivery failed. Its rows are waiting again."""
 
 
 class Work(Protocol):
     """What the loop does. All but `something_waiting` and `all_spooled` are called without the lock."""
 
     def adopt(self) -> None:
-        """Take over what dead processes left. Called at the start and once a minute without work."""
+        """Adopt what dead processes left. Called at the start, and once a minute when idle."""
 
     def prepare(self) -> None:
         """Called once, before anything is delivered."""
@@ -38,7 +38,7 @@ class Work(Protocol):
     def something_waiting(self) -> bool: ...
 
     def all_spooled(self) -> bool:
-        """Nothing would be lost if the process ended now."""
+        """Whether nothing would be lost if the process ended now."""
 
     def deliver_next(self) -> None:
         """Deliver one batch. Raises RetryLater."""
@@ -51,7 +51,7 @@ class RetryLoop:
         self.changed = threading.Condition()
         self._work = work
         self._hurry = False
-        """Do not pause before the next try."""
+        """Skip the pause before the next attempt."""
         self._close_at: float | None = None
         self._failed_closing = 0
         self._log = ThrottledLog()
@@ -59,7 +59,7 @@ class RetryLoop:
         self._started = False
 
     def start(self) -> None:
-        """Once; later calls do nothing."""
+        """Start the thread; later calls do nothing."""
         if not self._started:
             self._started = True
             self._thread.start()
@@ -70,15 +70,15 @@ class RetryLoop:
 
     @property
     def ended(self) -> bool:
-        """It was closed, and delivers nothing any more."""
+        """Whether it is closed and delivers nothing any more."""
         return self.closing and not self._thread.is_alive()
 
     def seconds_left(self, most: float) -> float:
-        """How long one try may take: `most`, or what is left until the end."""
+        """Time limit of one attempt: `most`, or what is left until the deadline."""
         return most if self._close_at is None else max(0.1, min(most, self._close_at - time.monotonic()))
 
     def flush(self, done: Callable[[], bool], timeout: float) -> bool:
-        """Try at once, whatever the pause; wait up to `timeout` seconds for `done`, called with the lock held."""
+        """Retry immediately; wait up to `timeout` seconds for `done`, which is called with the lock held."""
         with self.changed:
             self._hurry = True
             self.changed.notify_all()
@@ -86,7 +86,7 @@ class RetryLoop:
             return done()
 
     def close(self, timeout: float) -> None:
-        """Deliver what is waiting, trying for `timeout` seconds. A second call waits for as long."""
+        """Deliver what is waiting, within `timeout` seconds, and stop. A second call waits for the first."""
         with self.changed:
             if self._close_at is None:
                 self._close_at = time.monotonic() + timeout
@@ -123,7 +123,7 @@ class RetryLoop:
             raise RetryLater from error
 
     def _wait_for_work(self) -> bool:
-        """False when it is time to end."""
+        """False if it is time to stop."""
         while True:
             with self.changed:
                 self.changed.wait_for(lambda: self.closing or self._work.something_waiting(), ADOPT_SECONDS)
@@ -144,7 +144,7 @@ class RetryLoop:
         )
 
     def _pause(self, seconds: float) -> None:
-        """A flush or the end cuts it short."""
+        """A flush or the shutdown cuts it short."""
         with self.changed:
             if self._close_at is not None:
                 seconds = min(seconds, FIRST_RETRY_SECONDS, max(0.0, self._close_at - time.monotonic()))
@@ -155,7 +155,7 @@ class RetryLoop:
     def _time_is_up(self) -> bool:
         if self._close_at is None:
             return False
-        # What is in the spool is safe: stopping must not take all of its time for a store that is unavailable.
+        # What is in the spool is safe: a shutdown must not wait for an unavailable store.
         with self.changed:
             hopeless = self._failed_closing >= LAST_TRIES and self._work.all_spooled()
         return hopeless or time.monotonic() >= self._close_at

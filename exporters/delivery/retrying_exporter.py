@@ -1,8 +1,8 @@
-"""Around an exporter of traces: what its collector refused or could not take is kept in the spool and sent again.
+"""Wraps an exporter of traces: batches that the collector rejects, or cannot receive, are spooled and sent again.
 
-The batch processor hands a batch over and goes on; one thread sends. When a batch fails, it goes to the spool as it is,
-and so does what comes meanwhile; the oldest is retried, with growing pauses, until one gets through. A batch that fails
-while others get through is the suspect: after REFUSALS such failures it is given up and counted.
+The batch processor passes a batch on without waiting; one thread sends. When a batch fails, it is spooled unchanged,
+and so are the following ones; the oldest is retried, with backoff, until one succeeds. A batch that fails while
+others succeed is the suspect: after REFUSALS such failures it is dropped and counted.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from exporters.spool.records import Record
 
 MAX_BATCHES_IN_MEMORY: Final = 8
-"""Batches that wait in memory for the sending thread; what is more goes to the spool."""
+"""Batches that wait in memory for the sending thread; further ones are spooled."""
 REFUSALS: Final = 3
 JOIN_SECONDS: Final = 1.0
-"""How long a try may take to notice that its exporter was shut down."""
+"""How long an attempt may take to notice that its exporter was shut down."""
 
 _log = logging.getLogger("slashspan")
 
@@ -44,15 +44,15 @@ _log = logging.getLogger("slashspan")
 class _Batch:
     spans: Sequence[ReadableSpan]
     receipt: Receipt | None = None
-    """Where the spool has it; None: only here."""
+    """Its place in the spool; None: it is only in memory."""
     refusals: int = 0
-    """How often it was refused right after another got through."""
+    """How often it was rejected right after another one succeeded."""
     others_succeeded: bool = False
-    """Since it was last refused."""
+    """Whether another one succeeded since it was last rejected."""
 
 
 class RetryingExporter(SpanExporter, ForkAware):
-    """Sends through `inner`, and again until it is taken. `export` never waits for the network."""
+    """Sends through `inner`, and retries until it succeeds. `export` never waits for the network."""
 
     def __init__(self, inner: SpanExporter, journal: Journal, *, name: str) -> None:
         self._inner = inner
@@ -76,7 +76,7 @@ class RetryingExporter(SpanExporter, ForkAware):
         self._throttled_log = ThrottledLog()
 
     def after_fork_in_child(self) -> None:
-        """The parent's batches are the parent's; the thread starts again with the child's first one."""
+        """The parent's batches belong to the parent; the thread starts with the child's first batch."""
         self._reset()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -94,21 +94,21 @@ class RetryingExporter(SpanExporter, ForkAware):
         return SpanExportResult.SUCCESS
 
     def counts(self) -> Counts:
-        """Spans; `waiting` counts a batch in the spool as one."""
+        """Counts of spans; in `waiting` a spooled batch counts as one."""
         with self._changed:
             waiting = sum(len(batch.spans) for batch in self._waiting) + self._journal.unacked
             return Counts(self._recorded, self._sent, waiting, self._retried, dict(self._dropped))
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Try at once; True when nothing is waiting any more."""
+        """Retry immediately; True if nothing is waiting any more."""
         return self._loop.flush(self._empty, timeout_millis / 1000)
 
     def shutdown(self, timeout_millis: float = 30_000) -> None:
-        """Send what is waiting within the time; the rest stays in the spool."""
+        """Send what is waiting within the time limit; the rest stays in the spool."""
         if self._loop.closing:
             return
         self._loop.close(timeout_millis / 1000)
-        self._inner.shutdown()  # breaks off a try that still waits
+        self._inner.shutdown()  # interrupts an attempt that is still waiting
         self._loop.join(JOIN_SECONDS)
         with self._changed:
             self._keep_all()
@@ -122,7 +122,7 @@ class RetryingExporter(SpanExporter, ForkAware):
         self._journal.adopt()
 
     def prepare(self) -> None:
-        """Nothing: the inner exporter connects with its first batch."""
+        """Does nothing: the inner exporter connects with its first batch."""
 
     def something_waiting(self) -> bool:
         return bool(self._waiting or self._suspect or self._journal.pending)
@@ -147,7 +147,7 @@ class RetryingExporter(SpanExporter, ForkAware):
                 self._changed.notify_all()
 
     def _next(self) -> _Batch | None:
-        """The suspect as soon as another got through; else what is live, then the oldest in the spool."""
+        """The suspect, as soon as another batch succeeded; otherwise live batches, then the oldest in the spool."""
         with self._changed:
             if self._suspect is not None and self._suspect.others_succeeded:
                 return self._suspect
@@ -188,7 +188,7 @@ class RetryingExporter(SpanExporter, ForkAware):
             elif self._suspect is not None:
                 self._suspect.others_succeeded = True
         if was_failing:
-            _log.warning("%s takes spans again; %d batches are waiting.", self._name, self._journal.pending)
+            _log.warning("%s accepts spans again; %d batches are waiting.", self._name, self._journal.pending)
 
     def _refused(self, batch: _Batch) -> None:
         with self._changed:
@@ -207,7 +207,7 @@ class RetryingExporter(SpanExporter, ForkAware):
                 self._journal.release([batch.receipt])
             self._keep_all()
         if first:
-            _log.warning("%s does not take spans now; they wait in %s.", self._name, self._journal.folder)
+            _log.warning("%s does not accept spans; they wait in %s.", self._name, self._journal.folder)
 
     # With the lock held
 
@@ -217,14 +217,16 @@ class RetryingExporter(SpanExporter, ForkAware):
         self._dropped[DropReason.REJECTED] += len(batch.spans)
         if batch.receipt is not None:
             self._journal.acknowledge([batch.receipt])
-        _log.error("%s refuses a batch of %d spans and takes others; it is given up", self._name, len(batch.spans))
+        _log.error(
+            "%s rejects a batch of %d spans but accepts others; the batch is dropped", self._name, len(batch.spans)
+        )
 
     def _keep_all(self) -> None:
         while self._waiting:
             self._keep(self._waiting.popleft())
 
     def _keep(self, batch: _Batch) -> None:
-        """Into the spool, or lost and counted."""
+        """Spool the batch; if that fails, count it as lost."""
         try:
             payload = packed(batch.spans)
             receipt = self._journal.append(RecordType.BATCH, PAYLOAD_FORMAT, 0, payload, RecordState.PENDING)

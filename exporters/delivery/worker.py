@@ -1,9 +1,9 @@
-"""Writes rows into the store, from one thread, and retries until it is closed.
+"""Writes rows to the store, in one thread, and retries until it is closed.
 
 Invariants
-- A batch that may or may not have been committed is written again: the store's key makes that harmless.
+- A batch that may or may not have been committed is written again: the rows' key makes that harmless.
 - Only rows that the store rejects are set aside; after every other failure they are kept and retried, until `close`.
-- Nothing that a store does ends the thread.
+- No error of a store ends the thread.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from exporters.stores.base import Store
 
 WRITE_SECONDS: Final = 10.0
-"""Longest single write, as in the OTLP exporters."""
+"""Time limit of a single write, as in the OTLP exporters."""
 
 _log = logging.getLogger("slashspan")
 
 
 class DeliveryWorker(ForkAware):
-    """Takes rows from any thread and writes them in batches; what fails is retried until `close`."""
+    """Accepts rows from any thread and writes them in batches; failed ones are retried until `close`."""
 
     def __init__(
         self,
@@ -72,20 +72,20 @@ class DeliveryWorker(ForkAware):
         self._non_blocking_callers = 0
 
     def after_fork_in_child(self) -> None:
-        """The parent's rows are the parent's; the thread starts again with the child's first one."""
+        """The parent's rows belong to the parent; the thread starts with the child's first row."""
         self._reset()
 
     def counts(self) -> Counts:
-        """Of the rows that were put here, and of the spool's."""
+        """Counts of the rows put here, and of the spool."""
         return self._backlog.counts(self._retried)
 
     def put(self, rows: Sequence[CommandCall], receipts: Sequence[Receipt | None] | None = None) -> int:
-        """Take rows over; returns the ticket to `wait` for."""
+        """Add rows; returns the ticket to `wait` for."""
         self._loop.start()
         return self._backlog.put(rows, receipts or [None] * len(rows), ended=self._loop.ended)
 
     def wait(self, ticket: int, timeout: float) -> bool:
-        """Until all up to `ticket` was tried; False after `timeout` seconds, or while the store is unavailable."""
+        """Wait until all rows up to `ticket` were tried; False after `timeout` seconds or without the store."""
         with self._changed:
             self._changed.wait_for(
                 lambda: self._backlog.watermark_reached(ticket) or self._unavailable or self._non_blocking_callers > 0,
@@ -95,7 +95,7 @@ class DeliveryWorker(ForkAware):
 
     @contextlib.contextmanager
     def non_blocking(self) -> Iterator[None]:
-        """Within it `wait` returns at once, in whatever thread."""
+        """A block in which `wait` returns immediately, in every thread."""
         with self._changed:
             self._non_blocking_callers += 1
             self._changed.notify_all()
@@ -106,11 +106,11 @@ class DeliveryWorker(ForkAware):
                 self._non_blocking_callers -= 1
 
     def flush(self, timeout: float) -> bool:
-        """Try at once, whatever the pause; True when nothing is waiting any more, nor in the spool."""
+        """Retry immediately; True if nothing is waiting any more, including the spool."""
         return self._loop.flush(self._backlog.empty, timeout)
 
     def close(self, timeout: float) -> None:
-        """Write what is waiting, trying for `timeout` seconds. The rest stays in the spool; without one it is lost."""
+        """Write what is waiting, within `timeout` seconds. The rest stays in the spool; without one it is lost."""
         deadline = time.monotonic() + timeout
         self._loop.close(timeout)
         self._backlog.close()
@@ -123,7 +123,7 @@ class DeliveryWorker(ForkAware):
             self._spool.journal.adopt()
 
     def prepare(self) -> None:
-        """Connect before the first row comes, so that what is wrong is logged early."""
+        """Connect before the first row arrives, so that problems are logged early."""
         try:
             self._store.prepare(timeout=WRITE_SECONDS)
         except BaseException as error:  # noqa: BLE001 - nothing a store does ends the thread

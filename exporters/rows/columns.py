@@ -1,4 +1,4 @@
-"""What a column is: its type in each dialect, what follows the type, and which span attribute it comes from."""
+"""Describes a column: its type in each dialect, its constraints, and the span attribute that it is read from."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Dialect = Literal["postgresql", "sqlite"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ColumnType:
-    """A type of column. Stores choose by identity how they encode it."""
+    """A column type. Stores choose the encoding by its identity."""
 
     postgresql: str
     sqlite: str
     convert: Callable[[Any], Any]
-    """From an attribute's value; None for one that the column cannot hold. Never raises."""
+    """Converts an attribute's value; None if the column cannot hold it. Never raises."""
 
 
 BIGINT: Final = ColumnType("bigint", "INTEGER", as_int64)
@@ -28,7 +28,7 @@ INTEGER: Final = ColumnType("integer", "INTEGER", as_int32)
 DOUBLE: Final = ColumnType("double precision", "REAL", as_float)
 TEXT: Final = ColumnType("text", "TEXT", as_text)
 UNIQUE_TEXT: Final = ColumnType("text", "TEXT", as_text)
-"""Text that does not repeat from row to row: not worth remembering how it was encoded."""
+"""Text that differs from row to row, so caching its encoding is not worthwhile."""
 TIMESTAMP: Final = ColumnType("timestamptz", "TEXT", as_int64)
 """Microseconds since 1970-01-01 UTC in a row; in SQLite UTC ISO 8601 text, which sorts and which its date functions
 read."""
@@ -50,9 +50,9 @@ class Column:
     required: bool = False
     """NOT NULL, in a table that slashspan creates."""
     default: Mapping[Dialect, str] = field(default_factory=dict)
-    """The SQL expression with which the store fills it."""
+    """The SQL default with which the store fills it."""
     generated: Mapping[Dialect, str] = field(default_factory=dict)
-    """SQL for a column that the store numbers."""
+    """SQL for a column that the store generates."""
     since: int = 1
     """The migration that adds it."""
 

@@ -1,7 +1,7 @@
 """One row of `command_calls`, and the table's columns, which are its fields.
 
-This is the only list of columns. From it follow the conversion of spans (`from_span.py`), the statements and encodings
-of the stores, CREATE TABLE, the check of a table that exists, and docs/reference.md.
+This is the only list of columns. The conversion of spans (`from_span.py`), the statements and encodings of the stores,
+CREATE TABLE, the check of an existing table and docs/reference.md are derived from it.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ def _column(type_: ColumnType, meaning: str, attribute: str | None = None, **mor
 class CommandCall:
     """One user action, ready for any store; `(called_at, span_id)` is its identity.
 
-    Not to be changed once made; a frozen dataclass would take four times as long to make.
+    Must not be changed; a frozen dataclass would take four times as long to create.
 
-    Strings hold neither NUL nor lone surrogates and integers fit their columns: `from_span` sees to it.
+    Strings contain neither NUL nor lone surrogates, and integers fit their columns: `from_span` ensures it.
     """
 
     discord_uid: int = field(
         metadata=_column(
             BIGINT,
-            "User; the pseudonym under `SLASHSPAN_USER_IDS=hash`, 0 when dropped",
+            "The user's id; the pseudonym with `SLASHSPAN_USER_IDS=hash`, 0 if dropped",
             semconv.USER_ID,
             required=True,
             if_absent=0,
@@ -38,7 +38,7 @@ class CommandCall:
     )
     player_name: str = field(
         metadata=_column(
-            TEXT, "The user's name then; empty when dropped", semconv.USER_NAME, required=True, if_absent=""
+            TEXT, "The user's name at that time; empty if dropped", semconv.USER_NAME, required=True, if_absent=""
         )
     )
     command: str = field(
@@ -51,7 +51,7 @@ class CommandCall:
         )
     )
     called_at: int = field(
-        metadata=_column(TIMESTAMP, "When the gateway delivered it, microseconds, fixed once", required=True)
+        metadata=_column(TIMESTAMP, "When the gateway delivered it, in microseconds; never changes", required=True)
     )
     kind: str = field(
         metadata=_column(TEXT, f"One of: {', '.join(semconv.Kind.ALL)}", semconv.KIND, if_absent=""),
@@ -62,14 +62,17 @@ class CommandCall:
     error_type: str | None = field(
         default=None, metadata=_column(TEXT, "The real exception's qualified name, unwrapped", semconv.ERROR_TYPE)
     )
-    duration_ms: float | None = field(default=None, metadata=_column(DOUBLE, "Receive to end"))
+    duration_ms: float | None = field(default=None, metadata=_column(DOUBLE, "From receive to end"))
     ack_ms: float | None = field(
-        default=None, metadata=_column(DOUBLE, "Receive to first acknowledgement; null: never", semconv.ACK_MS)
+        default=None,
+        metadata=_column(DOUBLE, "From receive to first acknowledgement; null: never acknowledged", semconv.ACK_MS),
     )
     gateway_delay_ms: float | None = field(
         default=None,
         metadata=_column(
-            DOUBLE, "Discord's clock to receive; two clocks, so it can be negative", semconv.GATEWAY_DELAY_MS
+            DOUBLE,
+            "From Discord's timestamp to receive; of two clocks, so it can be negative",
+            semconv.GATEWAY_DELAY_MS,
         ),
     )
     loop_delay_ms: float | None = field(
@@ -83,7 +86,10 @@ class CommandCall:
         metadata=_column(DOUBLE, "Time lost waiting for Discord's rate limits", semconv.RATE_LIMITED_MS, if_absent=0.0),
     )
     interaction_id: int | None = field(
-        default=None, metadata=_column(BIGINT, "For a prefix command the id of the message", semconv.INTERACTION_ID)
+        default=None,
+        metadata=_column(
+            BIGINT, "The interaction's id, or the id of a prefix command's message", semconv.INTERACTION_ID
+        ),
     )
     application_id: int | None = field(
         default=None, metadata=_column(BIGINT, "The bot's application", semconv.APPLICATION_ID)
@@ -91,13 +97,13 @@ class CommandCall:
     guild_id: int | None = field(default=None, metadata=_column(BIGINT, "Null in a DM", semconv.GUILD_ID))
     channel_id: int | None = field(default=None, metadata=_column(BIGINT, "Channel or thread", semconv.CHANNEL_ID))
     shard_id: int | None = field(
-        default=None, metadata=_column(INTEGER, "Null on an unsharded client", semconv.SHARD_ID)
+        default=None, metadata=_column(INTEGER, "Null in a client without shards", semconv.SHARD_ID)
     )
     locale: str | None = field(
-        default=None, metadata=_column(TEXT, "The user's; null for a prefix command", semconv.LOCALE)
+        default=None, metadata=_column(TEXT, "The user's locale; null for a prefix command", semconv.LOCALE)
     )
     guild_locale: str | None = field(
-        default=None, metadata=_column(TEXT, "The guild's preferred one; null in a DM", semconv.GUILD_LOCALE)
+        default=None, metadata=_column(TEXT, "The guild's preferred locale; null in a DM", semconv.GUILD_LOCALE)
     )
     service_name: str | None = field(default=None, metadata=_column(TEXT, "From the resource"))
     service_version: str | None = field(default=None, metadata=_column(TEXT, "From the resource"))
@@ -105,25 +111,25 @@ class CommandCall:
         default=None, metadata=_column(TEXT, "`deployment.environment.name` of the resource")
     )
     trace_id: str = field(metadata=_column(UNIQUE_TEXT, "32 hex digits"))
-    span_id: int = field(metadata=_column(BIGINT, "Signed; unique together with called_at"))
+    span_id: int = field(metadata=_column(BIGINT, "Signed 64-bit integer; unique together with called_at"))
     checkpoints: str | None = field(default=None, metadata=_column(JSON, 'A list: `[{"name", "at_ms", "step_ms", …}]`'))
-    attributes: str | None = field(default=None, metadata=_column(JSON, "Whatever the bot set on the span"))
+    attributes: str | None = field(default=None, metadata=_column(JSON, "Attributes that the bot set on the span"))
 
 
 ROW_COLUMNS: Final = tuple(Column(name=each.name, **each.metadata) for each in dataclasses.fields(CommandCall))
-"""What a row fills, in the order in which the stores bind it."""
+"""The columns of a row, in the order in which stores bind them."""
 ID: Final = Column(
     name="id",
     type=BIGINT,
-    meaning="The store's own number",
+    meaning="Generated by the store",
     generated={"postgresql": "GENERATED BY DEFAULT AS IDENTITY", "sqlite": "PRIMARY KEY AUTOINCREMENT"},
 )
 INSERTED_AT: Final = Column(
     name="inserted_at",
     type=TIMESTAMP,
-    meaning="The store's clock",
+    meaning="Time of the insert, by the store's clock",
     default={"postgresql": "now()", "sqlite": "(strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'))"},
 )
 COLUMNS: Final = (ID, *ROW_COLUMNS, INSERTED_AT)
 LEGACY_COLUMNS: Final = ("id", "discord_uid", "player_name", "command", "called_at")
-"""Names of the columns of the table from before slashspan, which is upgraded in place."""
+"""Columns of an old bot's table, which is upgraded in place."""

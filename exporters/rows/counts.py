@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 class DropReason:
-    """Why a row was given up; keys of `Counts.dropped`."""
+    """Why a row was dropped; keys of `Counts.dropped`."""
 
     QUEUE_FULL = "queue_full"
     """Evicted from the BatchSpanProcessor's queue before the exporter saw it."""
     BACKLOG_FULL = "backlog_full"
-    """Without a spool: the store was unavailable until the rows in memory reached their bound; the oldest went."""
+    """Without a spool: the store was unavailable until rows in memory reached their limit; the oldest were dropped."""
     SPOOL_FULL = "spool_full"
     """The store was unavailable until the spool reached SLASHSPAN_SPOOL_MAX_BYTES; the oldest were dropped."""
     DAMAGED = "damaged"
@@ -23,7 +23,7 @@ class DropReason:
     REJECTED = "rejected"
     """The store rejected the row because of a value in it."""
     SHUTDOWN = "shutdown"
-    """The process ended before the store took it."""
+    """The process ended before it was stored."""
     INTERNAL = "internal"
     """A bug in slashspan; logged."""
 
@@ -34,7 +34,7 @@ class Counts:
 
     recorded: int = 0
     stored: int = 0
-    """Known to be committed, including rows that a retry found there already."""
+    """Known to be committed, including rows that were found already stored by a retry."""
     waiting: int = 0
     """In memory or in the spool; what is left in the spool at the end is written by the next process."""
     retried: int = 0
@@ -45,5 +45,5 @@ class Counts:
 
     @property
     def lost(self) -> int:
-        """Rows given up, for whatever reason."""
+        """Rows dropped for any reason."""
         return sum(self.dropped.values())

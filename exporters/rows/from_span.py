@@ -1,4 +1,4 @@
-"""A finished span becomes a row."""
+"""Converts a finished span into a row."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _OURS: Final = frozenset(attribute.key for attribute in semconv.ATTRIBUTES)
 LEFT_OUT: Final = "slashspan.left_out"
-"""Name of the entry that says how many checkpoints did not fit into the column."""
+"""Name of the entry with the number of checkpoints that did not fit into the column."""
 COUNT: Final = "count"
 _FROM_ATTRIBUTES: Final = tuple(
     (column.name, column.attribute, column.type.convert, column.if_absent) for column in ROW_COLUMNS if column.attribute
@@ -27,7 +27,7 @@ _FROM_ATTRIBUTES: Final = tuple(
 
 
 def from_span(span: ReadableSpan) -> CommandCall | None:
-    """The row of a finished user action; None for any other span. Never raises for what a bot may have set."""
+    """The row of a finished user action; None for other spans. Never raises, whatever the bot has set."""
     context = span.context
     if context is None or span.start_time is None:
         return None
@@ -45,7 +45,7 @@ def from_span(span: ReadableSpan) -> CommandCall | None:
 
 
 def kind_of(span: ReadableSpan, record: ActionRecord | None) -> Any:
-    """The kind of a user action, None for any other span. `record`: the one of the span, if it has one."""
+    """The kind of a user action, None for other spans. `record`: that of the span, if it has one."""
     return (_own_attributes(span) if record is None else record.attributes).get(semconv.KIND)
 
 
@@ -56,12 +56,12 @@ def attributes_of(span: ReadableSpan, record: ActionRecord | None = None) -> Map
         return own
     known = record.attributes
     if len(own) == len(known) and not getattr(span._attributes, "dropped", 0):
-        return known  # all that is known was set on the span too: there is nothing else
+        return known  # everything was set on the span too: there is nothing else
     return {**{key: value for key, value in own.items() if key not in _OURS}, **known}
 
 
 def _own_attributes(span: ReadableSpan) -> Mapping[str, Any]:
-    """As the SDK has them. Through its interface a copy takes 5 µs; a dict is inside."""
+    """The SDK's own mapping. Its public interface makes a copy, which takes 5 µs."""
     try:
         attributes: Any = span._attributes
     except AttributeError:  # an SDK with other private names
@@ -94,7 +94,7 @@ def from_parts(
     service: Service,
     checkpoints: str | None,
 ) -> CommandCall | None:
-    """The row of a span's parts, None when it is not a user action. Never raises for odd attributes."""
+    """The row of a span's parts, None if it is not a user action. Never raises for odd attributes."""
     get = attributes.get
     if get(semconv.KIND) is None:
         return None
@@ -122,8 +122,8 @@ _last_service: tuple[Resource | None, Service] = (None, (None, None, None))
 
 
 def service_of(resource: Resource) -> Service:
-    """What the resource says of the bot."""
-    # A process has one resource or two; hashing one costs more than the row.
+    """The bot's service, from the resource."""
+    # A process has one or two resources; hashing one would cost more than the row.
     global _last_service
     known, service = _last_service
     if known is not resource:
@@ -139,7 +139,7 @@ def _optional(value: Any) -> str | None:
 
 
 def first_checkpoints(checkpoints: Sequence[Checkpoint], limit: int) -> Sequence[Checkpoint]:
-    """At most so many, and an entry that says how many were left out."""
+    """As many as fit, and an entry with the number of those left out."""
     return _with_left_out(checkpoints[:limit], sum(_count_of(*left_out) for left_out in checkpoints[limit:]))
 
 
@@ -154,7 +154,7 @@ def _count_of(name: str, attributes: Mapping[str, Any]) -> int:
 def checkpoints_of(events: Iterable[Checkpoint]) -> str | None:
     """The column `checkpoints` from events by name and attributes: always a list. Other events are ignored.
 
-    What does not fit is left out, and counted in a last entry.
+    Those that do not fit are left out, and counted in a last entry.
     """
     marks, left_out = [], 0
     for name, values in events:

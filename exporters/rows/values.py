@@ -1,4 +1,4 @@
-"""Any value that a bot may set, turned into one that every store accepts. Nothing here raises."""
+"""Converts any value that a bot may set into one that every store accepts. Nothing here raises."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 MAX_TEXT: Final = 256
-"""Characters of a text column; Discord's own names are at most 100."""
+"""Most characters in a text column; Discord's own names have at most 100."""
 MAX_JSON: Final = 32_768
-"""Characters of a JSON column; more is replaced by a note of its size."""
+"""Most characters in a JSON column; a longer value is replaced by its size."""
 MAX_JSON_TEXT: Final = 2_048
 MAX_JSON_DEPTH: Final = 8
 INT64: Final = 2**63
@@ -19,7 +19,7 @@ INT32: Final = 2**31
 
 
 def clean(text: str) -> str:
-    """Without NUL, which PostgreSQL refuses, and lone surrogates, which UTF-8 cannot encode."""
+    """The text without NUL, which PostgreSQL rejects, and lone surrogates, which UTF-8 cannot encode."""
     if text.isascii():
         return text.replace("\x00", "") if "\x00" in text else text
     return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")

@@ -1,7 +1,7 @@
 """Rows that the store rejected because of a value in them: one JSON line each, with the reason.
 
-Several processes may append to the file, and one command at a time may take it away to rewrite it. A lock is held for
-as long as a line is appended or the file is renamed, not for longer: so no line is lost, and nobody waits.
+Several processes can append to the file, and one command at a time can rename it to rewrite it. A lock is held only
+while a line is appended or the file is renamed, so that no line is lost and nobody waits.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 FILE: Final = "dead-letters.jsonl"
 LOST: Final = "dead-letters-lost.json"
 _TAKEN: Final = "dead-letters-taken.jsonl"
-"""The file while it is rewritten; where that was cut off it is read, and rewritten, with the other one."""
+"""The file while it is rewritten; if that was interrupted, it is read, and rewritten, with the other one."""
 _LOCK: Final = "dead-letters.lock"
 _REWRITE_LOCK: Final = "dead-letters-rewrite.lock"
 MAX_BYTES: Final = 16 * 2**20
-"""A row that comes when the file is larger is lost: counted beside the file and logged."""
+"""When the file is larger, further rows are lost: counted in a file beside it, and logged."""
 
 _log = logging.getLogger("slashspan")
 
 
 class DeadLetters:
-    """Those of one destination, in its folder."""
+    """The dead letters of one destination, in its folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -46,7 +46,7 @@ class DeadLetters:
         self._warnings = ThrottledLog()
 
     def add(self, row: CommandCall, reason: str) -> bool:
-        """Set a row aside; False when it could not be kept. Never raises for what the disk does."""
+        """Set a row aside; False if it could not be kept. Disk errors are not raised."""
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         line = json.dumps({"at": now, "reason": reason, "row": dataclasses.asdict(row)}) + "\n"
         try:
@@ -64,14 +64,14 @@ class DeadLetters:
 
     @property
     def lost(self) -> int:
-        """Rows that came when the file was full."""
+        """Rows that were lost because the file was full."""
         try:
             return int(json.loads((self.folder / LOST).read_text("utf-8"))["lost"])
         except (OSError, ValueError, KeyError, TypeError):
             return 0
 
     def read(self) -> Iterator[dict[str, Any]]:
-        """Each with `at`, `reason` and `row`; a line that is damaged is passed over. Raises OSError."""
+        """Each with `at`, `reason` and `row`; damaged lines are skipped. Raises OSError."""
         for path in (self.folder / _TAKEN, self.path):
             with contextlib.suppress(FileNotFoundError):
                 yield from (letter for letter in map(_letter, _lines(path)) if letter is not None)
@@ -87,10 +87,10 @@ class DeadLetters:
     def rewrite(
         self, keep: Callable[[dict[str, Any]], bool], *, before_removing: Callable[[], None] = lambda: None
     ) -> int:
-        """Remove the letters that are not to be kept; returns how many. Lines that cannot be read stay.
+        """Remove the letters that `keep` does not accept; returns how many. Unreadable lines stay.
 
-        `before_removing` is called once `keep` has seen every letter: when it raises, all of them stay. What is added
-        meanwhile stays too. Raises OSError.
+        `before_removing` is called once `keep` has seen every letter: if it raises, all of them stay. Letters added
+        in the meantime stay too. Raises OSError.
         """
         if not any(True for _ in self.read()):
             return 0
@@ -117,7 +117,7 @@ class DeadLetters:
         (self.folder / LOST).unlink(missing_ok=True)
 
     def _take(self, taken: Path) -> None:
-        if taken.exists():  # a rewrite that was cut off
+        if taken.exists():  # an interrupted rewrite
             with contextlib.suppress(FileNotFoundError):
                 self._append(taken, "".join(_lines(self.path)))
                 self.path.unlink()
@@ -142,7 +142,7 @@ class DeadLetters:
             except portalocker.LockException as error:
                 raise OSError(f"{self.folder / name} cannot be locked: {error}") from error
             yield
-            portalocker.unlock(fd)  # closing does not, where a child was forked meanwhile
+            portalocker.unlock(fd)  # closing would not, if a child was forked in the meantime
         finally:
             os.close(fd)
 

@@ -1,4 +1,4 @@
-"""What was recorded for one destination never goes to another: a folder for each (service, store, table)."""
+"""Destinations: one folder for each (service, store, table), so that rows for one store never reach another."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Whose rows, and where to."""
+    """The service that recorded rows, and the store and table for which they are."""
 
     service: str
     store: str
-    """Without user and password, which may change while the store stays the same."""
+    """The identity of the store: without user and password, which can change."""
     table: str
 
     @classmethod
     def of(cls, service: str | None, dsn: Dsn | str, table: str) -> Destination:
-        """From the resource's `service.name`, `SLASHSPAN_DSN` and `SLASHSPAN_TABLE`."""
+        """The destination for a resource's `service.name`, `SLASHSPAN_DSN` and `SLASHSPAN_TABLE`."""
         return cls(service or "", Dsn.parse(dsn).identity, table)
 
     @property
     def name(self) -> str:
-        """Of its folder: readable, and unlike any other's."""
+        """The name of its folder: readable and unique."""
         whole = f"{self.service}\0{self.store}\0{self.table}".encode("utf-8", "surrogatepass")
         digest = hashlib.sha256(whole).hexdigest()[:10]
         return f"{_UNFIT.sub('-', self.service)[:40] or 'service'}-{digest}"
 
     def folder(self, spool: Path) -> Path:
-        """In the spool, created where it is missing, with a description for whoever looks inside.
+        """Its folder in the spool, created if missing, with a description of the destination.
 
-        Raises ConfigurationError for a spool that others could change. What the disk refuses is logged by the journal.
+        Raises ConfigurationError for a spool that others could change. Disk errors are logged by the journal.
         """
         private.check(spool)
         folder = spool / self.name
@@ -56,7 +56,7 @@ class Destination:
 
 
 def described(folder: Path) -> Destination | None:
-    """The destination of a folder in the spool; None where that is no such folder."""
+    """The destination of a folder in the spool; None if it is not one."""
     try:
         said = json.loads((folder / DESCRIPTION).read_text("utf-8"))
         return Destination(str(said["service"]), str(said["store"]), str(said["table"]))

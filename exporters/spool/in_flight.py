@@ -1,4 +1,4 @@
-"""The actions that are running in this process, in a file of slots, so that the next process can tell which it died in.
+"""The actions that are running in this process, in a file of slots, so that the next process knows them after a crash.
 
 A started action is written into a free slot. When it ends, its SPAN is appended to the log first and the slot becomes
 free then; what the slot holds stays on disk until another action overwrites it. So until that SPAN is unlinked the log
@@ -48,11 +48,11 @@ class InFlight:
 
     @property
     def stale(self) -> bool:
-        """Some free slots have to be cleared before the log forgets the ends of their actions."""
+        """Whether free slots have to be cleared before the ends of their actions are unlinked."""
         return bool(self._stale)
 
     def start(self, key: int, frame: bytes) -> None:
-        """Note that an action is running. One whose key is there already replaces it."""
+        """Record that an action is running. An action with the same key is replaced."""
         # This and `end` are what every command pays: few calls.
         count = 1 if len(frame) <= records.SLOT_BYTES else records.slots_for(len(frame))
         if key in self._running:
@@ -72,7 +72,7 @@ class InFlight:
         self._running[key] = (offset, count)
 
     def end(self, key: int) -> bool:
-        """The action has ended: its slot may be used again. False where it is not known."""
+        """Free the slot of an action that has ended. False if the action is unknown."""
         place = self._running.pop(key, None)
         if place is None:
             return False
@@ -87,14 +87,14 @@ class InFlight:
         self._stale[offset] = count
 
     def clear_stale(self, limit: int | None = None) -> None:
-        """Overwrite all, or up to `limit`, of the free slots that still hold an action."""
+        """Overwrite all free slots that still hold an action, or up to `limit` of them."""
         for offset, count in list(self._stale.items())[:limit]:
             for slot in range(count):
                 self._write(offset + slot * records.SLOT_BYTES, _CLEARED)
             del self._stale[offset]
 
     def sync(self) -> None:
-        """Have the disk write it."""
+        """Sync the file to disk."""
         if self._fd is not None:
             getattr(os, "fdatasync", os.fsync)(self._fd)
 
@@ -102,11 +102,11 @@ class InFlight:
         if self._fd is None:
             raise OSError(f"{self._path} is closed")
         written = getattr(os, "pwrite", _seek_and_write)(self._fd, data, offset)
-        if written != len(data):  # a full disk writes less than it was given, without an error
+        if written != len(data):  # on a full disk `write` writes less, without an error
             raise OSError(f"{self._path}: {written} of {len(data)} bytes were written; is the disk full?")
 
     def close(self) -> None:
-        """Nothing can be written any more."""
+        """Close the file."""
         fd, self._fd = self._fd, None
         if fd is not None:
             with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
 """The log of one destination: appended to by this process, replayed from, adopted from processes that died.
 
 Invariants
-- Nothing raises into the caller of `append` and `start`: what the disk refuses is logged and counted.
+- Nothing raises into the caller of `append` and `start`: disk errors are logged and counted.
 - A record is acknowledged once; doing so again, or after its segment was retired, changes nothing.
 - The lock is held for one write and for bookkeeping, never for reading, loading, acknowledging on disk or unlinking.
 - A segment is unlinked after the slots of the actions that ended in it were cleared: no ended action comes back.
@@ -35,20 +35,20 @@ if TYPE_CHECKING:
 
 SEGMENT_BYTES: Final = 2**20
 MIN_SEGMENTS: Final = 8
-"""A small bound is divided into so many segments, so that retiring the oldest does not drop everything."""
+"""A small size limit is divided into this many segments, so that retiring the oldest does not drop everything."""
 RETRY_SECONDS: Final = 5.0
-"""After an append failed, none is tried for so long: a full disk must not cost every command a failing write."""
+"""Pause after a failed append: a full disk must not cost every command a failing write."""
 SLOTS_PER_LOCK: Final = 64
-"""Slots cleared at once: an append waits no longer than that takes."""
+"""Slots cleared at a time: an append waits for no more than that."""
 
 Receipt = tuple[Segment, int]
-"""Where a record is: to be acknowledged, or released so that it is replayed."""
+"""The position of a record, for acknowledging or releasing it."""
 
 _log = logging.getLogger("slashspan")
 
 
 class Journal(ForkAware):
-    """The records in `folder`. Methods may be called from any thread; none blocks on anything but the local disk."""
+    """The records in `folder`. Methods may be called from any thread; they block on nothing but the local disk."""
 
     def __init__(self, folder: Path, *, max_bytes: int, sync: str = Sync.CRASH) -> None:
         self.folder = folder
@@ -56,18 +56,18 @@ class Journal(ForkAware):
         self._segment_bytes = min(SEGMENT_BYTES, max_bytes // MIN_SEGMENTS)
         self._sync = sync
         self.after_fork: Callable[[], None] | None = None
-        """Called in a forked child, whose journal is a new one."""
+        """Called in a forked child, which has a new journal."""
         self._start()
         at_fork.register(self)
 
     def _start(self) -> None:
         self.lock = threading.Lock()
         self.adopted = 0
-        """Records of processes that died, which this one took over."""
+        """Records adopted from processes that died."""
         self._losses = Losses(self.folder)
         self._set = SegmentSet()
         self._in_flight: InFlight | None = None
-        """The own writer's, while it can be written."""
+        """Those of our own writer, while they can be written."""
         self._unreadable: set[Path] = set()
         self._not_before = 0.0
         self._periodic_sync: PeriodicSync | None = None
@@ -76,7 +76,7 @@ class Journal(ForkAware):
     # Appending
 
     def start(self, payload_format: int, key: int, payload: bytes) -> bool:
-        """Note a user action that is running; False when the disk refuses it or the journal is closed."""
+        """Record that a user action is running; False after a disk error or if the journal is closed."""
         with self.lock:
             try:
                 in_flight = self._open_in_flight() if self._in_flight is None else self._in_flight
@@ -91,9 +91,9 @@ class Journal(ForkAware):
             return False
 
     def append(self, type_: int, payload_format: int, key: int, payload: bytes, state: int) -> Receipt | None:
-        """Put a record at the end; None when the disk refuses it or the journal is closed.
+        """Append a record; None after a disk error or if the journal is closed.
 
-        A SPAN ends the started action of the same key, also when it is refused.
+        A SPAN ends the running action of the same key, even if the append fails.
         """
         with self.lock:
             try:
@@ -130,7 +130,7 @@ class Journal(ForkAware):
         return self._in_flight
 
     def _own_writer(self) -> Writer | None:
-        """Ours, created where there is none; None when the disk is not to be tried now."""
+        """Our writer, created if there is none; None during the pause after an error."""
         if self._closed or time.monotonic() < self._not_before:
             return None
         if self._set.own is None:
@@ -153,11 +153,11 @@ class Journal(ForkAware):
         return self._set.active
 
     def _failed(self, error: OSError) -> None:
-        """With the lock held: what follows goes into a new segment, when the disk takes one."""
+        """Start a new segment if possible. With the lock held."""
         if self._set.active is not None:
             self._set.active.close()
             self._set.active = None
-        if isinstance(error, FileNotFoundError):  # somebody removed the folder; the next try creates another
+        if isinstance(error, FileNotFoundError):  # the folder was removed; the next attempt creates another
             self._losses.folder_removed(self._set.lose_own())
             self._in_flight = None
         self._not_before = time.monotonic() + RETRY_SECONDS
@@ -166,7 +166,7 @@ class Journal(ForkAware):
     # Replaying
 
     def adopt(self) -> int:
-        """Take over what dead processes left; returns how many records are waiting in it."""
+        """Adopt what dead processes left; returns the number of waiting records."""
         with self.lock:
             ours = {writer.folder for writer in self._set.writers()} | self._unreadable
         found = 0
@@ -193,7 +193,7 @@ class Journal(ForkAware):
         return pending
 
     def lease(self, limit: int) -> list[tuple[Receipt, Record]]:
-        """Up to `limit` records to be replayed, the oldest first; acknowledge or release each."""
+        """Lease up to `limit` records for replay, oldest first. Each has to be acknowledged or released."""
         leased: list[tuple[Receipt, Record]] = []
         while len(leased) < limit:
             with self.lock:
@@ -216,13 +216,13 @@ class Journal(ForkAware):
         return leased
 
     def give_up(self, receipt: Receipt, reason: str) -> None:
-        """This record is lost, and counted as such."""
+        """Count this record as lost."""
         with self.lock:
             if receipt[0].mark(receipt[1], RecordState.ACKED):
                 self._losses.given_up(receipt[0].path, reason)
 
     def acknowledge(self, receipts: Iterable[Receipt]) -> None:
-        """These are stored, or given up and counted: they never come back."""
+        """Acknowledge records that are stored, or dropped and counted: they never come back."""
         by_segment: dict[Segment, list[int]] = {}
         with self.lock:
             for segment, index in receipts:
@@ -235,7 +235,7 @@ class Journal(ForkAware):
         self._collect()
 
     def release(self, receipts: Iterable[Receipt]) -> None:
-        """These are not in flight any more: replay them when their turn comes."""
+        """Release records whose delivery failed: they will be replayed."""
         lost = 0
         with self.lock:
             for segment, index in receipts:
@@ -247,7 +247,7 @@ class Journal(ForkAware):
         self._collect()
 
     def _collect(self) -> None:
-        """Unlink segments that are acknowledged or over the bound, the oldest first."""
+        """Unlink segments that are acknowledged or beyond the size limit, oldest first."""
         with self._losses.logging_os_errors():
             with self.lock:
                 emptied = self._set.retire_acked()
@@ -258,67 +258,67 @@ class Journal(ForkAware):
                 writer.leave()
 
     def _clear_stale_slots(self) -> None:
-        """Raises OSError: then no segment may be unlinked."""
+        """Raises OSError, and then no segment may be unlinked."""
         while True:
             with self.lock:
                 if self._in_flight is None or not self._in_flight.stale:
                     return
                 self._in_flight.clear_stale(SLOTS_PER_LOCK)
 
-    # Looking
+    # State
 
     @property
     def dropped(self) -> Mapping[str, int]:
-        """Records given up, by `DropReason`."""
+        """Records dropped, by `DropReason`."""
         return self._losses.dropped
 
     @property
     def refused(self) -> int:
-        """Records that the disk refused."""
+        """Records that could not be written to disk."""
         return self._losses.refused
 
     @property
     def pending(self) -> int:
-        """Records to be replayed; leased ones are not among them."""
+        """Records waiting for replay, without leased ones."""
         with self.lock:
             return self._set.pending
 
     @property
     def unacked(self) -> int:
-        """Records that this process, or else the next one, has still to deliver."""
+        """Records that this process, or the next one, still has to deliver."""
         with self.lock:
             return self._set.unacked
 
     @property
     def bytes(self) -> int:
-        """On disk."""
+        """Size on disk."""
         with self.lock:
             return self._set.bytes
 
     @property
     def oldest_seconds(self) -> float:
-        """Age of the oldest segment with something to be replayed; 0 without one."""
+        """Age of the oldest segment with records waiting for replay; 0 if there is none."""
         with self.lock:
             first = self._set.first_pending()
         return 0.0 if first is None else max(0.0, time.time() - first.created)
 
     @property
     def own_folder(self) -> Path | None:
-        """Where this process writes; None before its first record."""
+        """The folder to which this process writes; None before its first record."""
         own = self._set.own
         return None if own is None else own.folder
 
     def record_error(self, error: str | None) -> None:
-        """Note on disk why records are waiting, for whoever looks from outside; None: they are not any more."""
+        """Store the reason why records wait, for `slashspan spool`; None: they no longer wait."""
         own = self._set.own
         if own is not None:
             with self._losses.logging_os_errors():
                 own.record_error(error)
 
-    # Ending
+    # Shutdown
 
     def sync(self) -> None:
-        """Have the disk write what was appended."""
+        """Sync what was appended to disk."""
         with self.lock:
             dirty = [segment for segment in self._set.segments() if segment.dirty]
             in_flight = self._in_flight
@@ -330,7 +330,7 @@ class Journal(ForkAware):
                 segment.sync()
 
     def close(self) -> None:
-        """Release the folder; what is not acknowledged stays for the next process."""
+        """Release the folder; unacknowledged records stay for the next process."""
         if self._periodic_sync is not None:
             self._periodic_sync.stop()
             self.sync()
@@ -354,7 +354,7 @@ class Journal(ForkAware):
         self.lock.release()
 
     def after_fork_in_child(self) -> None:
-        """Segments and locks are the parent's; the first record creates a folder of our own."""
+        """Segments and locks belong to the parent; the first record creates our own folder."""
         for writer in self._set.writers():
             writer.forget()
         self._start()

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 VERSION: Final = 1
-"""Of the framing. A segment of a newer one is left alone."""
+"""Version of the format. Files of a newer version are left alone."""
 MAX_PAYLOAD: Final = 16 * 2**20
-"""Bytes; a greater length is damage."""
+"""In bytes; a greater length means damage."""
 SLOT_BYTES: Final = 512
-"""A usual record of a started action fits; a larger one takes several slots in a row."""
+"""Enough for a typical started action; a larger one takes several consecutive slots."""
 
 _FILE_MAGIC: Final = b"SLASHSPN"
 _FILE_HEAD: Final = struct.Struct("<8sH")
@@ -36,16 +36,16 @@ _ACK: Final = struct.Struct("<II")
 
 
 class RecordType:
-    """What a record holds."""
+    """What a record contains."""
 
     START: Final = 1
-    """A user action that started; only in slots. The SPAN of the same key is its end."""
+    """A running user action; only in slots. The SPAN with the same key is its end."""
     SPAN: Final = 2
-    """A user action that ended."""
+    """A finished user action."""
     ROW: Final = 3
     """A row that came through a batch processor other than ours."""
     BATCH: Final = 4
-    """Spans that an exporter of traces could not send, as one batch."""
+    """A batch of spans that an exporter of traces could not send."""
 
 
 class Record(NamedTuple):
@@ -75,9 +75,9 @@ def frame(sequence: int, type_: int, payload_format: int, key: int, payload: byt
 
 
 def scan(data: bytes) -> Iterator[Record | int]:
-    """Every intact record of a segment in order, and between them how many are missing there.
+    """Every intact record of a segment in order, and, between them, the number of missing ones.
 
-    Whatever follows the last intact record counts as one missing record. Raises NewerFormat.
+    Anything after the last intact record counts as one missing record. Raises NewerFormat.
     """
     position, expected = _start(data), 0
     while position < len(data):
@@ -107,7 +107,7 @@ def scan_slots(data: bytes) -> Iterator[Record | int]:
             damaged = False
             continue
         head = data[position : position + HEAD_BYTES]
-        # What follows a damaged record may be the rest of it.
+        # The next slots may contain the rest of a damaged record.
         if any(head) and (head.startswith(_MAGIC) or not damaged):
             yield 1
         damaged = any(head)
@@ -120,7 +120,7 @@ def slots_for(size: int) -> int:
 
 
 def at(data: bytes, offset: int) -> Record | None:
-    """The record at `offset`; None where there is no intact one."""
+    """The record at `offset`; None if there is no intact one."""
     start = offset + HEAD_BYTES
     if data[offset : offset + 4] != _MAGIC or start > len(data):
         return None
@@ -150,7 +150,7 @@ def _start(data: bytes) -> int:
     )
     if intact and (version := _FILE_HEAD.unpack(head)[1]) > VERSION:
         raise NewerFormat(f"format {version}; this slashspan reads up to {VERSION}")
-    # A damaged head costs nothing: each record has a checksum of its own.
+    # A damaged head does no harm: each record has its own checksum.
     return FILE_HEAD_BYTES
 
 

@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 
 PAYLOAD_FORMAT: Final = 1
 MAX_RECORD: Final = 256 * 1024
-"""Bytes; a span with more keeps what is ours, as its row would."""
+"""In bytes; of a larger span only our attributes are kept, as in its row."""
 MAX_CHECKPOINTS: Final = 128
-"""Kept of a span that is too large."""
+"""Attributes kept of a span that is too large."""
 _OURS: Final = frozenset(attribute.key for attribute in ATTRIBUTES)
 _64_BITS: Final = 2**64 - 1
 
@@ -54,7 +54,7 @@ _log = logging.getLogger("slashspan")
 
 
 class RowSpool:
-    """What the processor appends to, the exporter claims from, and the delivery worker replays and acknowledges."""
+    """The spool of rows: the processor appends, the exporter claims, the delivery worker replays and acknowledges."""
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
@@ -62,19 +62,19 @@ class RowSpool:
         journal.after_fork = self._start
 
     def _start(self) -> None:
-        # Strict: `surrogatepass` takes half as long again, for lone surrogates that no column takes anyway.
+        # Strict: `surrogatepass` takes 50 % longer, for lone surrogates that no column accepts anyway.
         self._pack = msgpack.Packer().pack
         self._newer_logged = False
         self.order = threading.Lock()
         """Held while a span is appended and put into the queue, so that both have the same order."""
         self._service: tuple[Resource | None, bytes] = (None, b"")
         self._in_flight: dict[int, Receipt] = {}
-        """By span id, in the order in which the batch processor got them."""
+        """By span id, in the order of the batch processor's queue."""
 
     # On the hot path
 
     def started(self, span: ReadableSpan, record: ActionRecord | None = None) -> None:
-        """Note a user action that is running."""
+        """Record a running user action."""
         context = span.context
         if context is not None:
             with self.order:
@@ -83,7 +83,7 @@ class RowSpool:
             self.journal.start(PAYLOAD_FORMAT, context.span_id, payload)
 
     def ended(self, span: ReadableSpan, record: ActionRecord | None = None) -> None:
-        """Note one that ended, as in flight in memory; with `order` held."""
+        """Append a finished user action, as in flight; with `order` held."""
         context = span.context
         if context is None:
             return
@@ -114,7 +114,7 @@ class RowSpool:
             ours = {key: value for key, value in attributes.items() if key in _OURS}
             attributes = {**ours, "slashspan.left_out_bytes": len(payload)}
         except (TypeError, ValueError, OverflowError):
-            pass  # a value that msgpack or UTF-8 cannot express: use one that every column takes
+            pass  # a value that msgpack or UTF-8 cannot express: replace it with one that every column accepts
         checkpoints = first_checkpoints(checkpoints, MAX_CHECKPOINTS)
         safe: bytes = head + self._pack((*times, jsonable(attributes), jsonable(checkpoints)))
         return safe
@@ -122,10 +122,10 @@ class RowSpool:
     # On the threads of the exporter and the delivery worker
 
     def claim(self, spans: Sequence[ReadableSpan]) -> list[Receipt | None]:
-        """The receipts of spans that have come out of the batch processor's queue.
+        """The receipts of spans that have left the batch processor's queue.
 
-        The queue is in order and evicts its oldest: what was put in before the first of these, and has not come out,
-        was evicted, and is replayed.
+        The queue is ordered and evicts its oldest entries: whatever was added before the first of these spans, and has
+        not left the queue, was evicted, and is replayed.
         """
         claimed: list[Receipt | None] = []
         evicted: list[Receipt] = []
@@ -144,14 +144,14 @@ class RowSpool:
         return claimed
 
     def append(self, row: CommandCall) -> Receipt | None:
-        """A row that did not come through our processor, or that the disk refused before."""
+        """Append a row that did not come through our processor, or whose first append failed."""
         payload = msgpack.packb(()) + msgpack.packb(dataclasses.asdict(row), unicode_errors="surrogatepass")
         return self.journal.append(RecordType.ROW, PAYLOAD_FORMAT, row.span_id & _64_BITS, payload, RecordState.LEASED)
 
     def lease(self, limit: int) -> list[tuple[CommandCall, Receipt]]:
-        """Up to `limit` rows to be replayed, the oldest first."""
+        """Lease up to `limit` rows for replay, oldest first."""
         rows = []
-        unpacker = _unpacker()  # making one costs as much as using it
+        unpacker = _unpacker()  # creating one costs as much as using it
         for receipt, record in yielding_gil(self.journal.lease(limit)):
             try:
                 row = row_of(record, unpacker)
@@ -161,7 +161,7 @@ class RowSpool:
             except Exception:  # noqa: BLE001 - one record that cannot be read must not stop the others
                 _log.exception("a record of the spool cannot be read; please report it")
                 self.journal.give_up(receipt, DropReason.INTERNAL)
-                unpacker = _unpacker()  # the old one still holds the rest of what could not be read
+                unpacker = _unpacker()  # the old one still contains the rest of the unreadable data
                 continue
             if row is not None:
                 rows.append((row, receipt))
@@ -180,7 +180,7 @@ def _unpacker() -> Any:
 
 
 def row_of(record: Record, unpacker: Any = None) -> CommandCall | None:
-    """The row of a record. Raises NewerFormat, and what msgpack and the row raise for bytes that are not ours."""
+    """The row of a record. Raises NewerFormat, and whatever msgpack raises for foreign bytes."""
     if record.format > PAYLOAD_FORMAT:
         raise NewerFormat(f"payload format {record.format}; this slashspan reads up to {PAYLOAD_FORMAT}")
     unpacker = unpacker or _unpacker()

@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 SUFFIX: Final = ".seg"
 _APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _PRIVATE: Final = 0o600
-"""Rows hold names and ids of people."""
+"""Rows contain names and ids of users."""
 
 
 class RecordState:
-    """Of one record."""
+    """The state of a record."""
 
     PENDING: Final = 0
-    """To be replayed."""
+    """Waiting for replay."""
     LEASED: Final = 1
-    """On its way to the store, from memory or as a replay."""
+    """In flight to the store, from memory or as a replay."""
     ACKED: Final = 2
-    """The store has it, or it was given up and counted."""
+    """Stored, or dropped and counted."""
 
 
 class Segment:
@@ -48,14 +48,14 @@ class Segment:
         self.dirty = False
         """Appended to since the last sync."""
         self.sealed = False
-        """Nothing more is appended; closed once it is on disk."""
+        """No longer appended to; closed once it is synced."""
         self._fd: int | None = None
         self.retired = False
-        """Unlinked, or about to be; an acknowledgement of what was leased then may still come."""
+        """Unlinked, or about to be; leased records may still be acknowledged."""
 
     @classmethod
     def create(cls, path: Path) -> Segment:
-        """A new file, open for appending. Raises OSError."""
+        """Create a file, open for appending. Raises OSError."""
         segment = cls(path)
         segment._fd = os.open(path, _APPEND | os.O_EXCL, _PRIVATE)
         try:
@@ -70,7 +70,7 @@ class Segment:
     def load(
         cls, path: Path, scan: Callable[[bytes], Iterable[Record | int]] = records.scan
     ) -> tuple[Segment, list[Record | int]]:
-        """The segment of another process and what `scan` finds in it. Raises OSError, NewerFormat."""
+        """Load the segment of another process. Raises OSError, NewerFormat."""
         segment = cls(path)
         data = path.read_bytes()
         segment.size = len(data)
@@ -90,8 +90,8 @@ class Segment:
         return self.path.with_suffix(".ack")
 
     def append(self, frame: bytes, state: int) -> int:
-        """Returns the record's index. Raises OSError, with nothing of the frame left in the file where possible."""
-        # Written out instead of calling `_write` and `_add`: every command pays for this.
+        """Append; returns the record's index. After an OSError nothing of the frame is left in the file if possible."""
+        # Inlined instead of calling `_write` and `_add`: every command pays for this.
         assert self._fd is not None
         written = os.write(self._fd, frame)
         if written != len(frame):
@@ -115,7 +115,7 @@ class Segment:
         self.size += written
 
     def _cut_back(self, written: int, data: bytes) -> None:
-        """A full disk writes less than it was given, without an error."""
+        """On a full disk `write` writes less, without an error."""
         assert self._fd is not None
         with contextlib.suppress(OSError):
             os.ftruncate(self._fd, self.size)
@@ -130,7 +130,7 @@ class Segment:
                 self.pending += 1
 
     def mark(self, index: int, state: int) -> bool:
-        """False when the record is acknowledged already: it stays so."""
+        """False if the record is already acknowledged."""
         before = self.states[index]
         if before == RecordState.ACKED:
             return False
@@ -140,11 +140,11 @@ class Segment:
         return True
 
     def pending_from(self, index: int) -> int:
-        """Index of the first record to be replayed at or after `index`; -1: none."""
+        """Index of the first record waiting for replay, at or after `index`; -1: none."""
         return self.states.find(RecordState.PENDING, index)
 
     def lease(self, limit: int) -> list[int]:
-        """Indices of up to `limit` records to be replayed, the oldest first, leased from now on."""
+        """Lease up to `limit` records for replay; their indices, oldest first."""
         indices: list[int] = []
         index = self.pending_from(0)
         while index >= 0 and len(indices) < limit:
@@ -154,13 +154,13 @@ class Segment:
         return indices
 
     def read(self, indices: Iterable[int]) -> Iterator[tuple[int, Record | None]]:
-        """Records from the file; None for one that is damaged. Raises OSError."""
+        """Read records from the file; None for damaged ones. Raises OSError."""
         data = self.path.read_bytes()
         for index in indices:
             yield index, records.at(data, self.offsets[index])
 
     def write_acks(self, indices: Iterable[int]) -> None:
-        """Note on disk that the store has these. Raises OSError; then a crash has them replayed, harmlessly."""
+        """Record on disk that these are stored. After an OSError, a crash would replay them, which is harmless."""
         fd = os.open(self._ack_path, _APPEND, _PRIVATE)
         try:
             os.write(fd, records.acks([self.offsets[index] for index in indices]))
@@ -168,7 +168,7 @@ class Segment:
             os.close(fd)
 
     def sync(self) -> None:
-        """Have the disk write it. Raises OSError."""
+        """Sync the file to disk. Raises OSError."""
         if self._fd is not None:
             self.dirty = False
             getattr(os, "fdatasync", os.fsync)(self._fd)
@@ -176,7 +176,7 @@ class Segment:
                 self.close()
 
     def close(self) -> None:
-        """Nothing can be appended any more."""
+        """Close the file for appending."""
         fd, self._fd = self._fd, None
         if fd is not None:
             with contextlib.suppress(OSError):
@@ -189,7 +189,7 @@ class Segment:
         self._ack_path.unlink(missing_ok=True)
 
     def drop_pending(self) -> int:
-        """Give up what is to be replayed; returns how many records."""
+        """Drop the records that wait for replay; returns their number."""
         dropped = self.pending
         while (index := self.pending_from(0)) >= 0:
             self.mark(index, RecordState.ACKED)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class SegmentSet:
-    """Writers and their segments, the oldest first."""
+    """Writers and their segments, oldest first."""
 
     def __init__(self) -> None:
         self.own: Writer | None = None
@@ -21,7 +21,7 @@ class SegmentSet:
         """The one that is appended to."""
         self.adopted_writers: list[Writer] = []
         self._retired: list[Segment] = []
-        """To be unlinked without the lock."""
+        """Retired segments, to be unlinked without the lock."""
 
     def writers(self) -> list[Writer]:
         return [*self.adopted_writers, *([] if self.own is None else [self.own])]
@@ -46,7 +46,7 @@ class SegmentSet:
         return next((segment for segment in self.segments() if segment.pending), None)
 
     def keep_within(self, max_bytes: int) -> int:
-        """Retire the oldest segments until the rest fits; returns how many records to be replayed are lost."""
+        """Retire the oldest segments until the rest fits; returns the number of pending records lost."""
         lost, total = 0, self.bytes
         for writer in self.writers():
             while total > max_bytes and writer.segments and writer.segments[0] is not self.active:
@@ -56,7 +56,7 @@ class SegmentSet:
         return lost
 
     def lose_own(self) -> int:
-        """The own writer's folder is gone; returns how many records to be replayed went with it."""
+        """Our own writer's folder is gone; returns the number of pending records lost with it."""
         if self.own is None:
             return 0
         lost = 0
@@ -67,7 +67,7 @@ class SegmentSet:
         return lost
 
     def retire_acked(self) -> list[Writer]:
-        """Retire what is acknowledged. Adopted writers that have nothing left are not held any more, and returned."""
+        """Retire acknowledged segments. Returns adopted writers that have none left, and forgets them."""
         for writer in self.writers():
             while writer.segments and writer.segments[0] is not self.active and not writer.segments[0].unacked:
                 self._retire_oldest(writer)
@@ -86,8 +86,8 @@ class SegmentSet:
         return bool(self._retired)
 
     def unlink_retired(self) -> None:
-        """Needs no lock. Raises OSError; what could not be unlinked is tried again with the next call."""
+        """Needs no lock. Raises OSError; the next call tries again."""
         for segment in list(self._retired):
             segment.unlink()
-            with contextlib.suppress(ValueError):  # another thread was quicker
+            with contextlib.suppress(ValueError):  # another thread was faster
                 self._retired.remove(segment)

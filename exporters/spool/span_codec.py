@@ -1,4 +1,4 @@
-"""Finished spans as bytes and back, for exporters of traces: what comes back is encoded by them as the original is."""
+"""Encodes finished spans as bytes and back, for exporters of traces, which encode the copy like the original."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAYLOAD_FORMAT: Final = 1
 
 
 def packed(spans: Sequence[ReadableSpan]) -> bytes:
-    """A batch, in its order. Raises ValueError when it is larger than a record may be."""
+    """Encode a batch. Raises ValueError if it does not fit into a record."""
     resources: list[Resource] = []
     said = []
     for span in spans:
@@ -31,7 +31,7 @@ def packed(spans: Sequence[ReadableSpan]) -> bytes:
     heads = [(dict(resource.attributes), resource.schema_url) for resource in resources]
     try:
         data: bytes = msgpack.packb((heads, said), unicode_errors="surrogatepass", default=_plain)
-    except (TypeError, ValueError, OverflowError):  # a value that msgpack has no word for
+    except (TypeError, ValueError, OverflowError):  # a value that msgpack cannot express
         data = msgpack.packb(jsonable((heads, said), depth=16), unicode_errors="surrogatepass")
     if len(data) > MAX_PAYLOAD:
         raise ValueError(f"a batch of {len(data)} bytes is too large for the spool")
@@ -39,7 +39,7 @@ def packed(spans: Sequence[ReadableSpan]) -> bytes:
 
 
 def unpacked(data: bytes) -> list[ReadableSpan]:
-    """The batch. Raises what msgpack raises for bytes that are none."""
+    """Decode a batch. Raises whatever msgpack raises for other bytes."""
     heads, said = msgpack.unpackb(data, unicode_errors="surrogatepass", strict_map_key=False, use_list=False)
     resources = [Resource(attributes, schema_url) for attributes, schema_url in heads]
     return [_span(resources, *span) for span in said]
@@ -115,5 +115,5 @@ def _context_of(said: tuple[Any, ...] | None) -> SpanContext | None:
 
 
 def _plain(value: Any) -> Any:
-    """Mappings and sequences of the SDK's own kinds."""
+    """For mappings and sequences of the SDK's own types."""
     return dict(value) if hasattr(value, "keys") else list(value)

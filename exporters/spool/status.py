@@ -1,4 +1,4 @@
-"""A look at the spool from outside, which changes nothing: what is waiting, since when, and why."""
+"""Inspects the spool from outside, without changing it: what is waiting, since when, and why."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class DestinationStatus:
-    """What one destination's folder holds."""
+    """The content of one destination's folder."""
 
     folder: Path
     destination: Destination
     rows: int = 0
-    """Finished and not yet acknowledged; for spans, batches. With a running bot some of them are in flight."""
+    """Finished but not acknowledged rows, or batches of spans. With a running bot some of them are in flight."""
     in_flight: int = 0
-    """Actions that have started and not ended: they are running, or their process died in them."""
+    """Actions that have started but not ended: they are running, or their process died."""
     oldest_us: int | None = None
     """Receive time of the oldest row, µs since 1970 UTC."""
     bytes: int = 0
     alive: int = 0
-    """Processes that write here now."""
+    """Running processes that write here."""
     dead: int = 0
     """Folders of processes that died, for the next one to adopt."""
     last_error: str | None = None
-    """The newest reason that a process gave for rows that are waiting."""
+    """The latest reason why rows are waiting."""
     unreadable: list[str] = field(default_factory=list)
     dead_letters: int = 0
     dead_letters_lost: int = 0
-    """Rejected rows that came when the dead letters were full."""
+    """Rejected rows that were lost because the dead letters were full."""
 
 
 def inspect(spool: Path) -> list[DestinationStatus]:

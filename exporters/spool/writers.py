@@ -1,4 +1,4 @@
-"""The folders of writers, one per process: created, locked while the process lives, adopted when it has died."""
+"""The folders of writers, one for each process: locked while it lives, adopted when it has died."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ PREFIX: Final = "w-"
 LOCK: Final = "lock"
 LAST_ERROR: Final = "last_error.json"
 EMPTY_SECONDS: Final = 3600.0
-"""A writer's folder without records is new; when it is older than this, its process died before the first one."""
+"""An empty folder that is older than this belongs to a process that died before its first record."""
 
 
 class Writer:
-    """One writer's folder, locked by us: our own, or one of a process that died. `lock` None: only to look."""
+    """One writer's folder, locked by us: our own, or one of a process that died. `lock` None: only for reading."""
 
     def __init__(self, folder: Path, lock: int | None) -> None:
         self.folder = folder
         self.segments: list[Segment] = []
         self.in_flight: InFlight | None = None
-        """Of our own process, from its first started action on."""
+        """The slots of our own process, from its first action on."""
         self._lock: int | None = lock
 
     @classmethod
     def create(cls, destination: Path) -> Writer:
-        """A folder of our own. Raises OSError."""
-        # The time comes first, so that sorting by name is sorting by age.
+        """Create our own folder. Raises OSError."""
+        # The time comes first, so that names sort by age.
         name = f"{PREFIX}{time.time_ns() // 1000:017d}-{os.getpid()}-{secrets.token_hex(3)}"
         folder = destination / name
         folder.mkdir(mode=0o700, parents=True)
@@ -51,7 +51,7 @@ class Writer:
         return cls(folder, lock)
 
     def next_segment(self) -> Segment:
-        """Another file at the end. Raises OSError."""
+        """Start a new segment. Raises OSError."""
         number = 1 + (int(self.segments[-1].path.stem) if self.segments else 0)
         segment = Segment.create(self.folder / f"{number:08d}{SUFFIX}")
         self.segments.append(segment)
@@ -66,9 +66,8 @@ class Writer:
     def load(self) -> int:
         """Read what the process left; returns how many records were lost to damage. Raises OSError, NewerFormat.
 
-        A started action without its end was in flight when the process died: it stays, to be replayed as interrupted.
-        Where records are missing in the middle of the log, its end may have been one of them: then it is given up too,
-        rather than make a wrong row.
+        An action without an end was running when the process died: it is kept, and replayed as interrupted. If records
+        are missing in the middle of the log, its end may be among them: then it is dropped, to avoid a wrong row.
         """
         lost, damaged = 0, False
         ended: set[int] = set()
@@ -76,7 +75,7 @@ class Writer:
         expected = int(files[0].stem) if files else 0
         for file in files:
             if int(file.stem) != expected:
-                lost, damaged = lost + 1, True  # a whole segment is missing; nobody knows how many records it held
+                lost, damaged = lost + 1, True  # a whole segment is missing, with an unknown number of records
             expected = int(file.stem) + 1
             segment, contents = Segment.load(file)
             for number, found in enumerate(contents, 1):
@@ -85,12 +84,12 @@ class Writer:
                         ended.add(found.key)
                     continue
                 lost += found
-                damaged |= file is not files[-1] or number < len(contents)  # else the last write was torn
+                damaged |= file is not files[-1] or number < len(contents)  # otherwise the last write was torn
             self.segments.append(segment)
         return lost + self._load_started(ended, damaged=damaged)
 
     def _load_started(self, ended: set[int], *, damaged: bool) -> int:
-        """Returns how many started actions are lost, or given up because the log is damaged."""
+        """Returns how many started actions are lost, or dropped because the log is damaged."""
         file = self.folder / in_flight.FILE
         if not file.is_file():
             return 0
@@ -113,14 +112,14 @@ class Writer:
         return sum(segment.size for segment in self.segments)
 
     def record_error(self, error: str | None) -> None:
-        """Leave a note on why records are waiting, or remove it. Raises OSError."""
+        """Write the reason why records are waiting, or remove it. Raises OSError."""
         if error is None:
             (self.folder / LAST_ERROR).unlink(missing_ok=True)
         else:
             write_private(self.folder / LAST_ERROR, json.dumps({"at": time.time(), "error": error}))
 
     def leave(self) -> None:
-        """Release the lock, keeping what is not acknowledged for another process; an empty folder is removed."""
+        """Release the lock, and leave unacknowledged records for another process; remove an empty folder."""
         self.forget()
         if not self.segments and not self.in_flight:
             with contextlib.suppress(OSError):
@@ -129,7 +128,7 @@ class Writer:
                 self.folder.rmdir()
 
     def forget(self) -> None:
-        """Close every descriptor. That unlocks, but in a forked child: there the parent still holds the lock."""
+        """Close every descriptor. That unlocks, except in a forked child, whose parent still holds the lock."""
         for segment in self.segments:
             segment.close()
         if self.in_flight is not None:
@@ -145,7 +144,7 @@ def segment_files(folder: Path) -> list[Path]:
 
 
 def locked(folder: Path) -> int | None:
-    """Descriptor of the folder's lock, held; None where a living process has it, or the folder is gone."""
+    """Acquire the folder's lock; None if a running process has it, or the folder is gone."""
     try:
         lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
     except FileNotFoundError:
@@ -159,7 +158,7 @@ def locked(folder: Path) -> int | None:
 
 
 def dead_writers(destination: Path, mine: set[Path]) -> Iterator[Writer]:
-    """Folders whose process died, locked now for us; the oldest first. They are not loaded yet. Raises OSError."""
+    """Lock and return the folders of processes that died, oldest first; not loaded yet. Raises OSError."""
     for folder in writer_folders(destination):
         if folder in mine:
             continue
@@ -171,14 +170,14 @@ def dead_writers(destination: Path, mine: set[Path]) -> Iterator[Writer]:
 
 
 def writer_folders(destination: Path) -> list[Path]:
-    """Every writer's folder of a destination, the oldest first. Raises OSError."""
+    """Every writer's folder of a destination, oldest first. Raises OSError."""
     if not destination.is_dir():
         return []
     return sorted(folder for folder in destination.glob(f"{PREFIX}*") if folder.is_dir())
 
 
 def is_alive(folder: Path) -> bool:
-    """A process holds the lock of this writer's folder."""
+    """Whether a process holds the lock of this folder."""
     if not (folder / LOCK).exists():
         return False
     lock = locked(folder)

@@ -13,16 +13,16 @@ from telemetry.cli.output import console
 
 
 @click.command(short_help="The reference bot against a local stand-in for Discord.")
-@click.option("--commands", default=2000, show_default=True, type=click.IntRange(1), help="How many to send.")
-@click.option("--rate", default=200.0, show_default=True, type=click.FloatRange(0.1), help="Commands a second.")
-@click.option("--users", default=50, show_default=True, type=click.IntRange(1), help="How many users send them.")
-@click.option("--seed", default=1, show_default=True, type=int, help="Which random mix of commands.")
+@click.option("--commands", default=2000, show_default=True, type=click.IntRange(1), help="Number of commands.")
+@click.option("--rate", default=200.0, show_default=True, type=click.FloatRange(0.1), help="Commands per second.")
+@click.option("--users", default=50, show_default=True, type=click.IntRange(1), help="Number of users who send them.")
+@click.option("--seed", default=1, show_default=True, type=int, help="Seed of the random mix of commands.")
 @dsn_option
 def demo(commands: int, rate: float, users: int, seed: int, dsn: str | None) -> None:
     """Run the reference bot against a local stand-in for Discord, then show what was recorded.
 
-    Needs the extra `demo`, but neither a token nor a server: the ladder is in a temporary file, the rows go to
-    `command_calls.db` unless --dsn says otherwise. Exit status 1 when what was recorded is not what was sent.
+    Needs the extra `demo`, but neither a token nor a server: the ladder is in a temporary file, and rows are written to
+    `command_calls.db` unless --dsn names another store. Exit status 1 if what was recorded differs from what was sent.
     """
     examples = _examples()
     sys.path.insert(0, str(examples))
@@ -52,4 +52,4 @@ def _examples() -> Path:
     for folder in (package / "examples", package.parent / "examples"):
         if (folder / "ladder_demo").is_dir():
             return folder
-    raise ConfigurationError(f"the examples are missing beside {package}; reinstall slashspan")
+    raise ConfigurationError(f"the examples are missing next to {package}; reinstall slashspan")

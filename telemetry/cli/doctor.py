@@ -26,15 +26,14 @@ _COLOURS: Final = {"ok": "green", "note": "blue", "warning": "yellow", "error": 
 _PACKAGES: Final = ("slashspan", "discord.py", "opentelemetry-sdk", "asyncpg")
 
 
-@click.command(short_help="What is wrong, and how to fix it.")
+@click.command(short_help="Find out what is wrong, and how to fix it.")
 @env_file_option
 @dsn_option
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def doctor(dsn: str | None, as_json: bool) -> None:
     """Check settings, store, rights, schema, clock and spool, and say what is wrong and how to fix it.
 
-    Changes nothing. Exit status: 0 when rows can be stored, warnings included; 1 with an error; 2 when a setting is
-    wrong.
+    Changes nothing. Exit status: 0 if rows can be stored, even with warnings; 1 for an error; 2 for an invalid setting.
     """
     settings = settings_of(dsn)
     found = [*_settings(settings), *_versions(), *_stores(settings), *_collector(settings)]

@@ -1,4 +1,4 @@
-"""The command line. Joins the halves: runs bots, manages the store, reads what is in it."""
+"""The command line, which uses all packages: runs bots, manages the store, reads it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Commands(click.Group):
-    """Turns our own errors into one line and an exit status; a bot's errors pass untouched."""
+    """Turns our errors into one line and an exit status; a bot's errors are not touched."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         never_fail_to_print()
@@ -50,16 +50,16 @@ def cli() -> None:
 
 @cli.command(
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-    short_help="Run an unchanged bot with telemetry on.",
+    short_help="Run an unchanged bot and record it.",
 )
 @env_file_option
-@click.option("-m", "module", metavar="MODULE", help="Run a module, as `python -m` does.")
+@click.option("-m", "module", metavar="MODULE", help="Run a module, like `python -m`.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[BOT.PY] [ARGUMENTS]...")
 def run(module: str | None, arguments: Sequence[str]) -> None:
-    """Run an unchanged bot with telemetry on: `slashspan run bot.py ...` or `slashspan run -m package ...`.
+    """Run an unchanged bot and record it: `slashspan run bot.py ...` or `slashspan run -m package ...`.
 
-    Each command becomes a span and a row, as the settings say. Exceptions and exit status are the bot's own; Ctrl-C
-    and SIGTERM end it tidily, with what was recorded written first.
+    Each command becomes a span and a row, according to the settings. Exceptions and exit status are the bot's own.
+    Ctrl-C and SIGTERM end it after everything recorded has been written.
     """
     from telemetry.cli.run import run as run_bot
 

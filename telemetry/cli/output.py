@@ -1,4 +1,4 @@
-"""What the commands print: everything as it is, on any terminal. Names come from users and are never read as markup."""
+"""Prints what the commands say, complete and on any terminal. Names from users are never interpreted as markup."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 _ASCII: Final = {"→": "->", "…": "...", "–": "-", "⚠": "!", "\ufe0f": "", "�": "?", "×": "x", "━": "-"}
-"""Characters of our own; others are shown by their number, so that nothing is hidden."""
+"""Characters that we use ourselves; others are shown as code points, so that nothing is hidden."""
 _ESCAPE: Final = "slashspan_escape"
 
 
@@ -33,7 +33,7 @@ codecs.register_error(_ESCAPE, _escape)
 def never_fail_to_print() -> None:
     """A character that the terminal's encoding lacks is escaped; Python's own streams would raise."""
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, ValueError, OSError):  # replaced by somebody, or closed
+        with contextlib.suppress(AttributeError, ValueError, OSError):  # replaced, or closed
             stream.reconfigure(errors=_ESCAPE)  # type: ignore[union-attr]
 
 
@@ -45,23 +45,23 @@ def shown(text: object) -> str:
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """A line, however long: the terminal wraps it, and a path in it can be copied."""
+    """A line of any length: the terminal wraps it, so that a path in it can be copied."""
     stream = sys.stderr if err else sys.stdout  # click.echo would write UTF-8 where the encoding is ASCII
     stream.write(f"{shown(text)}\n")
     stream.flush()
 
 
 def say_json(data: Any) -> None:
-    """For programs: ASCII, which every encoding holds."""
+    """Output for programs, in ASCII, which every encoding contains."""
     click.echo(json.dumps(data, indent=2))
 
 
 def console() -> Console:
-    """For tables."""
+    """A console for tables."""
     return Console(highlight=False, markup=False, emoji=False)
 
 
 def progress(description: str) -> Progress:
-    """A bar on stderr, gone at its end; give `add_task` an empty description."""
+    """A progress bar on stderr that disappears at the end; give `add_task` an empty description."""
     columns = (TextColumn(description, markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True, highlight=False, markup=False), transient=True)

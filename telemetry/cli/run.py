@@ -1,7 +1,7 @@
-"""`slashspan run`: the bot as `python` itself runs it, in an environment that makes it record.
+"""`slashspan run`: lets `python` itself run the bot, in an environment that makes it record.
 
-This process checks the settings and the table, then replaces itself by `python bot.py …`. So `__file__`, `sys.path`,
-tracebacks, signals and the exit status are Python's own, and nothing of ours is in between.
+This process checks the settings and the table, and then replaces itself with `python bot.py …`. So `__file__`,
+`sys.path`, tracebacks, signals and the exit status are those of Python, with nothing of ours in between.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ OWN_PACKAGES: Final = ("telemetry", "exporters", "insights", "slashspan")
 
 
 def load_env_file(path: Path, environ: MutableMapping[str, str]) -> None:
-    """Add the file's variables to `environ`; one that is set already wins. Raises ConfigurationError."""
+    """Add the file's variables to `environ`, except for those that are already set. Raises ConfigurationError."""
     if not path.is_file():
         raise ConfigurationError(f"--env-file {path}: there is no such file")
     for name, value in dotenv_values(path, encoding="utf-8").items():
@@ -37,14 +37,14 @@ def load_env_file(path: Path, environ: MutableMapping[str, str]) -> None:
 
 
 def default_service_name(target: str, environ: Mapping[str, str]) -> str | None:
-    """The bot's file or module name, unless OpenTelemetry's own variables name the service."""
+    """The name of the bot's file or module, unless OpenTelemetry's variables name the service."""
     if environ.get("OTEL_SERVICE_NAME") or "service.name=" in environ.get("OTEL_RESOURCE_ATTRIBUTES", ""):
         return None
     return Path(target).absolute().stem
 
 
 def run(target: str, arguments: Sequence[str], *, module: bool) -> NoReturn:
-    """Become `python target …`, or `python -m target …`, with recording on. Raises ConfigurationError before that."""
+    """Become `python target …`, or `python -m target …`, with recording enabled. Raises ConfigurationError."""
     if not module and not Path(target).exists():
         raise ConfigurationError(f"{target}: there is no such file; for a module write: slashspan run -m {target}")
     if sys.flags.ignore_environment or sys.flags.no_site:
@@ -55,7 +55,7 @@ def run(target: str, arguments: Sequence[str], *, module: bool) -> NoReturn:
     folder = Path(target).resolve()
     _refuse_shadowed_names(Path.cwd() if module else folder if folder.is_dir() else folder.parent)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing here needs tidying, and nothing can swallow a Ctrl-C
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing here needs cleaning up, and nothing can swallow a Ctrl-C
     warnings.simplefilter("ignore")  # `python -W error` is meant for the bot
     settings = pipeline.check(os.environ)
     environ = dict(os.environ)
@@ -81,13 +81,13 @@ def _become(command: list[str], environ: Mapping[str, str]) -> NoReturn:
             stream.flush()
     if os.name != "nt":
         os.execve(command[0], command, environ)  # noqa: S606 - that is the purpose
-    # There exec starts another process and ends this one at once, which looks to a shell as if the bot had ended.
+    # On Windows exec starts another process and ends this one at once; to a shell the bot seems to have ended.
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the bot gets the same Ctrl-C
     sys.exit(subprocess.call(command, env=dict(environ)))  # noqa: S603 - the user's own command
 
 
 def _refuse_shadowed_names(folder: Path) -> None:
-    """A bot's own `telemetry.py` would hide ours, and fail in ways that are hard to understand."""
+    """A bot's own `telemetry.py` would hide ours, and cause errors that are hard to understand."""
     for name in OWN_PACKAGES:
         own = folder / name
         if ((folder / f"{name}.py").is_file() or (own / "__init__.py").is_file()) and not _is_ours(own):

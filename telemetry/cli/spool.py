@@ -23,25 +23,33 @@ if TYPE_CHECKING:
     from slashspan.settings import Settings
 
 from_option = click.option(
-    "--from", "names", multiple=True, metavar="NAME", help="Take these, whatever store they were for."
+    "--from",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Take the rows of this destination, for whatever store they were.",
 )
 timeout_option = click.option(
-    "--timeout", default=60.0, show_default=True, type=click.FloatRange(0.1), help="Seconds without progress."
+    "--timeout",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(0.1),
+    help="Give up after so many seconds without progress.",
 )
 
 
-@click.group(invoke_without_command=True, short_help="What is waiting for the store; `spool drain` delivers it.")
+@click.group(invoke_without_command=True, short_help="Show what is waiting for the store; `spool drain` delivers it.")
 @env_file_option
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_context
 def spool(ctx: click.Context, as_json: bool) -> None:
-    """What is waiting in the spool: for which service and store, how much, since when, and why."""
+    """Show what is waiting in the spool: for which service and store, how much, since when, and why."""
     if ctx.invoked_subcommand is None:
         _show(destinations(settings_of(None)), as_json=as_json)
 
 
 def destinations(settings: Settings) -> list[DestinationStatus]:
-    """What each folder in the spool holds. Raises ConfigurationError, StoreUnavailable."""
+    """The content of each folder in the spool. Raises ConfigurationError, StoreUnavailable."""
     from exporters.spool import private
     from exporters.spool.status import inspect
     from exporters.stores.errors import StoreUnavailable
@@ -80,13 +88,13 @@ def _show(found: list[DestinationStatus], *, as_json: bool) -> None:
         say(f"{to.service or '(no service name)'} → {to.store}{f', table {to.table}' if to.table else ''}")
         say(f"    name: {status.folder.name}")
         say(f"    waiting: {status.rows:,} {what}, {status.bytes:,} bytes{since}")
-        say(f"    in flight: {status.in_flight:,} actions; bots that run: {status.alive:,}")
+        say(f"    in flight: {status.in_flight:,} actions; running bots: {status.alive:,}")
         if status.last_error:
             say(f"    last error: {status.last_error}")
         if status.dead_letters:
             say(f"    dead letters: {status.dead_letters:,}; `slashspan spool redrive` sends them again")
         if status.dead_letters_lost:
-            say(f"    lost: {status.dead_letters_lost:,} rejected rows that came when the dead letters were full")
+            say(f"    lost: {status.dead_letters_lost:,} rejected rows, because the dead letters were full")
         for unreadable in status.unreadable:
             say(f"    unreadable: {unreadable}")
 
@@ -113,16 +121,16 @@ def _as_dict(status: DestinationStatus) -> dict[str, Any]:
     }
 
 
-@spool.command(short_help="Deliver what bots that no longer run left behind.")
+@spool.command(short_help="Deliver the rows of bots that no longer run.")
 @env_file_option
 @dsn_option
 @from_option
 @timeout_option
 def drain(dsn: str | None, names: tuple[str, ...], timeout: float) -> None:
-    """Deliver to the store what bots that no longer run have left for it.
+    """Deliver the rows that bots which no longer run have left for this store.
 
-    What was recorded for another store goes there only when --from names it, as `slashspan spool` shows it. A bot that
-    runs delivers its own. Safe to cut off and to run again. Exit status 1 when something is still waiting.
+    Rows recorded for another store are delivered only if --from names their folder, as `slashspan spool` prints it. A
+    running bot delivers its own rows. Safe to interrupt and to run again. Exit status 1 if rows are still waiting.
     """
     settings = settings_of(dsn)
     found = _chosen(settings, names)
@@ -132,7 +140,7 @@ def drain(dsn: str | None, names: tuple[str, ...], timeout: float) -> None:
     def adopted(status: DestinationStatus, rows: RowSpool) -> int:
         total = rows.journal.adopt()
         if not total:
-            running = " A bot that runs delivers its own rows." if status.alive else ""
+            running = " A running bot delivers its own rows." if status.alive else ""
             say(f"{status.folder.name}: nothing was left behind.{running}")
         return total
 
@@ -145,12 +153,12 @@ def drain(dsn: str | None, names: tuple[str, ...], timeout: float) -> None:
 @dsn_option
 @from_option
 @timeout_option
-@click.option("--dry-run", is_flag=True, help="Show how many there are and why they were rejected, change nothing.")
+@click.option("--dry-run", is_flag=True, help="Only show how many there are and why they were rejected.")
 def redrive(dsn: str | None, names: tuple[str, ...], timeout: float, dry_run: bool) -> None:
-    """Send rows that the store rejected to it again, once the reason is fixed.
+    """Send rows that the store rejected again, once the reason is fixed.
 
-    Each is appended to the spool first, and removed from the dead letters only then. What is rejected again is a dead
-    letter again. Safe to cut off and to run again. Exit status 1 when something was rejected again or is still waiting.
+    Each row is appended to the spool before it is removed from the dead letters. A row that is rejected again becomes a
+    dead letter again. Safe to interrupt and to run again. Exit status 1 if rows were rejected again or still wait.
     """
     from exporters.admin.redrive import redrive as move
     from exporters.spool.dead_letters import DeadLetters
@@ -165,7 +173,7 @@ def redrive(dsn: str | None, names: tuple[str, ...], timeout: float, dry_run: bo
             for reason, count in Counter(str(letter.get("reason")) for letter in letters.read()).most_common():
                 say(f"{status.folder.name}: {count:,} × {reason}")
         elif lost := letters.lost:
-            say(f"{status.folder.name}: {lost:,} more had come when the dead letters were full; these are lost")
+            say(f"{status.folder.name}: {lost:,} more were lost, because the dead letters were full")
             letters.reset_lost()
     if not dry_run:
         counts = [_delivered(settings, status, lambda _, rows: move(rows), timeout) for status in found]
@@ -182,7 +190,7 @@ def _end(*, waiting: int, rejected: int = 0) -> None:
 
 
 def _chosen(settings: Settings, names: tuple[str, ...]) -> list[DestinationStatus]:
-    """Those that --from names, or else those for the store and table in force."""
+    """The destination that --from names, otherwise those of the configured store and table."""
     from exporters.spool.destinations import Destination
 
     found = destinations(settings)
@@ -204,7 +212,7 @@ def _chosen(settings: Settings, names: tuple[str, ...]) -> list[DestinationStatu
 def _delivered(
     settings: Settings, status: DestinationStatus, take: Callable[[DestinationStatus, RowSpool], int], timeout: float
 ) -> Counts:
-    """Deliver what `take` puts into a spool of this process's own."""
+    """Deliver what `take` puts into this process's own spool."""
     from exporters.admin.erase_spool import UNBOUNDED
     from exporters.delivery.exporter import CommandCallsExporter
     from exporters.rows.counts import Counts
@@ -236,7 +244,7 @@ def _delivered(
 
 
 def _follow(exporter: CommandCallsExporter, name: str, total: int, timeout: float) -> None:
-    """Until all is delivered, or nothing has been for `timeout` seconds."""
+    """Wait until everything is delivered, or nothing has been delivered for `timeout` seconds."""
     with progress(name) as bar:
         task = bar.add_task("", total=total)
         settled, idle = 0, 0.0

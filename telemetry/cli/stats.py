@@ -8,12 +8,12 @@ from telemetry.cli.options import dsn_option, env_file_option, settings_of
 from telemetry.cli.output import console
 
 
-@click.command(short_help="Numbers: calls, users, durations, errors.")
+@click.command(short_help="Show calls, users, durations and errors.")
 @env_file_option
 @dsn_option
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def stats(dsn: str | None, as_json: bool) -> None:
-    """Calls, users, p50/p95 duration and error share of each command, outcomes, slow checkpoints."""
+    """Show calls, users, p50/p95 duration and error share of each command, outcomes and slow checkpoints."""
     import insights
     from insights.text import print_summary
 

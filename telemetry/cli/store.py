@@ -15,31 +15,31 @@ if TYPE_CHECKING:
     from exporters.stores.schema.plan import Step
 
 
-@click.command(short_help="Create command_calls in the store, or upgrade a legacy one in place.")
+@click.command(short_help="Create command_calls in the store, or upgrade an old one in place.")
 @env_file_option
 @dsn_option
-@click.option("--dry-run", is_flag=True, help="Show the steps and their SQL, change nothing.")
-@click.option("--partitioned", is_flag=True, help="A new table in PostgreSQL: in monthly partitions, created ahead.")
+@click.option("--dry-run", is_flag=True, help="Only show the steps and their SQL.")
+@click.option("--partitioned", is_flag=True, help="Create a new PostgreSQL table with monthly partitions.")
 @click.option(
     "--naive-called-at-zone",
     "zone",
     default="UTC",
     show_default=True,
     metavar="ZONE",
-    help="What a legacy called_at without time zone means (PostgreSQL).",
+    help="Time zone of an old called_at that has none (PostgreSQL).",
 )
 @click.option(
     "--timeout",
     default=30.0,
     show_default=True,
     type=click.FloatRange(0.1),
-    help="Seconds to try for locks; building an index takes as long as it takes.",
+    help="How many seconds to try to acquire locks; building an index has no limit.",
 )
 def migrate(dsn: str | None, dry_run: bool, partitioned: bool, zone: str, timeout: float) -> None:
-    """Create the table in the store, or upgrade in place one that an old bot or an older slashspan made.
+    """Create the table in the store, or upgrade in place the table of an old bot or an older slashspan.
 
-    Old rows, readers and writers stay as they are; nothing is rewritten unless the plan says so. Safe to cut off and
-    to run again. A table that is something else is left alone, with an error. Connect directly, not through a pooler.
+    Old rows, readers and writers are not affected; nothing is rewritten unless the plan says so. Safe to interrupt and
+    to run again. Any other table is refused and left alone. Connect directly, not through a pooler.
     """
     from exporters.admin.migrate import plan_migration, run_migration
 
@@ -67,9 +67,9 @@ def migrate(dsn: str | None, dry_run: bool, partitioned: bool, zone: str, timeou
 @click.option("--dry-run", is_flag=True, help="Count only.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def prune(dsn: str | None, older_than: str, dry_run: bool, yes: bool) -> None:
-    """Delete rows of calls longer ago than that: whole partitions where there are some, else in small batches.
+    """Delete rows of calls longer ago than this: whole partitions if possible, otherwise small batches.
 
-    A bot may go on writing. Safe to cut off and to run again.
+    A bot can write at the same time. Safe to interrupt and to run again.
     """
     from exporters.admin.durations import parse_duration
     from exporters.admin.prune import count_old
@@ -81,10 +81,10 @@ def prune(dsn: str | None, older_than: str, dry_run: bool, yes: bool) -> None:
     where = f"in {settings.table} of {settings.dsn}"
     say(f"{estimate.rows:,} rows before {before:%Y-%m-%d %H:%M} UTC {where}")
     for name in estimate.partitions:
-        say(f"partition dropped whole: {name}")
+        say(f"whole partition: {name}")
     if dry_run or not (estimate.rows or estimate.partitions):
         return
-    if not yes and not click.confirm(f"Delete {estimate.rows:,} rows for good?"):
+    if not yes and not click.confirm(f"Delete {estimate.rows:,} rows permanently?"):
         say("nothing was deleted")
         sys.exit(FAILED_STATUS)
     with progress("deleting") as bar:

@@ -1,4 +1,4 @@
-"""`slashspan forget` and `slashspan export`: everything that is stored of one user."""
+"""`slashspan forget` and `slashspan export`: everything stored about one user."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _spool(settings: Settings) -> list[DestinationStatus]:
 
 
 def _other_stores(settings: Settings, found: list[DestinationStatus]) -> list[str]:
-    """Stores in whose tables there may be rows of the user too, as the spool knows them."""
+    """Other stores known to the spool, whose tables may also contain rows of the user."""
     stores = {status.destination.store for status in found if status.destination.table}
     return sorted(stores - {settings.dsn.identity})
 
@@ -50,8 +50,8 @@ def forget(dsn: str | None, user_id: int, yes: bool) -> None:
     """Erase everything recorded about a user: rows, dead letters, and what is waiting in the spool for any store or
     collector.
 
-    With SLASHSPAN_USER_ID_KEY set, the rows of the user's pseudonym too. Exit status 1 when something of the user is
-    still on its way in a bot that runs: run it again once that is stored. What it cannot reach is said at the end.
+    With SLASHSPAN_USER_ID_KEY set, also the rows of the user's pseudonym. Exit status 1 if rows of the user are still
+    in flight in a running bot: run it again once these are stored. What it cannot reach is listed at the end.
     """
     from exporters.admin.erase_spool import erase
     from exporters.admin.prune import count_user, forget_user
@@ -71,21 +71,21 @@ def forget(dsn: str | None, user_id: int, yes: bool) -> None:
     spans = sum(part.spans for part in erased)
     more = f", {spans:,} spans for a collector" if spans else ""
     say(f"{rows:,} rows erased, {sum(part.rows for part in erased):,} in the spool and among dead letters{more}")
-    say(f"Out of reach of this command, erase them there too: {OUT_OF_REACH}.")
+    say(f"This command cannot reach {OUT_OF_REACH}: erase the user there as well.")
     for store in _other_stores(settings, found):
         say(f"The spool knows another store: {store}. Erase the user there with --dsn.")
     if unreadable := sum(part.unreadable for part in erased):
         say(f"slashspan: {unreadable:,} records in the spool cannot be read and were left as they are", err=True)
     if running := sum(part.in_running_bots for part in erased):
         say(
-            f"slashspan: {running:,} rows of the user are on their way in a bot that runs; run this again in a minute",
+            f"slashspan: {running:,} rows of the user are in flight in a running bot; run this again in a minute",
             err=True,
         )
     if unreadable or running:
         sys.exit(FAILED_STATUS)
 
 
-@click.command(short_help="Show everything that is stored of a user.")
+@click.command(short_help="Show everything stored about a user.")
 @env_file_option
 @dsn_option
 @user_argument
@@ -94,8 +94,8 @@ def export(dsn: str | None, user_id: int, as_json: bool) -> None:
     """Show everything recorded about a user: rows of the table, dead letters, and what is waiting in the spool for any
     store or collector.
 
-    With SLASHSPAN_USER_ID_KEY set, what is stored of the user's pseudonym too. Changes nothing. Give the user the
-    output of --json: it holds all that is stored, and nothing of others.
+    With SLASHSPAN_USER_ID_KEY set, also what is stored about the user's pseudonym. Changes nothing. Give the user the
+    output of --json: it contains everything stored about the user, and nothing about others.
     """
     from exporters.admin.export import spooled, table_rows
     from exporters.admin.user_records import UserRecords
@@ -124,9 +124,9 @@ def export(dsn: str | None, user_id: int, as_json: bool) -> None:
     except OSError as error:
         raise StoreUnavailable(f"SLASHSPAN_SPOOL: {error}") from error
     table_rows(settings.dsn, settings.table, ids, lambda row: show("table", settings.dsn.identity, {"row": row}))
-    say(f"{count:,} entries of user {user_id}. Not shown: {OUT_OF_REACH}.", err=True)
+    say(f"{count:,} entries about user {user_id}. Not shown: {OUT_OF_REACH}.", err=True)
     for store in _other_stores(settings, found):
-        say(f"The spool knows another store: {store}. See there with --dsn.", err=True)
+        say(f"The spool knows another store: {store}. Check it with --dsn.", err=True)
     if user.unreadable:
         say(f"slashspan: {user.unreadable:,} records in the spool cannot be read", err=True)
         sys.exit(FAILED_STATUS)

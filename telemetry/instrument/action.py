@@ -1,10 +1,10 @@
-"""One user action from receive to end, and the recorder that turns it into a span.
+"""A user action from receive to end, and the recorder that turns it into a span.
 
 Invariants
-- An action has one span, a root, ended exactly once: by its hook, or by `Recorder.close` when its task never ran on.
-- `started` is fixed at the receive; everything else is measured on the monotonic clock from there, so a jump of the
-  wall clock moves nothing.
-- An exception's message may quote what the user typed, so only its type and the code's stack are recorded.
+- An action has one root span, ended exactly once: by its hook, or by `Recorder.close` if its task never continues.
+- `started` is set at the receive; everything else is measured from there on the monotonic clock, so adjusting the wall
+  clock has no effect.
+- An exception's message may quote what the user typed, so only its type and the stack are recorded.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 _FAILED: Final = frozenset({Outcome.ERROR, Outcome.EXPIRED, Outcome.INTERRUPTED})
 
 current_action: ContextVar[Action | None] = ContextVar("slashspan_action", default=None)
-"""The action whose code is running; may have ended when a task of its outlives it."""
+"""The action whose code is running; it may have ended, if one of its tasks outlives it."""
 
 
 class Action:
-    """What is known so far about one user action."""
+    """What is known about a user action so far."""
 
     __slots__ = (
         "ack_kind",
@@ -70,20 +70,20 @@ class Action:
         self.span = span
         self.record = record
         self.error: BaseException | None = None
-        """The real exception, the first one that was seen."""
+        """The first exception, unwrapped."""
         self.rejected = False
-        """A check said no without an exception."""
+        """A check returned False, without an exception."""
         self.expired = False
         self.ack_ns: int | None = None
         """First acknowledgement, nanoseconds since the receive."""
         self.ack_kind: str | None = None
         self.rate_limits: Intervals | None = None
-        """When rate limits held back requests of its, one or several at a time."""
+        """When rate limits delayed its requests, one or several at a time."""
         self.last_checkpoint_ns = 0
         self.work = 0
-        """Coroutines that discord.py has made for it and that have not ended."""
+        """Unfinished coroutines that discord.py has created for it."""
         self.unmatched = False
-        """Nobody has been found yet who answers this component or modal."""
+        """Nothing has been found yet that answers this component or modal."""
         self.ended = False
 
     @property
@@ -93,7 +93,7 @@ class Action:
 
     @property
     def path(self) -> str:
-        """For a log: `interaction.admin.ban`, `message.ladder`."""
+        """For logs: `interaction.admin.ban`, `message.ladder`."""
         source = "message" if self.kind == Kind.PREFIX else "interaction"
         return ".".join((source, *self.command.split()))
 
@@ -107,19 +107,19 @@ class Action:
         self.span.set_attribute(key, value)
 
     def failed(self, error: BaseException) -> None:
-        """Note the exception that ended it; the first one counts, handlers may raise others."""
+        """Record the exception that ended it. The first one counts: handlers may raise others."""
         if self.error is None:
             self.error = outcomes.unwrap(error)
 
     def rate_limited(self, times: Intervals) -> None:
-        """Note when rate limits held back a request."""
+        """Record when rate limits delayed a request."""
         if self.rate_limits is None:
             self.rate_limits = Intervals()
         for start, end in times:
             self.rate_limits.add(start, end)
 
     def outcome(self) -> str:
-        """How it ended, from what was noted."""
+        """The outcome, from what was recorded."""
         if self.expired:
             return Outcome.EXPIRED
         if self.error is not None:
@@ -140,7 +140,7 @@ class Recorder:
         self._open: dict[int, Action] = {}
 
     def begin(self, kind: str, command: str, key: int, attributes: Attributes, frame: Frame) -> Action:
-        """Start the span of an action received with `frame`; `attributes` is taken over."""
+        """Start the span of an action received with `frame`; `attributes` becomes its own."""
         attributes[semconv.KIND] = kind
         attributes[semconv.COMMAND_NAME] = command
         for step in self._privacy:
@@ -164,7 +164,7 @@ class Recorder:
         return self._open.get(key)
 
     def rename(self, action: Action, command: str) -> None:
-        """The command turned out to be another one: a subcommand, found while parsing."""
+        """Rename the command, when parsing has found a subcommand."""
         if command != action.command:
             action.command = command
             action.span.update_name(f"{action.kind} {command}")
@@ -181,7 +181,7 @@ class Recorder:
         error = action.error
         error_type = None if error is None else outcomes.type_name(error)
         span = action.span
-        # One by one: for so few the SDK's `set_attributes` costs more, it cleans a mapping of its own.
+        # One by one: for so few attributes the SDK's `set_attributes` is slower, because it builds a mapping.
         action.set(semconv.OUTCOME, outcome)
         if error_type is not None:
             action.set(semconv.ERROR_TYPE, error_type)
@@ -207,7 +207,7 @@ class Recorder:
         )
 
     def close(self) -> None:
-        """End what is still open: its task will not run on."""
+        """End the actions that are still open: their tasks will not continue."""
         for action in list(self._open.values()):
             waits = action.unmatched and action.work == 0
             self.end(action, action.outcome() if waits else Outcome.INTERRUPTED)

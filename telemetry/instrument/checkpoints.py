@@ -17,16 +17,16 @@ _slow_ms = 100.0
 
 
 def set_slow_ms(milliseconds: float) -> None:
-    """From which step on a checkpoint is slow (`SLASHSPAN_SLOW_CHECKPOINT_MS`)."""
+    """Longer steps are slow (`SLASHSPAN_SLOW_CHECKPOINT_MS`)."""
     global _slow_ms
     _slow_ms = milliseconds
 
 
 def checkpoint(name: str) -> None:
-    """Note that the running command has got as far as `name`: a span event, and an entry in the row's `checkpoints`.
+    """Record that the running command has reached `name`: a span event, and an entry in the row's `checkpoints`.
 
-    A step (since the checkpoint before, or the receive) longer than `SLASHSPAN_SLOW_CHECKPOINT_MS` is logged as a
-    warning. Inside a `flow` it belongs to that. Outside of both, and after their end, it does nothing. Never raises.
+    A step (since the previous checkpoint, or the receive) longer than `SLASHSPAN_SLOW_CHECKPOINT_MS` is logged as a
+    warning. Inside a `flow` the checkpoint belongs to the flow. Outside of both it does nothing. Never raises.
     """
     running = current_flow.get() or current_action.get()
     if running is not None and not running.ended:
@@ -48,7 +48,7 @@ def _mark(running: Action | Flow, name: str) -> None:
 
 
 def _sign_fits() -> bool:
-    """Whether every handler that will write the warning can encode the sign; a Windows console often cannot."""
+    """Whether every handler of the warning can encode the sign; a Windows console often cannot."""
     logger: logging.Logger | None = _log
     found = False
     while logger is not None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Flow:
-    """What checkpoints need to know of a flow under way."""
+    """What checkpoints need to know about a running flow."""
 
     __slots__ = ("_monotonic_ns", "ended", "last_checkpoint_ns", "path", "span", "started_ns")
 
@@ -41,21 +41,21 @@ _tracer: Tracer | None = None
 
 
 def use_tracer(tracer: Tracer | None) -> None:
-    """Where flows make their spans; None: flows do nothing."""
+    """The tracer of flows; None: flows do nothing."""
     global _tracer
     _tracer = tracer
 
 
 @contextlib.contextmanager
 def flow(name: str) -> Iterator[None]:
-    """Within it `checkpoint` notes steps of `name`: for start-up, imports, nightly work.
+    """A block in which `checkpoint` records steps of `name`: for start-up, imports, nightly jobs.
 
     ```python
     with slashspan.flow("season_reset"):
         archive()
         slashspan.checkpoint("archived")
     ```
-    Makes an INTERNAL span, a child of the current one. Does nothing while nothing is instrumented. Exceptions pass.
+    Creates an INTERNAL span, a child of the current one. Does nothing without instrumentation. Exceptions propagate.
     """
     if _tracer is None:
         yield

@@ -1,7 +1,7 @@
-"""The gateway: when a frame was received, noted before anything is parsed, and which connections are alive.
+"""The gateway: when a frame was received, before anything is parsed, and which connections are alive.
 
-A context variable carries it: discord.py parses a frame synchronously and starts the handlers' tasks from there, so
-each of them inherits the frame it came with.
+A context variable holds the frame: discord.py parses it synchronously and starts the handlers' tasks from there, so
+each task inherits the frame that caused it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DISCORD_EPOCH_MS: Final = 1_420_070_400_000
 """2015-01-01, the zero of snowflakes (https://discord.com/developers/docs/reference#snowflakes)."""
 CLOCK_TOLERANCE_MS: Final = 2_000
-"""How far Discord's clock may be ahead of ours before a frame is taken for an older one."""
+"""How far Discord's clock may be ahead of ours before a frame counts as an older one."""
 
 
 class Frame(NamedTuple):
@@ -30,19 +30,19 @@ class Frame(NamedTuple):
     wall_ns: int
     """`time.time_ns()` at receive."""
     monotonic_ns: int
-    """`time.perf_counter_ns()` at the same moment; durations are measured from this one."""
+    """`time.perf_counter_ns()` at the same time; durations are measured from this one."""
     shard_id: int | None
 
 
 _current: ContextVar[tuple[int, int, int | None] | None] = ContextVar("slashspan_frame", default=None)
-"""The fields of a `Frame`: most frames are no action, and a named tuple takes three times as long to make."""
+"""The fields of a `Frame`: most frames are not actions, and a named tuple takes three times as long to create."""
 
 
 def frame_of(snowflake: int) -> Frame:
-    """The frame that delivered the interaction or message with this id; where there is none, one received now.
+    """The frame that delivered the interaction or message with this id; if there is none, one received now.
 
-    A task that waited (`wait_for`) still carries the frame it was started with. Such a frame is recognised by being
-    older than the snowflake.
+    A task that waited (`wait_for`) still has the frame with which it was started. Such a frame is older than the
+    snowflake.
     """
     seen = _current.get()
     if seen is not None and created_ms(snowflake) - seen[0] // 1_000_000 <= CLOCK_TOLERANCE_MS:
@@ -56,7 +56,7 @@ def created_ms(snowflake: int) -> int:
 
 
 class Shards:
-    """The gateway connections that are alive, by shard. Holds them weakly."""
+    """The live gateway connections, by shard, referenced weakly."""
 
     def __init__(self) -> None:
         self._refs: dict[int | None, weakref.ref[DiscordWebSocket]] = {}
@@ -68,13 +68,13 @@ class Shards:
             self._refs[socket.shard_id] = weakref.ref(socket)
 
     def latencies(self) -> Iterator[tuple[int, float]]:
-        """Shard and seconds from its last heartbeat to the answer, for those that have had an answer."""
+        """Shard, and seconds from its last heartbeat to the answer, for shards that got an answer."""
         for shard, socket in self._alive():
             if (latency := socket.latency) < float("inf"):
                 yield shard, latency
 
     def guild_count(self) -> int:
-        """Guilds that the bot is in, over all shards."""
+        """The number of guilds that the bot is in, on all shards."""
         states = {id(socket._connection): socket._connection for _, socket in self._alive()}
         return sum(len(state._guilds) for state in states.values())
 
@@ -86,7 +86,7 @@ class Shards:
 
 
 def install(patches: Patches, shards: Shards) -> None:
-    """Note the receive time of every frame."""
+    """Record the receive time of every frame."""
     from discord.gateway import DiscordWebSocket
 
     wall, monotonic, track = time.time_ns, time.perf_counter_ns, shards.track

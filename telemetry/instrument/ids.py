@@ -1,4 +1,4 @@
-"""Span and trace ids that no bot's code has a part in.
+"""Span and trace ids that are independent of the bot's code.
 
 The SDK draws ids from the global `random`: recording would change a bot's seeded sequence, and a bot that seeds it in
 a command would give two actions the same ids.
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
 
 REMEMBERED_IDS: Final = 4096
-"""How many of the last ids of a generator that somebody chose are checked for repetition."""
+"""How many recent ids of a chosen generator are checked for repetition."""
 _DEFAULT_GENERATOR: Final = ("opentelemetry.sdk.trace.id_generator", "RandomIdGenerator")
 
 _random = random.Random()  # noqa: S311 - ids need no cryptography; seeded from os.urandom
-_bits = _random.getrandbits  # one call in C: no other thread runs in the middle of it
+_bits = _random.getrandbits  # one call in C, so no other thread can run in between
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_random.seed)
 
 
 class IdGenerator(Protocol):
-    """The SDK's interface, so that instrumentation alone does not need the SDK."""
+    """The SDK's interface, so that the instrumentation alone does not need the SDK."""
 
     def generate_span_id(self) -> int: ...
 
@@ -40,7 +40,7 @@ class IdGenerator(Protocol):
 
 
 class PrivateIds:
-    """Random ids from a source of our own. Thread-safe; a forked child gets a sequence of its own."""
+    """Random ids from our own source. Thread-safe; a forked child has its own sequence."""
 
     def generate_span_id(self) -> int:
         """64 bits, never 0."""
@@ -55,7 +55,7 @@ class PrivateIds:
 
 
 class DistinctIds:
-    """The ids of a generator that somebody chose; one that it gave a short while ago is replaced by a private one.
+    """The ids of a chosen generator; an id that it repeats within a short time is replaced by a private one.
 
     `(called_at, span_id)` is the key of a row and the spool finds a record by span id: a generator that repeats itself
     would merge two actions.
@@ -86,10 +86,10 @@ class DistinctIds:
 
 
 def with_private_ids(tracer: Tracer) -> Tracer:
-    """`tracer`, whose spans now have ids of our own; the provider's other tracers keep theirs.
+    """`tracer`, with our own ids for its spans; the provider's other tracers are not changed.
 
-    The tracer is the one of our scope alone. A generator that is not the SDK's default was chosen by somebody, who may
-    need it (X-Ray wants the time in the trace id): it stays, checked for repetition.
+    The tracer is used only by our scope. A generator other than the SDK's default was chosen by somebody who needs it
+    (X-Ray requires the time in the trace id): it is kept, and checked for repetition.
     """
     if hasattr(tracer, "id_generator"):
         _replace_generator(tracer)
@@ -107,7 +107,7 @@ def _replace_generator(tracer: Any) -> None:
 
 
 class _LateTracer(trace.Tracer):
-    """Our scope's tracer of the global provider, which the bot has not set yet."""
+    """Our scope's tracer of a global provider that the bot has not set yet."""
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer

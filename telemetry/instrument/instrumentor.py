@@ -1,4 +1,4 @@
-"""`DiscordInstrumentor`: discord.py → spans and metrics, as any OpenTelemetry instrumentation."""
+"""`DiscordInstrumentor`: discord.py → spans and metrics, like any OpenTelemetry instrumentation."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _log = logging.getLogger("slashspan")
 
 
 class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no types
-    """Instruments discord.py, also under a bot that is connected already.
+    """Instruments discord.py, even under a bot that is already connected.
 
     `instrument(tracer_provider=…, meter_provider=…, settings=…, detail=True)`: the providers default to the global
-    ones, the settings to `Settings.from_environ(os.environ)`. With `detail` off, as when only rows are written, REST
-    requests get no spans and exceptions no stack; their times and types are kept.
-    `uninstrument()` puts back every attribute that was patched.
+    ones, the settings to `Settings.from_environ(os.environ)`. Without `detail`, as when only rows are written, REST
+    requests get no spans and exceptions no stack; their times and types are still recorded.
+    `uninstrument()` restores every attribute that was patched.
     """
 
     _patches: Patches | None = None

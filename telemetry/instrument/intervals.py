@@ -1,4 +1,4 @@
-"""Stretches of time, in nanoseconds of one monotonic clock."""
+"""Time intervals, in nanoseconds of one monotonic clock."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_KEPT: Final = 256
-"""The oldest go first: whoever is still interested in them has waited through as many rate limits."""
+"""Beyond this the oldest are dropped: a request that still needed them would have waited through as many limits."""
 
 
 class Intervals:
-    """Disjoint, in order: what overlaps when added is merged, so nothing counts twice."""
+    """Disjoint and in order: overlapping intervals are merged, so that nothing counts twice."""
 
     __slots__ = ("__weakref__", "_kept")
 
@@ -23,7 +23,7 @@ class Intervals:
         return iter(self._kept)
 
     def add(self, start: int, end: int) -> None:
-        """Add the time from `start` to `end`; nothing when that is empty."""
+        """Add the interval from `start` to `end`, unless it is empty."""
         if end <= start:
             return
         apart = []
@@ -35,7 +35,7 @@ class Intervals:
         self._kept = sorted([*apart, (start, end)])[-MAX_KEPT:]
 
     def add_overlap(self, others: Intervals, start: int, end: int) -> None:
-        """Add what `others` have in common with the time from `start` to `end`."""
+        """Add the intersection of `others` with the interval from `start` to `end`."""
         for begins, ends in others:
             self.add(max(start, begins), min(end, ends))
 

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
 
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
-"""Seconds; OpenTelemetry's advice for HTTP servers, which has an edge at 2.5 s, near Discord's 3 s."""
+"""Seconds: OpenTelemetry's boundaries for HTTP servers; one is at 2.5 s, close to Discord's 3 s."""
 _NO_SPAN: Final = set_span_in_context(INVALID_SPAN, Context())  # an empty context would be replaced by the current one
-"""For sums: the SDK picks their exemplars by the global `random`, whose sequence is the bot's."""
+"""For sums: the SDK would choose their exemplars with the global `random`, which belongs to the bot."""
 
 
 class Instruments:
-    """Every instrument, made once per instrumentation.
+    """All instruments, created once per instrumentation.
 
     `latencies` gives shard and seconds of each connection, `guild_count` the number of guilds; both are called when
     metrics are collected.
@@ -36,13 +36,13 @@ class Instruments:
         self._duration = meter.create_histogram(
             "discord.interaction.duration",
             unit="s",
-            description="Receive of a user action to its end",
+            description="Time from receive to end of a user action",
             explicit_bucket_boundaries_advisory=BUCKETS,
         )
         self._ack = meter.create_histogram(
             "discord.interaction.ack.duration",
             unit="s",
-            description="Receive of an interaction to its first acknowledgement; Discord allows 3 s",
+            description="Time from receive to first acknowledgement of an interaction; Discord allows 3 s",
             explicit_bucket_boundaries_advisory=BUCKETS,
         )
         self._active = meter.create_up_down_counter(
@@ -55,7 +55,7 @@ class Instruments:
             "discord.gateway.latency",
             [self._observe_latency],
             unit="s",
-            description="Heartbeat to its answer, by shard",
+            description="Time from heartbeat to answer, by shard",
         )
         meter.create_observable_gauge(
             "discord.guild.count", [self._observe_guilds], unit="{guild}", description="Guilds that the bot is in"

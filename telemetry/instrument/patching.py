@@ -1,4 +1,4 @@
-"""Wrapping attributes of classes, hook by hook, and putting back exactly what was there.
+"""Wraps attributes of classes, hook by hook, and restores exactly what was there.
 
 discord.py's private names may differ in another version. So the patches of one hook are installed together or not at
 all (`Patches.install`), a method's parameters are checked when it is wrapped, and a wrapper sees the arguments that it
@@ -24,29 +24,29 @@ if TYPE_CHECKING:
     Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 
 ANY: Final = ""
-"""For `reads`: an argument whose name is up to the bot."""
+"""For `reads`: an argument whose name the bot chooses."""
 _ABSENT: Final = object()
 
 
 class Patches:
-    """What one instrumentation has wrapped. Holds neither classes nor their methods: they may be the bot's.
+    """The patches of one instrumentation. Keeps neither classes nor their methods alive: they may be the bot's.
 
-    Class attributes are patched, not instances, because discord.py looks them up at call time: a bot that is
-    connected already is reached too.
+    Class attributes are patched, not instances, because discord.py looks them up at call time: so
+    a connected bot is reached as well.
     """
 
     def __init__(self) -> None:
         self._wrapped: weakref.WeakKeyDictionary[type, list[tuple[str, weakref.ref[Any]]]] = weakref.WeakKeyDictionary()
         self._added: list[tuple[type, str, Any]] = []
         self._active = [True]
-        """Emptied when restored; a list, so that every wrapper sees it."""
+        """Cleared on restore; a list, so that every wrapper sees it."""
         self.missing: list[str] = []
         """What is not recorded because its hook could not be installed, each with the reason."""
 
     def install(self, records: str, install: Callable[[Patches], None]) -> None:
-        """Apply the patches of one hook, or none of them when any fails: then `records` is noted as missing.
+        """Apply all patches of a hook, or none of them if one fails: then `records` is added to `missing`.
 
-        `install` imports private names itself, so that one which this discord.py lacks fails here.
+        `install` imports private names itself, so that a name missing in this discord.py fails here.
         """
         wrapped = {owner: len(patches) for owner, patches in self._wrapped.items()}
         added = len(self._added)
@@ -71,9 +71,9 @@ class Patches:
         original = _own(owner, name)
         names = _leading_parameters(owner, name, original, reads)
         count = len(reads)
-        # A wrapper that somebody else wrapped in turn cannot be taken out, but it can be made to pass calls through.
+        # A wrapper that was wrapped by somebody else cannot be removed, but it can pass calls through.
         active = self._active
-        if not isinstance(original, FunctionType):  # a class method, or what another instrumentation has put there
+        if not isinstance(original, FunctionType):  # a class method, or a wrapper of another instrumentation
 
             def checked(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: dict[str, Any]) -> Any:
                 if kwargs and count:
@@ -96,7 +96,7 @@ class Patches:
         self._put(owner, name, _as_coroutine_function(patched, original, at_call=at_call))
 
     def before(self, owner: type, name: str, note: Callable[[Any], None]) -> None:
-        """Call `note` with the instance before the method `owner.name`: for what must cost next to nothing."""
+        """Call `note` with the instance before the method `owner.name`; cheaper than `wrap`."""
         active = self._active
         original = _own(owner, name)
         if not isinstance(original, FunctionType):
@@ -131,7 +131,7 @@ class Patches:
         return any(wrapped == name for wrapped, _ in self._wrapped.get(owner, ()))
 
     def restore(self) -> None:
-        """Put every original back, the last first."""
+        """Restore all originals, last patched first."""
         self._active.clear()
         self._remove_added(keep=0)
         for owner, patches in list(self._wrapped.items()):
@@ -152,13 +152,13 @@ def _unwrap(owner: type, patches: list[tuple[str, weakref.ref[Any]]], keep: int)
     while len(patches) > keep:
         name, ref = patches.pop()
         patched: Any = ref()
-        on_top = vars(owner).get(name) is patched  # else somebody else's wrapper is
+        on_top = vars(owner).get(name) is patched  # otherwise somebody else's wrapper is
         if patched is not None and on_top:
             setattr(owner, name, patched.__wrapped__)
 
 
 def _as_coroutine_function(patched: Any, original: Any, *, at_call: bool = False) -> Any:
-    """`patched`, which `inspect.iscoroutinefunction` answers as it does for `original`.
+    """`patched`, made a coroutine function for `inspect.iscoroutinefunction` if `original` is one.
 
     Before Python 3.12 only a real coroutine function does that, and its body runs when it is awaited: with `at_call`
     the answer stays False there.
@@ -194,7 +194,7 @@ def _leading_parameters(owner: type, name: str, original: Any, reads: Sequence[s
     bound = isinstance(original, classmethod)
     try:
         parameters = list(inspect.signature(original.__get__(None, owner) if bound else original).parameters.values())
-    except (TypeError, ValueError):  # not a Python function: nothing is known of it
+    except (TypeError, ValueError):  # not a Python function: its parameters are unknown
         return (ANY,) * len(reads)
     names: list[str] = []
     for parameter in parameters if bound else parameters[1:]:
@@ -224,7 +224,7 @@ def _as_positional(
 
 
 def defining_class(cls: type, name: str) -> type:
-    """The class in the MRO of `cls` whose own attribute `name` is; that is where to patch it."""
+    """The class in the MRO of `cls` that defines `name`, which is where to patch it."""
     for base in cls.__mro__:
         if name in vars(base):
             return base

@@ -1,4 +1,4 @@
-"""The id generator of a provider that we make: private random ids, or what `OTEL_PYTHON_ID_GENERATOR` names."""
+"""The id generator of our own provider: private random ids, or the one that `OTEL_PYTHON_ID_GENERATOR` names."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _RANDOM: Final = "random"
 
 
 class _PrivateIds(PrivateIds, IdGenerator):
-    """As the SDK's type."""
+    """Our generator as the SDK's type."""
 
 
 def id_generator(environ: Mapping[str, str]) -> IdGenerator:
     """The generator that `OTEL_PYTHON_ID_GENERATOR` names. `random`, the SDK's default, is ours.
 
-    Raises ConfigurationError for a name that is not installed, or that cannot be made.
+    Raises ConfigurationError for a name that is not installed or cannot be created.
     """
     name = environ.get(VARIABLE, "").strip() or _RANDOM
     if name == _RANDOM:

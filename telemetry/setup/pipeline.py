@@ -1,8 +1,8 @@
-"""The composition root: settings → provider, processors, exporters, instrumentation; and how they end.
+"""The composition root: settings → provider, processors, exporters, instrumentation; and how they are shut down.
 
-Where the bot has set up an SDK TracerProvider, processors are added to it and nothing is replaced. Else one of ours is
-made; it becomes the global one only when an exporter that shows traces is on, so that a bot which sets up its own
-provider later is not refused.
+If the bot has set up an SDK TracerProvider, processors are added to it and nothing is replaced. Otherwise we create
+one. It becomes the global provider only if an exporter for traces is configured, so that a bot can still set up its
+own provider later.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ if TYPE_CHECKING:
     from exporters.stores.base import Store
 
 SHUTDOWN_SECONDS: Final = 8.0
-"""Longest flush at the end; containers grant 10 s between SIGTERM and SIGKILL."""
+"""Time limit of the flush at shutdown; containers allow 10 s between SIGTERM and SIGKILL."""
 START_CHECK_SECONDS: Final = 5.0
-"""Longest look at the store when the bot starts; after it the bot starts all the same."""
+"""Time limit for checking the store when the bot starts; the bot starts in any case."""
 
 _log = logging.getLogger("slashspan")
 _lock = threading.Lock()
@@ -59,7 +59,7 @@ _running: Telemetry | None = None
 
 
 class Telemetry:
-    """What `configure` has set up. Ends by itself with the process; `shutdown` ends it sooner."""
+    """What `configure` has set up. It shuts down with the process; `shutdown` does so earlier."""
 
     def __init__(
         self,
@@ -72,18 +72,18 @@ class Telemetry:
         self._rows = rows
         self._traces = tuple(traces)
         self._provider = provider
-        """Ours to shut down; None where the bot brought its own."""
+        """Our provider; None if the bot has its own."""
         self._ended = threading.Lock()
 
     @property
     def counts(self) -> Counts | None:
-        """How many rows were recorded, stored, dropped (by reason) and are waiting; None without `command_calls`."""
+        """How many rows were recorded, stored and dropped (by reason) and are waiting; None without `command_calls`."""
         return None if self._rows is None else self._rows.counts()
 
     def force_flush(self, timeout: float = SHUTDOWN_SECONDS) -> bool:
-        """Send what is waiting, within about `timeout` seconds; True when nothing waits any more.
+        """Send what is waiting, within about `timeout` seconds; True if nothing is waiting any more.
 
-        On a running event loop it starts that, does not wait and returns False.
+        On a running event loop it only starts sending, and returns False.
         """
         deadline = time.monotonic() + timeout
         done = self._rows is None or self._rows.force_flush(int(timeout * 1000))
@@ -92,9 +92,9 @@ class Telemetry:
         return done
 
     def shutdown(self, timeout: float = SHUTDOWN_SECONDS) -> None:
-        """Stop recording, send what is waiting within `timeout` seconds, and log what could not be. Once.
+        """Stop recording, send what is waiting within `timeout` seconds, and log what could not be sent. Only once.
 
-        Blocks for as long: in a coroutine write `await asyncio.to_thread(handle.shutdown)`.
+        Blocks: in a coroutine use `await asyncio.to_thread(handle.shutdown)`.
         """
         global _running
         if not self._ended.acquire(blocking=False):
@@ -115,11 +115,11 @@ class Telemetry:
                 _running = None
 
     def shutdown_at_exit(self) -> None:
-        """`shutdown`, which a Ctrl-C ends early; the bot's exit status stays what it is."""
+        """`shutdown`, which Ctrl-C interrupts; the bot's exit status does not change."""
         try:
             self.shutdown()
         except KeyboardInterrupt:
-            _log.warning("interrupted while sending the last rows; what is in the spool is sent by the next start")
+            _log.warning("interrupted while sending the last rows; the next start sends what is in the spool")
 
 
 def configure(
@@ -131,28 +131,28 @@ def configure(
     environ: Mapping[str, str] | None = None,
     check_store: bool = True,
 ) -> Telemetry:
-    """Record every user action of discord.py bots in this process, as the settings in `environ` say.
+    """Record every user action of discord.py bots in this process, according to the settings in `environ`.
 
-    `service_name`, `service_version` and `environment` go into the rows and the resource of a provider of ours; they
-    win over `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`. `handle_sigterm` lets a SIGTERM end the bot as Ctrl-C
-    does. `environ` defaults to `os.environ`. With `check_store` off the store is first looked at by the exporter's
-    thread: as `slashspan run` does, which has called `check` before it starts the bot.
+    `service_name`, `service_version` and `environment` are stored in rows and in the resource of our own provider;
+    they take precedence over `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`. With `handle_sigterm`, SIGTERM ends
+    the bot like Ctrl-C. `environ` defaults to `os.environ`. Without `check_store`, the exporter's thread checks the
+    store: for `slashspan run`, which has called `check` before it starts the bot.
 
     Call it before the bot runs, from the main thread. What was recorded is sent when the process ends, within
-    SHUTDOWN_SECONDS. Called again it returns what runs already.
+    SHUTDOWN_SECONDS. Called again, it returns what is already running.
 
-    Raises ConfigurationError at once for a wrong setting, or a table that is not ours. A store that cannot be reached
-    is one warning: the bot starts, and its rows are written when the store is back.
+    Raises ConfigurationError immediately for an invalid setting, or a table that is not ours. If the store cannot be
+    reached, a warning is logged and the bot starts; its rows are written when the store is available again.
     """
     global _running
     with _lock:
         if _running is not None:
-            _log.info("slashspan is configured already; this call changes nothing")
+            _log.info("slashspan is already configured; this call changes nothing")
             return _running
         environ = os.environ if environ is None else environ
         settings = Settings.from_environ(environ)
         if unknown := unknown_variables(environ):
-            _log.warning("unknown settings: %s; docs/reference.md lists all of them", ", ".join(unknown))
+            _log.warning("unknown settings: %s; docs/reference.md lists all settings", ", ".join(unknown))
         if not settings.exporters:
             return Telemetry(settings)
         resource = _resource(service_name, service_version, environment)
@@ -239,7 +239,7 @@ def _rows_bounds(settings: Settings, resource: Resource) -> dict[str, Any]:
 def _retrying(
     name: str, exporter: SpanExporter, settings: Settings, resource: Resource, environ: Mapping[str, str]
 ) -> SpanExporter:
-    """`exporter`, with retries where it sends spans to another machine; a console always accepts them."""
+    """`exporter`, with retries if it sends spans over the network; a console always accepts them."""
     if settings.spool is None or name == "console":
         return exporter
     place = f"{name} {otlp_endpoint(environ).identity}" if name == OTLP else name
@@ -253,7 +253,7 @@ def _retrying(
 
 
 def open_spool(settings: Settings, service: str | None) -> RowSpool | None:
-    """The spool of this service and store; None when it is off. Nothing is written before the first row."""
+    """The spool of this service and store; None if it is off. Nothing is written before the first row."""
     if settings.spool is None:
         return None
     destination = Destination.of(service, settings.dsn, settings.table)
@@ -270,21 +270,21 @@ def _bounds(settings: Settings) -> dict[str, int]:
 
 
 def _check(store: Store) -> None:
-    """Create or check the table before the bot starts: a table that is not ours must not show as missing data."""
+    """Create or check the table before the bot starts: a table that is not ours must not be noticed by missing data."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        # One that cannot be reached is logged by the exporter's thread, which keeps trying.
+        # If it cannot be reached, the exporter's thread logs it and keeps trying.
         with contextlib.suppress(StoreUnavailable):
             try:
                 store.prepare(timeout=START_CHECK_SECONDS)
             except SchemaMismatch as error:
                 raise ConfigurationError(f"SLASHSPAN_DSN: {store.address}: {error}") from error
-    # Inside a running loop nothing may block: there the exporter's thread looks at the table too.
+    # Nothing may block a running loop: there the exporter's thread checks the table.
 
 
 class CommandCallsSpanExporter(CommandCallsExporter):
-    """`command_calls` of the entry point: built with no arguments, from the environment, for any BatchSpanProcessor."""
+    """The entry point `command_calls`: created without arguments, from the environment, for any BatchSpanProcessor."""
 
     def __init__(self) -> None:
         settings = Settings.from_environ(os.environ)

@@ -1,4 +1,4 @@
-"""SIGTERM, which containers send and Python dies of: turned into the Ctrl-C that discord.py ends tidily on."""
+"""Turns SIGTERM, which containers send and which kills Python, into Ctrl-C, on which discord.py shuts down."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from types import FrameType
 
 EXIT_STATUS: Final = 128 + 15
-"""What a shell reports of a process that SIGTERM ended."""
+"""The exit status that a shell reports for a process killed by SIGTERM."""
 
 _handlers: dict[int, Callable[[int, FrameType | None], None]] = {}
-"""Ours that are installed, by the number of the signal."""
+"""Our installed handlers, by the number of the signal."""
 
 
 def on_sigterm(then: Callable[[], None] = lambda: None) -> bool:
-    """Let the first SIGTERM act as a Ctrl-C would, after calling `then`; a second one ends the process at once.
+    """Let the first SIGTERM act like Ctrl-C, after calling `then`; a second one ends the process immediately.
 
-    Returns False and changes nothing where the bot has a handler of its own, or outside the main thread.
+    Returns False and changes nothing if the bot has its own handler, or outside of the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         return False
@@ -41,7 +41,7 @@ def on_sigterm(then: Callable[[], None] = lambda: None) -> bool:
 
 
 def restore_sigterm() -> None:
-    """Undo `on_sigterm`, unless the bot has set a handler of its own since."""
+    """Undo `on_sigterm`, unless the bot has set its own handler since."""
     while _handlers:
         number, handler = _handlers.popitem()
         if signal.getsignal(number) is handler:

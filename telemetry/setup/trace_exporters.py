@@ -1,4 +1,4 @@
-"""The exporters that show traces: `otlp`, `console`, or any other that registers in OpenTelemetry's entry points."""
+"""Exporters for traces: `otlp`, `console`, or any other registered in OpenTelemetry's entry points."""
 
 from __future__ import annotations
 
@@ -22,28 +22,30 @@ _PROTOCOLS: Final = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_htt
 
 
 def choices() -> list[str]:
-    """Every name that `OTEL_TRACES_EXPORTER` may hold on this machine."""
+    """Every name that can be used in `OTEL_TRACES_EXPORTER` on this machine."""
     installed = {point.name for point in entry_points(group=GROUP)}
     return sorted({COMMAND_CALLS, OTLP, "console", NONE} | installed)
 
 
 def build(name: str) -> SpanExporter:
-    """The exporter of that name, with no arguments: it reads its own `OTEL_*` variables.
+    """The exporter of that name, created without arguments: it reads its own `OTEL_*` variables.
 
-    Raises ConfigurationError for an unknown name, or naming the pip command where its extra is missing.
+    Raises ConfigurationError for an unknown name, or with the pip command if its extra is missing.
     """
     point_name = _otlp_entry_point() if name == OTLP else name
     points = [point for point in entry_points(group=GROUP) if point.name == point_name]
     if not points:
         if name == OTLP:
             raise ConfigurationError("OTEL_TRACES_EXPORTER=otlp needs an extra: pip install 'slashspan[otlp]'")
-        raise ConfigurationError(f"OTEL_TRACES_EXPORTER={name!r}: must be a comma list of: {', '.join(choices())}")
+        raise ConfigurationError(
+            f"OTEL_TRACES_EXPORTER={name!r}: must be a comma-separated list of: {', '.join(choices())}"
+        )
     try:
         exporter = points[0].load()()
     except ImportError as error:
         raise ConfigurationError(f"OTEL_TRACES_EXPORTER={name!r} cannot be loaded: {error}") from error
     if not isinstance(exporter, SpanExporter):
-        raise ConfigurationError(f"OTEL_TRACES_EXPORTER={name!r} is no span exporter")
+        raise ConfigurationError(f"OTEL_TRACES_EXPORTER={name!r} is not a span exporter")
     return exporter
 
 
@@ -54,16 +56,16 @@ class Endpoint:
     host: str
     port: int
     masked: str
-    """The URL as it may be shown: no user, password or key."""
+    """The URL to display, without user, password and key."""
     identity: str
-    """Which collector it is: the URL without what may change while the collector stays."""
+    """Identifies the collector: the URL without the parts that can change for the same collector."""
 
     def __str__(self) -> str:
         return self.masked
 
 
 def otlp_endpoint(environ: Mapping[str, str]) -> Endpoint:
-    """As the OTLP exporters read it. Raises ConfigurationError, naming the variable."""
+    """The endpoint as the OTLP exporters read it. Raises ConfigurationError with the name of the variable."""
     grpc = _protocol(environ) == "grpc"
     variable, url = "OTEL_EXPORTER_OTLP_ENDPOINT", f"http://localhost:{4317 if grpc else 4318}"
     for name in ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"):

@@ -1,1 +1,1 @@
-"""One file a path of discord.py: each wraps what it needs through `Patches` and reports to the `Recorder`."""
+"""One file for each part of discord.py: it wraps what it needs through `Patches`, and reports to the `Recorder`."""

@@ -1,8 +1,9 @@
 """Slash commands, context menus, hybrids used as slash, autocomplete: everything that `CommandTree._call` runs.
 
-`_call` handles most errors itself, so they are noted where they pass: `Command._invoke_error_handlers` for slash
+`_call` handles most errors itself, so they are recorded where they pass: `Command._invoke_error_handlers` for slash
 commands, `ContextMenu._invoke`, `Command._invoke_autocomplete`, and `ext.commands.Command.dispatch_error` (in
-`prefix.py`) for hybrids. `Command._callback` is left alone: `_do_call` tells a wrong signature by the innermost frame.
+`prefix.py`) for hybrids. `Command._callback` is left alone: `_do_call` recognises a wrong signature by the
+innermost frame.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class AppCommandHooks:
         try:
             result = await wrapped(*args, **kwargs)
         except app_commands.AppCommandError as error:
-            # The tree's handlers run after `_call`, in the same task, and may give the answer: end after them, and
+            # The tree's handlers run after `_call`, in the same task, and may answer: end after them, and
             # leave the context to them.
             self._end_with_task(action, error)
             raise
@@ -85,7 +86,7 @@ class AppCommandHooks:
     @guarded
     def _end(self, action: Action, interaction: discord.Interaction[Any]) -> None:
         if action.error is None and interaction.command_failed:
-            action.rejected = True  # `interaction_check` said no: nothing is raised
+            action.rejected = True  # `interaction_check` returned False: nothing is raised
         self._recorder.end(action)
 
     @guarded

@@ -1,7 +1,7 @@
 """Buttons, selects, views, dynamic items, modals.
 
-discord.py makes the coroutine that will answer while it dispatches (`_scheduled_task`, `schedule_dynamic_item_call`),
-so a wrapper's synchronous part sees whether anybody answers at all. What happens inside is told by the user's own
+discord.py creates the coroutine that will answer while it dispatches (`_scheduled_task`, `schedule_dynamic_item_call`),
+so a wrapper's synchronous part sees whether anything answers at all. What happens inside is seen in the user's own
 methods (`on_error`, `interaction_check`, `callback`, …), wrapped on the class that defines them, since discord.py
 swallows or only logs what they raise.
 """
@@ -87,7 +87,7 @@ class ComponentHooks:
             return wrapped(*args, **kwargs)  # type: ignore[no-any-return]
         self._watch_dynamic(factory)
         if action.work == 1:
-            action.unmatched = True  # until its own code is reached: discord.py may find no such item in the message
+            action.unmatched = True  # until its code is reached: discord.py may not find the item in the message
         return self._work(action, wrapped, args, kwargs)
 
     async def _work(self, action: Action, wrapped: Wrapped, args: Args, kwargs: Kwargs) -> Any:
@@ -109,7 +109,7 @@ class ComponentHooks:
             known = attributes.of_interaction(interaction, frame)
             action = self._recorder.begin(kind, name, interaction.id, known, frame)
         else:
-            action.unmatched = False  # a view's item beside a dynamic item: somebody answers for certain
+            action.unmatched = False  # a view's item as well as a dynamic item: something certainly answers
         action.work += 1
         return action
 
@@ -119,7 +119,7 @@ class ComponentHooks:
         if action.work == 0:
             self._recorder.end(action)
 
-    # The user's own methods. Each class is looked at once.
+    # The user's own methods. Each class is checked once.
 
     @guarded
     def _watch_view(self, view: Any) -> None:
@@ -194,7 +194,7 @@ class ComponentHooks:
 
 
 def _item_name(item: Any, view: Any) -> str:
-    """The item's class if the bot wrote one, else the view's: `Button` alone would say nothing."""
+    """The item's class if the bot defines one, otherwise the view's: `Button` alone would be meaningless."""
     for thing in (item, view):
         if not type(thing).__module__.startswith("discord."):
             return type(thing).__name__

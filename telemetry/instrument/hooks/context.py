@@ -1,4 +1,4 @@
-"""Code that runs after an action has ended must not get its dead span as a parent.
+"""Code that runs after an action has ended must not have its finished span as parent.
 
 A view's timeout task and code that resumes from `wait_for` keep the context of the command that started them.
 """
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 def install(patches: Patches) -> None:
-    """Cut the context where it outlives the action."""
+    """Detaches the context where it outlives the action."""
     view = defining_class(discord.ui.View, "_dispatch_timeout")
     patches.wrap(view, "_dispatch_timeout", _dispatch_timeout)
     patches.wrap(discord.Client, "wait_for", _wait_for)
 
 
 def _dispatch_timeout(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    # `on_timeout` gets a task made inside, which copies the context as it is here.
+    # `on_timeout` runs in a task created inside, which copies the current context.
     context = context_api.attach(Context())
     action = current_action.set(None)
     try:
@@ -45,7 +45,7 @@ def _wait_for(wrapped: Callable[..., Awaitable[Any]], _: Any, args: tuple[Any, .
 
 
 async def _resumed_outside(waiting: Awaitable[Any]) -> Any:
-    """Await it; when the action has ended in the meantime, the rest of the waiter's task is no part of it."""
+    """Await it; if the action has ended in the meantime, the rest of the waiting task is not part of it."""
     try:
         return await waiting
     finally:

@@ -1,7 +1,7 @@
-"""`ext.tasks` loops: a fresh root span for each iteration, instead of the context of `.start()` for ever.
+"""`ext.tasks` loops: a new root span for each iteration, instead of the context of `.start()` for ever.
 
-`Loop` keeps its coroutine in the instance and looks it up for each iteration; a data descriptor on the class comes
-before the instance, so that loops are reached that run already, and nothing of ours stays in any of them.
+`Loop` keeps its coroutine in the instance and looks it up for each iteration. A data descriptor on the class takes
+precedence over the instance, so that running loops are reached, and nothing of ours remains in any of them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _UNTRACED: Final = "_slashspan_untraced"
 
 
 class LoopHooks:
-    """Traces what every loop runs, from its next iteration on."""
+    """Traces all loops, from their next iteration on."""
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
@@ -46,14 +46,14 @@ class LoopHooks:
         patches.add(tasks.Loop, _ATTRIBUTE, _TracedCoro(self.traced))
 
     def traced(self, loop: weakref.ref[tasks.Loop[Any]], coro: Coro) -> Coro:
-        """`coro` with a span around it when it is the loop that runs it."""
+        """`coro` with a span around it if the loop runs it."""
         name = f"loop {coro.__qualname__}"
 
         @functools.wraps(coro)
         async def iteration(*args: Any, **kwargs: Any) -> Any:
             running = loop()
             if running is None or running.get_task() is not asyncio.current_task():
-                return await coro(*args, **kwargs)  # called by hand, as a part of whatever calls it
+                return await coro(*args, **kwargs)  # called directly, so a part of its caller
             begun = self._begin(name)
             try:
                 return await coro(*args, **kwargs)
@@ -86,7 +86,7 @@ class LoopHooks:
 
 
 class _Begun(NamedTuple):
-    """An iteration's span, and what was current before."""
+    """An iteration's span, and the context before it."""
 
     span: Span
     context: Token[Context]
@@ -94,7 +94,7 @@ class _Begun(NamedTuple):
 
 
 class _TracedCoro:
-    """`Loop.coro`, as long as we are there: reads give the traced one, the instance keeps its own."""
+    """`Loop.coro` while instrumented: reading it gives the traced coroutine, the instance keeps its own."""
 
     def __init__(self, trace: Callable[[weakref.ref[tasks.Loop[Any]], Coro], Coro]) -> None:
         self._trace = trace
@@ -113,5 +113,5 @@ class _TracedCoro:
         return traced
 
     def __set__(self, loop: tasks.Loop[Any], coro: Coro) -> None:
-        # A loop of a cog is a copy of the class's, made from what reading that one gave.
+        # A cog's loop is a copy of the class's loop, made from what reading `coro` returned.
         vars(loop)[_ATTRIBUTE] = getattr(coro, _UNTRACED, coro)

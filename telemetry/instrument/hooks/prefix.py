@@ -1,6 +1,6 @@
 """Prefix commands: `BotBase.invoke`, once per message (`Command.invoke` nests in groups), and `dispatch_error`.
 
-ext.commands swallows a CancelledError out of a callback and only sets `command_failed`, so that is what tells it.
+ext.commands swallows a CancelledError of a callback and only sets `command_failed`, which reveals it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class PrefixHooks:
     def _invoke(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Awaitable[Any]:
         ctx: commands.Context[Any] = args[0]
         if ctx.command is None and not ctx.invoked_with:
-            return wrapped(*args, **kwargs)  # an ordinary message: nothing to record, nothing to pay
+            return wrapped(*args, **kwargs)  # an ordinary message: nothing to record
         return self._recorded(wrapped, ctx, args, kwargs)
 
     async def _recorded(self, wrapped: Wrapped, ctx: commands.Context[Any], args: Args, kwargs: Kwargs) -> Any:
@@ -62,7 +62,7 @@ class PrefixHooks:
     @guarded
     def _begin(self, ctx: commands.Context[Any]) -> Action | None:
         if ctx.interaction is not None:
-            return None  # a hybrid used as slash that a bot invokes by hand: its interaction is recorded already
+            return None  # a hybrid used as a slash command and invoked by the bot: its interaction is already recorded
         message = ctx.message
         frame = frame_of(message.id)
         command = ctx.command

@@ -1,9 +1,9 @@
-"""Time lost to Discord's rate limits, told apart from waiting for other requests and from a busy machine.
+"""Time lost to Discord's rate limits, as opposed to waiting for other requests or for a busy machine.
 
 discord.py queues requests of a bucket or of a webhook token behind each other, limit or not. A limit is only what it
 sleeps for: the reset of an empty bucket, the delay of a webhook's lock, a 429's `retry_after`. Each such sleep puts a
 limit in force, on a bucket, a lock or the whole client, for as long as Discord asked and no longer; a request has lost
-the part of its waiting that overlaps with limits in force on what it waited for.
+the part of its waiting time that overlaps with limits in force on what it waited for.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NS: Final = 1_000_000_000
 
 
 class RestCall:
-    """One call of discord.py's request functions: up to five tries and the waits around them."""
+    """One call of discord.py's request functions: up to five attempts and the waits around them."""
 
     __slots__ = ("_refusal", "answered_ns", "client", "limited", "queue", "started_ns", "status", "tries", "wire_ns")
 
@@ -44,7 +44,7 @@ class RestCall:
         self.wire_ns = 0
         self.answered_ns = 0
         self.limited = Intervals()
-        """When a rate limit held it back."""
+        """When a rate limit delayed it."""
         self.client = client
         """When global rate limits were in force."""
         self.queue: Intervals | None = None
@@ -52,13 +52,13 @@ class RestCall:
         self._refusal: tuple[aiohttp.ClientResponse, int] | None = None
 
     def answered(self, response: aiohttp.ClientResponse) -> None:
-        """A try was answered. discord.py sleeps after a 429, when it has read the body."""
+        """An attempt was answered. After a 429 discord.py reads the body and sleeps."""
         self.status = response.status
         if response.status == TOO_MANY:
             self._refusal = response, time.perf_counter_ns()
 
     def resume(self) -> None:
-        """It goes on after the answer: the sleep of a 429, if there was one, is over."""
+        """It continues after the answer: a sleep after a 429 is over."""
         if self._refusal is None:
             return
         response, since = self._refusal
@@ -76,7 +76,7 @@ current_call: ContextVar[RestCall | None] = ContextVar("slashspan_rest_call", de
 
 
 class RateLimitHooks:
-    """The wrappers. Keeps what is in force only as long as a request is interested in it."""
+    """The wrappers. Keeps limits only while a request may depend on them."""
 
     def __init__(self) -> None:
         self._in_force: weakref.WeakValueDictionary[int, Intervals] = weakref.WeakValueDictionary()
@@ -118,7 +118,7 @@ class RateLimitHooks:
         try:
             return await wrapped(*args, **kwargs)
         finally:
-            del in_force  # held until here: those who wait for the bucket may begin to while it sleeps
+            del in_force  # held until here: requests may start to wait for the bucket while this one sleeps
 
     async def _leave(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
         since = time.perf_counter_ns()
@@ -152,7 +152,7 @@ class RateLimitHooks:
 
     @guarded
     def _bucket_is_empty(self, bucket: Any) -> None:
-        """With no request under way only the reset refills it: the last one was cancelled while it slept until then."""
+        """With no request in flight only the reset refills it: the last one was cancelled while it slept until then."""
         if bucket.remaining <= 0 and bucket.outgoing == 0 and bucket.expires and not bucket._sleeping.locked():
             self._put_in_force(bucket, bucket.expires - bucket._loop.time())
 
@@ -160,7 +160,7 @@ class RateLimitHooks:
     def _bucket_resets(self, bucket: Any) -> Intervals | None:
         longest = bucket._max_ratelimit_timeout
         if bucket._sleeping.locked() or (longest and bucket.reset_after > longest):
-            return None  # another one sleeps, or an error is raised instead
+            return None  # another request sleeps, or an error is raised instead
         return self._put_in_force(bucket, bucket.reset_after)
 
     @guarded
@@ -176,9 +176,9 @@ class RateLimitHooks:
 
 
 def _retry_after(response: aiohttp.ClientResponse) -> tuple[float, bool]:
-    """Seconds that a 429 asks for, and whether for all routes: from the body, which discord.py has read by now."""
+    """The seconds of a 429, and whether it is global: from the body, which discord.py has read by now."""
     try:
         data = json.loads(response._body or b"")
         return float(data["retry_after"]), bool(data.get("global", False))
-    except (AttributeError, LookupError, TypeError, ValueError):  # no answer of Discord's API
+    except (AttributeError, LookupError, TypeError, ValueError):  # not an answer of Discord's API
         return 0.0, False

@@ -1,7 +1,7 @@
 """Discord's REST API: the first acknowledgement, the time lost to rate limits, and a CLIENT span for each request.
 
 discord.py sleeps before a request (the bucket, the global limit), between tries (429) and after it (an empty bucket);
-a span around the HTTP call alone would miss all of that. Paths are templates: real ones hold interaction tokens.
+a span around the HTTP call alone would miss all of that. Paths are templates: real paths contain interaction tokens.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ ACK_KINDS: Final = {
 
 
 class RestHooks:
-    """The wrappers, bound to one recorder. `spans`: make CLIENT spans, or only keep the times."""
+    """The wrappers, bound to one recorder. `spans`: create CLIENT spans, instead of only recording times."""
 
     def __init__(self, recorder: Recorder, limits: RateLimitHooks, *, spans: bool) -> None:
         self._recorder = recorder
@@ -74,7 +74,7 @@ class RestHooks:
         span = self._start(route) if self._spans else None
         error: BaseException | None = None
         try:
-            # The aiohttp instrumentation would write the real URL, token included, into its spans.
+            # The aiohttp instrumentation would record the real URL, including the token.
             with suppress_http_instrumentation():
                 return await wrapped(*args, **kwargs)
         except BaseException as caught:
@@ -166,7 +166,7 @@ class RestHooks:
 
 
 def _callback_type(kwargs: Kwargs) -> int:
-    """The callback's type; with files it stands in the multipart form's JSON."""
+    """The callback's type; with files it is in the JSON of the multipart form."""
     payload = kwargs.get("payload")
     if payload is None:
         parts = kwargs.get("multipart") or ()

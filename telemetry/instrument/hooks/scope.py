@@ -1,4 +1,4 @@
-"""Making an action current for the code that runs in it, and no longer."""
+"""Makes an action current for the code that runs in it, and no longer."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class Tokens(NamedTuple):
-    """What `deactivate` needs to put back what was current before."""
+    """What `deactivate` needs to restore what was current before."""
 
     context: Token[Context]
     action: Token[Action | None]
 
 
 def activate(action: Action) -> Tokens:
-    """Make the action's span the parent of spans made from here on, in this task and those that it starts."""
+    """Make the action's span the parent of new spans, in this task and those that it starts."""
     return Tokens(context_api.attach(set_span_in_context(action.span)), current_action.set(action))
 
 

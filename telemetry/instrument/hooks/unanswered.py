@@ -1,6 +1,6 @@
-"""Components and modals that no view answers: an `on_interaction` handler may, or nobody.
+"""Components and modals that no view answers: an `on_interaction` handler may, or nothing.
 
-Nobody is known only when Discord gives up after 3 s; until then such an action stays open.
+That nothing will is known only when Discord gives up after 3 s; until then such an action stays open.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ANSWER_WITHIN: Final = 3.0
 
 
 class Unanswered:
-    """Opens an action that no view took, and closes it when it is clear what became of it."""
+    """Opens an action that no view handles, and ends it when its outcome is clear."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
@@ -36,7 +36,7 @@ class Unanswered:
 
     @guarded
     def on_dispatched(self, kind: str, interaction: discord.Interaction[Any]) -> None:
-        """Called after discord.py has dispatched: if nobody took it, open an action for it."""
+        """Called after discord.py has dispatched: if nothing handles the interaction, open an action for it."""
         if self._recorder.find(interaction.id) is not None:
             return
         frame = frame_of(interaction.id)
@@ -74,7 +74,7 @@ class Unanswered:
         async def watched(*handler_args: Any, **handler_kwargs: Any) -> Any:
             try:
                 return await handler(*handler_args, **handler_kwargs)
-            except BaseException as error:  # `_run_event` hands it to the client's own `on_error`
+            except BaseException as error:  # `_run_event` passes it to the client's own `on_error`
                 action.failed(error)
                 raise
 

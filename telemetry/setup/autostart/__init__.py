@@ -1,4 +1,4 @@
-"""Recording in a process whose code does not ask for it.
+"""Starts recording in a process whose code does not.
 
 `slashspan run` sets the environment. `path/sitecustomize.py` is imported when Python starts and calls `start` when the
 bot first imports discord. Child processes inherit the environment: shards that a bot starts, and a bot that replaces
@@ -32,7 +32,7 @@ _terminated = False
 
 
 def environment(environ: Mapping[str, str], service_name: str | None) -> dict[str, str]:
-    """`environ` with what makes a Python that starts in it record; `service_name` None: as OpenTelemetry names it."""
+    """`environ` with variables that make a Python process record; `service_name` None: as OpenTelemetry names it."""
     path = environ.get("PYTHONPATH", "")
     entries = path.split(os.pathsep) if path else []
     if str(FOLDER) not in entries:
@@ -44,7 +44,7 @@ def environment(environ: Mapping[str, str], service_name: str | None) -> dict[st
 
 
 def start() -> None:
-    """Record from here on. Raises nothing: what is wrong is one line, and the bot runs unrecorded."""
+    """Start recording. Never raises: an error is logged in one line, and the bot runs without recording."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # `python -W error` is meant for the bot, not for what we import
         from slashspan.errors import ConfigurationError
@@ -54,10 +54,10 @@ def start() -> None:
             # The table was created or checked before the bot was started.
             telemetry = pipeline.configure(service_name=os.environ.get(SERVICE_VARIABLE), check_store=False)
         except ConfigurationError as error:
-            _log.error("slashspan records nothing: %s", error)
+            _log.error("slashspan does not record: %s", error)
             return
         except Exception:  # noqa: BLE001 - the bot runs all the same
-            _log.exception("slashspan records nothing; please report it")
+            _log.exception("slashspan does not record; please report it")
             return
     if telemetry.settings.exporters:
         if not _is_multiprocessing_child():
@@ -66,7 +66,7 @@ def start() -> None:
 
 
 def end() -> None:
-    """The last of all exit handlers. A bot that a SIGTERM ended leaves with the status that says so."""
+    """The last of all exit handlers: a bot ended by SIGTERM exits with the corresponding status."""
     if _terminated:
         from telemetry.setup import signals
 
@@ -82,16 +82,16 @@ def _note_termination() -> None:
 
 
 def _is_multiprocessing_child() -> bool:
-    """`Process.terminate()` must end such a process as it does without us."""
+    """`Process.terminate()` must end such a process as usual."""
     process = sys.modules.get("multiprocessing.process")
     if process is not None and process.parent_process() is not None:
         return True
-    # In a spawned child that still prepares, only the command shows it.
+    # A spawned child that is still starting can only be recognised by its command line.
     return "-c" in sys.orig_argv and any(word.startswith("from multiprocessing.") for word in sys.orig_argv)
 
 
 def _follow_multiprocessing(telemetry: Telemetry) -> None:
-    """Children of multiprocessing end by `os._exit`, without exit handlers: there the ending is a finalizer."""
+    """Children of multiprocessing end with `os._exit`, without exit handlers, so the shutdown is a finalizer."""
     from multiprocessing import util
 
     from telemetry.setup import signals

@@ -107,7 +107,7 @@ def test_batches_that_failed_are_sent_again_unchanged(
     assert sorted(collector.batches) == sorted([f"a{n}", f"b{n}"] for n in range(30))
     counts = exporter.counts()
     assert (counts.recorded, counts.stored, counts.waiting, counts.lost) == (60, 60, 0, 0)
-    assert sum("does not take spans" in record.message for record in caplog.records) == 1
+    assert sum("does not accept spans" in record.message for record in caplog.records) == 1
 
 
 def test_spans_of_a_shutdown_without_the_collector_are_sent_after_the_next_start(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_spans_for_a_collector_are_not_written_to_a_table(spool: Path, dsn: str)
 def test_a_running_bot_delivers_its_own_rows(spool: Path, dsn: str) -> None:
     bot = left_behind(spool, dsn, rows(5))
     done = call(spool, dsn, "spool", "drain")
-    assert "A bot that runs" in done.output
+    assert "A running bot" in done.output
     bot.journal.close()
     assert call(spool, dsn, "spool", "drain").exit_code == 0
     assert sorted(table(dsn)) == list(range(5))
@@ -173,7 +173,7 @@ def test_dead_letters_dropped_for_lack_of_space_are_shown(
     assert json.loads(call(spool, dsn, "spool", "--json").output)[0]["dead_letters_lost"] == lost
     assert f"{lost} rejected rows were lost" in call(spool, dsn, "doctor").output
     done = call(spool, dsn, "spool", "redrive")
-    assert f"{lost} more had come" in done.output
+    assert f"{lost} more were lost" in done.output
     assert len(table(dsn)) == kept
     assert call(spool, dsn, "spool").output == "nothing is waiting\n"
 

@@ -129,7 +129,7 @@ def test_forget_reports_rows_that_a_running_bot_has_still_to_deliver(spool: Path
     bot = left_behind(spool, dsn, mixed()[:9])
     done = call(spool, dsn, "forget", str(NELLY), "--yes")
     assert done.exit_code == 1
-    assert "3 rows of the user are on their way" in done.output
+    assert "3 rows of the user are in flight" in done.output
     bot.journal.close()
 
 
@@ -173,7 +173,7 @@ def test_forget_reports_batches_of_a_running_bot(spool: Path, dsn: str) -> None:
     bot = batches(spool, trace(NELLY))
     done = call(spool, dsn, "forget", str(NELLY), "--yes")
     assert done.exit_code == 1
-    assert "1 rows of the user are on their way" in done.output
+    assert "1 rows of the user are in flight" in done.output
     bot.close()
     assert call(spool, dsn, "forget", str(NELLY), "--yes").exit_code == 0
     assert spans_left(spool) == []

@@ -126,7 +126,7 @@ def test_an_unknown_setting_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     environ = {"OTEL_TRACES_EXPORTER": "none", "SLASHSPAN_USER_ID": "drop", "SLASHSPAN_DSN": "sqlite:///x.db"}
     telemetry.configure(environ=environ).shutdown()
     assert [record.message for record in caplog.records if "unknown settings" in record.message] == [
-        "unknown settings: SLASHSPAN_USER_ID; docs/reference.md lists all of them"
+        "unknown settings: SLASHSPAN_USER_ID; docs/reference.md lists all settings"
     ]
 
 

@@ -1,8 +1,8 @@
-"""Python imports this at its start where `slashspan run` has put this folder on PYTHONPATH.
+"""Imported by Python at its start, when `slashspan run` has put this folder on PYTHONPATH.
 
-It imports nothing of ours and no library: a bot that sets logger classes, event loop policies, warning filters or
-patches before it imports discord finds Python as it is without us. Recording starts with the first import of discord.
-Another `sitecustomize` further down the path runs as it would without this one.
+It imports no library and nothing of ours, so that a bot which sets logger classes, event loop policies, warning filters
+or patches before it imports discord finds an unmodified Python. Recording starts with the first import of discord.
+Another `sitecustomize` further down the path runs as usual.
 """
 
 import atexit
@@ -28,7 +28,7 @@ class FirstImport:
         return None
 
     def _follow(self, loader):
-        """Start after `loader` has executed its module. The loader is this import's own, and is left as it was."""
+        """Start after `loader` has executed its module. The loader belongs to this import alone, and is restored."""
         execute = getattr(loader, "exec_module", None)
         if execute is None:
             return
@@ -38,7 +38,7 @@ class FirstImport:
             execute(module)
             if self in sys.meta_path:
                 sys.meta_path.remove(self)
-                if "telemetry.cli" not in sys.modules:  # a `slashspan` command that the bot calls is no bot
+                if "telemetry.cli" not in sys.modules:  # a `slashspan` command that the bot runs is not a bot
                     start()
 
         loader.exec_module = exec_module
@@ -48,20 +48,20 @@ def start():
     try:
         from telemetry.setup import autostart
     except ImportError as error:  # a child process of the bot may run in another environment
-        sys.stderr.write("slashspan: nothing is recorded in process %d: %s\n" % (os.getpid(), error))
+        sys.stderr.write("slashspan: process %d is not recorded: %s\n" % (os.getpid(), error))
         return
     autostart.start()
 
 
 def end():
-    """Registered before anything of the bot's, so called after all of it."""
+    """Registered before the bot's own handlers, so called after them."""
     autostart = sys.modules.get("telemetry.setup.autostart")
     if autostart is not None:
         autostart.end()
 
 
 def run_the_next_sitecustomize():
-    """As if this folder were not on the path."""
+    """Import as if this folder were not on the path."""
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != FOLDER]
     this = sys.modules.pop("sitecustomize")
     try:
