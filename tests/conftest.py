@@ -1,4 +1,4 @@
-"""Fixtures that several parts share."""
+"""Shared fixtures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's state folder, the spool's default place, is the test's own."""
+    """A private state folder, the default place of the spool."""
     folder = tmp_path / "state"
     for variable in ("XDG_STATE_HOME", "LOCALAPPDATA", "HOME"):
         monkeypatch.setenv(variable, str(folder))
@@ -31,7 +31,7 @@ def server() -> Iterator[Postgres]:
 
 @pytest.fixture
 def database(server: Postgres) -> Iterator[str]:
-    """The name of a database of the test's own."""
+    """The name of a new database."""
     name = server.create_database()
     yield name
     server.drop_database(name)
@@ -39,7 +39,7 @@ def database(server: Postgres) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def dsn(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A store of each kind, empty."""
+    """The DSN of an empty store, of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'command_calls.db'}"
     running: Postgres = request.getfixturevalue("server")

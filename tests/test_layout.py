@@ -1,4 +1,4 @@
-"""Promises of the repository itself."""
+"""Rules of the repository itself."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_nothing_unix_only_is_imported() -> None:
 
 @pytest.mark.parametrize("file", sorted((ROOT / "tests").rglob("*.py")), ids=lambda file: str(file.relative_to(ROOT)))
 def test_no_test_imports_a_test_module_or_a_conftest(file: Path) -> None:
-    """What two of them need is in tests/support."""
+    """Shared helpers belong in tests/support."""
     tree = ast.parse(file.read_text("utf-8"))
     imported = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
     for node in ast.walk(tree):

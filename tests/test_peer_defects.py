@@ -1,4 +1,4 @@
-"""Defects that users of other recorders reported: none of them is ours."""
+"""Defects that users of similar projects reported: slashspan has none of them."""
 
 from __future__ import annotations
 

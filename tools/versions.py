@@ -40,7 +40,7 @@ DEMO_COMMANDS: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Combination:
-    """A Python and the packages on it; `discord` None: the lowest that pyproject.toml allows, of everything."""
+    """A Python and its packages; `discord` None: the lowest version of everything that pyproject.toml allows."""
 
     python: str
     discord: str | None
@@ -50,7 +50,7 @@ class Combination:
         return f"python{self.python}-" + ("lowest" if self.discord is None else f"discord{self.discord}")
 
     def requirements(self) -> str:
-        """Pins, one a line."""
+        """Pins, one per line."""
         if self.discord is None:
             return LOWEST.read_text("utf-8")
         return re.sub(r"(?m)^discord-py==.*$", f"discord-py=={self.discord}", LOCK.read_text("utf-8"))
@@ -69,7 +69,7 @@ def combinations(*, short: bool) -> Iterator[Combination]:
 
 
 def find_python(version: str) -> str | None:
-    """A Python of that minor version: on PATH, of pyenv, or known to uv; nothing is downloaded."""
+    """A Python of that minor version, on PATH, from pyenv or known to uv; nothing is downloaded."""
     candidates = [shutil.which(f"python{version}")]
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     candidates += [str(folder / "bin" / "python") for folder in sorted(pyenv.glob(f"{version}*"), reverse=True)]
@@ -77,7 +77,7 @@ def find_python(version: str) -> str | None:
     candidates.append(found.stdout.strip() if found.returncode == 0 else None)
     asks = "import sys; print('%d.%d' % sys.version_info[:2])"
     for candidate in candidates:
-        # pyenv's shims are on PATH for versions that are not switched on; they fail when they are called.
+        # pyenv's shims are on PATH even for versions that are not active; they fail when they are called.
         if (
             candidate
             and Path(candidate).exists()
@@ -88,12 +88,12 @@ def find_python(version: str) -> str | None:
 
 
 def uv() -> str:
-    """The `uv` beside this Python."""
+    """The `uv` next to this Python."""
     return str(Path(sys.executable).with_name("uv.exe" if os.name == "nt" else "uv"))
 
 
 def prepare(combination: Combination, python: str) -> Path:
-    """The Python of the combination's environment, made where it is missing or its pins have changed."""
+    """The Python of the combination's environment, created if it is missing or its pins have changed."""
     folder = CACHE / combination.name
     own = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     wanted = folder / "requirements.txt"
@@ -112,7 +112,7 @@ def prepare(combination: Combination, python: str) -> Path:
 
 
 def try_out(own: Path, *, short: bool) -> bool:
-    """The tests, then the demo; whether both passed. What they print is shown."""
+    """Run the tests, then the demo; returns whether both passed. Their output is shown."""
     tests = _run([str(own), "-m", "pytest", "-q", "-p", "no:cacheprovider", *(SHORT if short else FULL)])
     if tests.returncode != 0:
         return False
@@ -136,7 +136,7 @@ def _check(command: Sequence[str]) -> None:
 
 
 def main() -> int:
-    """Exit status 1 when a combination failed; one that could not be tried is no failure."""
+    """Exit status 1 if a combination failed; those that could not be tried do not count."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true")
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these, such as python3.10-discord2.4.0")

@@ -1,4 +1,4 @@
-"""Runs the plain bot where launchers run bots: in a thread, or in a process of its own. The first argument says how."""
+"""Runs the plain bot like launchers do, in a thread or a process of its own; the first argument says how."""
 
 import multiprocessing
 import os

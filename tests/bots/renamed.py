@@ -1,6 +1,6 @@
-"""A bot on a discord.py or an OpenTelemetry whose source is changed while it is imported, as another version's is.
+"""A bot on a discord.py or OpenTelemetry whose source is modified on import, to simulate another version.
 
-Its arguments: the top-level package, a pattern and what every match of it becomes.
+Arguments: the top-level package, a pattern and its replacement.
 """
 
 import asyncio

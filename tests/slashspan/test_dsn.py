@@ -1,4 +1,4 @@
-"""A DSN is read as its driver would read it, and shown without a secret, whatever characters users put into it."""
+"""A DSN is parsed as by its driver, and shown without secrets, whatever characters it contains."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from asyncpg.connect_utils import _parse_connect_dsn_and_args  # the driver's own parser, to compare with
+from asyncpg.connect_utils import _parse_connect_dsn_and_args  # the driver's own parser, for comparison
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -18,7 +18,7 @@ from slashspan.masking import mask_url
 from slashspan.settings import Settings
 
 SECRET = "hunter"
-"""Begins each piece of a password, so that a part of one that is shown is found."""
+"""Starts each part of a password, so that any part that is shown is found."""
 PIECES = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=4), min_size=1, max_size=4)
 PASSWORDS = PIECES.map(lambda pieces: "".join(SECRET + piece for piece in pieces))
 AWKWARD = "/?#@:[]&=%+ \\'\"\n;,|é"

@@ -1,4 +1,4 @@
-"""What a bot imports is `slashspan` and nothing else of ours."""
+"""A bot imports `slashspan` and nothing else of ours."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def mypy(code: str, folder: Path) -> str:
 
 
 def test_a_type_checker_knows_the_public_names(tmp_path: Path) -> None:
-    """One run, because it is slow: what is right is accepted, and each wrong call is an error of its kind."""
+    """In one run, because it is slow: correct calls are accepted, and each wrong one is the expected error."""
     pytest.importorskip("mypy")
     right = mypy(USES, tmp_path)
     assert "bot.py" not in right, right

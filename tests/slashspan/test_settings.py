@@ -1,4 +1,4 @@
-"""One error, at once, that names the setting, its value and the choices."""
+"""An invalid setting raises one error that names the setting, its value and the choices."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is recorded is what happened: every kind of action with every outcome, through the real client."""
+"""Every kind of action with every outcome is recorded correctly, with the real client."""

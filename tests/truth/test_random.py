@@ -46,7 +46,7 @@ async def play(order: list[Case], concurrency: int, *dsns: str) -> list[tuple[Ca
 @settings(
     max_examples=RUNS,
     deadline=None,
-    phases=[Phase.generate],  # an example takes seconds: a failing one is shown as it is
+    phases=[Phase.generate],  # an example takes seconds, so failing ones are not shrunk
     suppress_health_check=list(HealthCheck),
 )
 @given(seed=st.integers(0, 2**32), concurrency=st.sampled_from([1, 7, 50, 500]))

@@ -1,4 +1,4 @@
-"""Field by field, in the span, in SQLite and in PostgreSQL. The expectation is the ledger's and the script's."""
+"""Each field of the span and of the rows in SQLite and PostgreSQL is compared with the ledger and the cases."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _times(row: dict[str, Any], action: Action, case: Case) -> None:
     assert called_us >= action.sent_ns // 1000
     first_call = min((call.received_ns for call in action.calls), default=None)
     assert first_call is None or called_us <= first_call // 1000
-    # Snowflakes hold whole milliseconds, minted just before the frame was sent.
+    # Snowflakes have whole milliseconds, and are generated just before the frame is sent.
     assert 0 <= row["gateway_delay_ms"] <= (called_us - action.sent_ns // 1000) / 1000 + 50
     ack = action.ack
     assert (row["ack_ms"] is not None) == (ack is not None and case.kind != "prefix")

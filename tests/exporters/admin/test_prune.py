@@ -1,4 +1,4 @@
-"""Old rows and a user's rows go; all others stay, also those that are written meanwhile."""
+"""`prune` and `forget` delete old rows and a user's rows, and no others, even while a bot writes."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def left(dsn: str) -> list[int]:
 
 def test_prune_deletes_old_rows_in_pieces_and_keeps_the_rest(dsn: str) -> None:
     write_rows(dsn, [call(n, timedelta(days=n * 10)) for n in range(20)])
-    before = NOW - timedelta(days=90)  # 9 is called 9 µs later than that
+    before = NOW - timedelta(days=90)  # row 9 is 9 µs later than this
     assert count_old(dsn, T, before).rows == 10
     assert left(dsn) == list(range(20))
     pieces: list[int] = []
@@ -87,7 +87,7 @@ def test_prune_drops_the_partitions_of_whole_months(server: Postgres) -> None:
         for n, at in enumerate([stray, stray + timedelta(minutes=1), stray + timedelta(days=40), NOW])
     ]
     write_rows(dsn, rows)
-    run_migration(dsn, T)  # moves them into January, February, March
+    run_migration(dsn, T)  # moves them into the partitions of January, February and March
     before = datetime(2026, 3, 1, tzinfo=UTC)
     old = count_old(dsn, T, before)
     assert old.rows == 2

@@ -1,4 +1,4 @@
-"""Through the whole of the exporter: an outage or a death loses and doubles nothing; what now happens goes first."""
+"""The whole exporter: an outage or a crash loses and duplicates nothing, and live rows are not delayed by a backlog."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_the_size_of_replayed_batches_follows_the_speed_of_the_store(
     bot.store.fail = lambda: None
     assert bot.processor.force_flush(20_000)
     assert stored(bot.store) == ids(made)
-    # The first ones show how fast the store is.
+    # The first batches measure how fast the store is.
     assert max(len(batch) for batch in bot.store.batches[3:]) == largest
 
 
@@ -249,7 +249,7 @@ def test_the_reason_why_rows_wait_is_in_the_spool(bots: Callable[..., Bot], tmp_
 
 
 def test_an_exporter_from_the_entry_point_uses_the_spool(tmp_path: Path) -> None:
-    """Behind a batch processor that is not ours the rows come without receipts."""
+    """Behind another batch processor, rows have no receipts."""
     spool = RowSpool(Journal(tmp_path, max_bytes=2**22))
     exporter = CommandCallsExporter(ScriptedStore(down), kinds=Kind.ALL, spool=spool)
     made = spans(30)

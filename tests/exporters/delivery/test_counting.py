@@ -1,4 +1,4 @@
-"""Every row is counted once, whatever overlaps with the end of the process, a flush or a fork."""
+"""Every row is counted once, even around shutdowns, flushes and forks."""
 
 from __future__ import annotations
 

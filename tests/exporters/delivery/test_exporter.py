@@ -1,4 +1,4 @@
-"""Whatever the store does: `export` returns, the thread lives on, and every row is accounted for."""
+"""Whatever the store does: `export` returns, the thread survives, and every row is accounted for."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_beyond_the_limit_the_oldest_rows_are_dropped_and_counted(caplog: pytest
         exporter.export(more)
     counts = exporter.counts()
     lost = counts.dropped[DropReason.BACKLOG_FULL]
-    assert lost in (10, 11)  # the first row may be on its way, and does not count as waiting then
+    assert lost in (10, 11)  # the first row may be in flight, and then does not count as waiting
     assert counts.waiting == 31 - lost
     assert any("are lost so far" in record.message for record in caplog.records)
     store.fail = lambda: None

@@ -1,4 +1,4 @@
-"""A span processor runs inside the bot's code: a bug of ours never reaches the bot's own span."""
+"""A span processor runs inside the bot's code: our bugs never reach the bot's own spans."""
 
 from __future__ import annotations
 

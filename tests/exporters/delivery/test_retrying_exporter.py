@@ -1,4 +1,4 @@
-"""Spans that a collector refused or could not take are sent again, as the batches that they were."""
+"""Batches of spans that a collector rejected or could not receive are sent again unchanged."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Collector(SpanExporter):
-    """Takes batches, or refuses all of them, or those with a span named `poison`; a mock, which fails on cue."""
+    """Accepts batches, or rejects all of them, or those with a span named `poison`; a mock, because it fails on cue."""
 
     def __init__(self) -> None:
         self.away = False

@@ -1,4 +1,4 @@
-"""What the exporter says of itself is what happened, and only when the SDK's flag asks for it."""
+"""The exporter's own metrics are right, and exist only if the SDK's flag is set."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def read(reader: InMemoryMetricReader) -> dict[tuple[str, str | None], float]:
-    """By name and error.type."""
+    """Values by name and error.type."""
     data: Any = reader.get_metrics_data()
     return {
         (metric.name, point.attributes.get("error.type")): point.value

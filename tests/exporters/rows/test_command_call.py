@@ -1,4 +1,4 @@
-"""A span becomes a row that every store takes, whatever the bot has set on it."""
+"""A span becomes a row that every store accepts, whatever the bot has set on it."""
 
 from __future__ import annotations
 

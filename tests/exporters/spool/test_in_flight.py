@@ -1,4 +1,4 @@
-"""Which actions a process died in: those that had started and not ended, whatever happened to the disk meanwhile."""
+"""The actions that were running when a process died are found, and no others, whatever happens to the disk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def refuse(*_: object, **__: object) -> None:
 
 
 def interrupted(folder: Path) -> list[int]:
-    """What the next process finds in flight."""
+    """The interrupted actions that the next process finds."""
     after = journal(folder)
     after.adopt()
     found = [record.key for _, record in after.lease(10**6) if record.type == RecordType.START]
@@ -141,7 +141,7 @@ def test_a_full_disk_at_a_start_is_not_raised_to_the_caller(tmp_path: Path, monk
         disk.setattr(os, "pwrite", lambda fd, data, offset: real(fd, data[:10], offset))
         assert not log.start(1, 2, b"2")
     assert log.refused == 1
-    monkeypatch.setattr("time.monotonic", lambda: 1e12)  # the pause before the next try is over
+    monkeypatch.setattr("time.monotonic", lambda: 1e12)  # the pause before the next attempt is over
     started(log, 3)
     monkeypatch.undo()
     die(log)
@@ -164,7 +164,7 @@ def test_no_flipped_bit_makes_an_action_that_never_happened(tmp_path: Path) -> N
             found = list(records.scan_slots(bytes(damaged)))
             intact = {record.key for record in found if isinstance(record, records.Record)}
             assert intact <= {1, 2, 3}
-            # A bit beside a record hits nothing; one in a record costs that one, and is counted.
+            # A bit outside of records does no harm; one in a record costs that record, and is counted.
             assert found.count(1) == 3 - len(intact) <= 1
 
 

@@ -1,4 +1,4 @@
-"""The log: replayed in order, acknowledged once, adopted by one, bounded, and never in the bot's way."""
+"""The log: replayed in order, acknowledged once, adopted by one process, limited in size, and harmless to the bot."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_disk_errors_are_not_raised_to_the_caller(
     assert len([record for record in caplog.records if "cannot be written" in record.message]) == 1
     assert log.refused == 2
     broken = False
-    monkeypatch.setattr("time.monotonic", lambda: 1e12)  # the wait before the next try is over
+    monkeypatch.setattr("time.monotonic", lambda: 1e12)  # the pause before the next attempt is over
     put(log, 4)
     assert keys(log) == [1, 4]
     monkeypatch.undo()
@@ -222,7 +222,7 @@ def test_a_forked_child_has_its_own_folder_and_the_parent_keeps_its_lock(tmp_pat
         status = 1
         try:
             put(log, 3)
-            log.close()  # must not let go of the parent's lock
+            log.close()  # must not release the parent's lock
             status = 0
         finally:
             os._exit(status)
@@ -264,7 +264,7 @@ def test_damage_in_the_middle_never_makes_an_interrupted_row(tmp_path: Path) -> 
     after = journal(tmp_path)
     assert after.adopt() == 1
     assert keys(after) == [8], "7 has ended: to say it was interrupted would be wrong"
-    assert after.dropped == {DropReason.DAMAGED: 2}, "the end that is missing, and the start that it makes doubtful"
+    assert after.dropped == {DropReason.DAMAGED: 2}, "the missing end, and the start whose end it may be"
     assert after.adopted == 3
 
 
@@ -336,7 +336,7 @@ def test_a_removed_folder_is_created_again(tmp_path: Path, monkeypatch: pytest.M
     put(log, *range(3), size=400)
     shutil.rmtree(tmp_path / "spool")
     while log.append(RecordType.SPAN, 1, 99, b"x" * 400, RecordState.LEASED) is not None:
-        pass  # into the file that is open still, until it is full
+        pass  # into the file that is still open, until it is full
     assert log.dropped == {DropReason.DAMAGED: 3}
     monkeypatch.setattr("time.monotonic", lambda: 1e12)
     put(log, 7)

@@ -1,7 +1,7 @@
-"""The journal against a model: two processes on a folder append, replay, acknowledge, die and are damaged.
+"""The journal against a model: two processes on one folder append, replay, acknowledge and die, and files are damaged.
 
-What the model says waits is found, in order within a process; what was acknowledged never comes back; nothing comes
-that was not written; and what damage took is counted.
+Records that wait according to the model are found, in order for each process; acknowledged ones never come back;
+nothing is found that was not written; and what was lost to damage is counted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PROCESSES = st.integers(0, 1)
 
 
 class Process:
-    """A journal and what the model knows of it."""
+    """A journal and what the model knows about it."""
 
     def __init__(self, folder: Path) -> None:
         self.log = journal(folder, max_bytes=2**22)
@@ -44,7 +44,7 @@ class Spool(RuleBasedStateMachine):
         self.may_be_lost: set[int] = set()
         self.without_a_trace: set[int] = set()
         self.may_come_back: set[int] = set()
-        """Acknowledged, and then a power cut took the end of the action: its start is replayed, which the store's key
+        """Acknowledged, but a power failure lost the end of the action: its start is replayed, which the row's key
         makes harmless."""
         self.damaged = False
 
@@ -134,7 +134,7 @@ class Spool(RuleBasedStateMachine):
 
     @rule(number=PROCESSES, tidy=st.booleans(), torn=st.binary(max_size=60))
     def end_process(self, number: int, tidy: bool, torn: bytes) -> None:
-        """By itself, or killed, perhaps in the middle of a write."""
+        """End normally, or be killed, perhaps during a write."""
         process = self.processes[number]
         own = process.log.own_folder
         (process.log.close if tidy else lambda: die(process.log))()
@@ -147,7 +147,7 @@ class Spool(RuleBasedStateMachine):
 
     @rule(number=PROCESSES, lost=st.integers(1, 400))
     def power_cut(self, number: int, lost: int) -> None:
-        """What the disk had not written is gone: the end of the newest segment, and perhaps acknowledgements."""
+        """A power failure: unsynced data is lost, from the end of the newest segment, and perhaps acknowledgements."""
         process = self.processes[number]
         own = process.log.own_folder
         waiting = {*process.waiting, *process.leased, *process.open}
@@ -157,7 +157,7 @@ class Spool(RuleBasedStateMachine):
             with files[-1].open("ab") as file:
                 file.truncate(max(0, size - lost))
             self.may_be_lost.update(waiting)
-            self.without_a_trace.update(waiting)  # cut between two records, nothing tells that there was one
+            self.without_a_trace.update(waiting)  # cut between two records, there is no sign that one is missing
             self.may_come_back.update(self.acknowledged)
             self.damaged = True
         self.orphans.update(waiting)
@@ -165,7 +165,7 @@ class Spool(RuleBasedStateMachine):
 
     @rule(number=PROCESSES, data=st.data())
     def damage(self, number: int, data: st.DataObject) -> None:
-        """A process dies, and then the disk has a bit of a record that waited the other way round."""
+        """A process dies, and then the disk flips a bit of a waiting record."""
         process = self.processes[number]
         receipts = [process.leased[key] for key in sorted(process.leased) if not process.leased[key][0].retired]
         die(process.log)
@@ -176,7 +176,7 @@ class Spool(RuleBasedStateMachine):
             content[segment.offsets[index] + data.draw(st.integers(0, 26))] ^= 1 << data.draw(st.integers(0, 7))
             segment.path.write_bytes(bytes(content))
             key = next(key for key, receipt in process.leased.items() if receipt == (segment, index))
-            # What was in flight before the damage may have ended in it.
+            # Actions running before the damage may have ended in the damaged part.
             self.may_be_lost.update({key}, process.open)
             self.may_be_lost.update(key for key in process.waiting)
             self.damaged = True

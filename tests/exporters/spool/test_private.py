@@ -1,4 +1,4 @@
-"""What is in the spool belongs to the bot's user: nobody else reads it, and nobody else can have put it there."""
+"""The spool belongs to the bot's user: nobody else can read it or write to it."""
 
 from __future__ import annotations
 

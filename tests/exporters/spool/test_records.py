@@ -1,4 +1,4 @@
-"""Damage costs what it hit, and nothing else; it never makes a record."""
+"""Damage costs only the records that it hits, and never creates one."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_zeroed_page_costs_only_the_records_on_it(start: int) -> None:
     ]
     records, lost = sound(damaged)
     assert len(records) == COUNT - len(hit)
-    # Behind the last sound record nobody can tell how many there were: one is counted.
+    # How many records followed the last intact one is unknown: one is counted.
     assert lost == len(hit) or (lost == 1 and records[-1].sequence < COUNT - 1)
 
 

@@ -1,4 +1,4 @@
-"""A row that went through the spool is the row that the span would have been."""
+"""A row from the spool equals the row of the original span."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MARKS = [
     ("guard_checks_complete", {semconv.CHECKPOINT_AT_MS: 1.25, semconv.CHECKPOINT_STEP_MS: 1.25, "rows": 3}),
     ("exception", {"exception.type": "KeyError"}),
 ]
-TEXT = st.text(st.characters())  # with lone surrogates, which the default leaves out
+TEXT = st.text(st.characters())  # including lone surrogates, which the default excludes
 VALUES = st.one_of(
     TEXT,
     st.booleans(),
@@ -37,7 +37,7 @@ VALUES = st.one_of(
 
 
 def replayed(folder: Path, attributes: dict[str, Any] | None = None, events: Any = None) -> tuple[Any, Any]:
-    """The span's own row, and the one that comes back from the spool of a process that died."""
+    """The span's own row, and the one replayed from the spool of a process that died."""
     span = finished(attributes, events)
     dying = RowSpool(journal(folder))
     with dying.order:

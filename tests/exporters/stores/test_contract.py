@@ -68,7 +68,7 @@ def test_an_invalid_row_fails_the_whole_batch(store: Store, dsn: str, place: int
 
 
 BACKLOG = 3000
-"""Rows: PostgreSQL copies so many, and inserts fewer."""
+"""Enough rows for COPY in PostgreSQL; fewer are inserted."""
 
 
 def test_a_backlog_is_stored_like_live_rows(store: Store, dsn: str) -> None:

@@ -1,4 +1,4 @@
-"""The grants of docs/database.md are enough, and no more: with real roles."""
+"""The grants in docs/database.md are sufficient and minimal: with real roles."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WRITER, SERIAL, READER, KEEPER = "writer", "writer of a legacy table", "reader",
 
 @pytest.fixture
 def owner(server: Postgres, database: str) -> Iterator[str]:
-    """A database's DSN; the roles, which a server has once, are gone afterwards."""
+    """A database's DSN; the roles, which are global, are dropped afterwards."""
     dsn = server.dsn(database)
     yield dsn
     for role in ("slashspan_writer", "slashspan_reader", "slashspan_keeper"):

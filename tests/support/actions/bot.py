@@ -1,4 +1,4 @@
-"""A bot that does everything a bot can do, well and badly. Knows nothing of telemetry."""
+"""A bot that does everything that a bot can do, correctly and incorrectly. Knows nothing about telemetry."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def make_bot(cls: Any = commands.Bot, **options: Any) -> commands.Bot:
 
 
 async def _quiet(*_: Any, **__: Any) -> None:
-    """Errors are meant here; the library's own handlers would print each."""
+    """Errors are intended here; the library's default handlers would print each one."""
 
 
 def _add_slash(bot: commands.Bot) -> None:

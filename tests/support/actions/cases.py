@@ -1,4 +1,4 @@
-"""Every action and what is true of it, written by hand beside the bot's script."""
+"""Every action and its expected row, written by hand from the bot's code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BROKEN = "tests.support.actions.components.Broken"
 
 @dataclass(frozen=True)
 class Case:
-    """One action. `do` sends it and returns the ledger's entry; the rest is what the row must say."""
+    """One action. `do` sends it and returns the ledger's entry; the rest is what the row must contain."""
 
     name: str
     do: Callable[[StandIn, User], Awaitable[Action]]
@@ -56,7 +56,7 @@ def _slash(command: str, outcome: str = "ok", error: str | None = None, ack: str
 
 
 def _prefix(text: str, command: str, outcome: str = "ok", error: str | None = None, **where: Any) -> Case:
-    # A channel of its own: the ledger tells whose answer a channel's message is by the channel.
+    # A channel of its own: the ledger matches answers to commands by channel.
     place = {"guild": GUILD, "channel": Channel(snowflake()), **where} if where.get("guild", GUILD) else where
     suffix = "" if place.get("guild") else " in a DM"
     return Case(
@@ -84,7 +84,7 @@ def _press(
 
     async def do(standin: StandIn, user: User) -> Action:
         message = standin.shown(body, GUILD.channel)
-        if shown != custom_id:  # the message has changed since: the item pressed is not in it any more
+        if shown != custom_id:  # the message has changed: it no longer contains the item pressed
             return await standin.press_id(custom_id, kind, message, user=user, guild=GUILD)
         return await standin.press(message, values=values, user=user, guild=GUILD, faults=faults)
 
@@ -93,7 +93,7 @@ def _press(
 
 
 async def _gone_on(standin: StandIn, opener: Action, user: User) -> None:
-    """Until the bot listens to its form: it does once it has answered something that was sent after showing it."""
+    """Wait until the bot listens for its form: it does once it has answered something sent after showing it."""
     await opener.acknowledged()
     await (await standin.slash("ok", user=user, guild=GUILD)).answered()
 
@@ -263,7 +263,7 @@ CASES = [
 
 
 def later_versions() -> list[Case]:
-    """What only newer discord.py has."""
+    """Cases that need a newer discord.py."""
     if not hasattr(discord.ui, "LayoutView"):
         return []
 

@@ -1,4 +1,4 @@
-"""The components of the bot of `bot.py`, well and badly behaved."""
+"""The components of the bot in `bot.py`, with and without errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Interaction = discord.Interaction[Any]
 
 
 class Broken(Exception):
-    """A bug of the bot's."""
+    """A bug of the bot."""
 
 
 class AskModal(discord.ui.Modal, title="Ask"):
@@ -31,7 +31,7 @@ class AskModal(discord.ui.Modal, title="Ask"):
 
 
 class Panel(discord.ui.View):
-    """A view that lives on: buttons and selects for every outcome."""
+    """A persistent view: buttons and selects for every outcome."""
 
     def __init__(self) -> None:
         super().__init__(timeout=None)
@@ -65,7 +65,7 @@ class Panel(discord.ui.View):
 
 
 class OwnButton(discord.ui.Button[Any]):
-    """An item with a class and a check of its own."""
+    """An item with its own class and check."""
 
     async def interaction_check(self, interaction: Interaction, /) -> bool:
         return interaction.user.name != "not mine"

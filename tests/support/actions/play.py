@@ -1,4 +1,4 @@
-"""Playing all cases once, recorded three ways: spans in memory, rows in SQLite, rows in PostgreSQL."""
+"""Plays all cases once, recorded as spans in memory and as rows in SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class Recording:
-    """What was sent, and the spans that were made of it."""
+    """What was sent, and the resulting spans."""
 
     actions: dict[str, Action] = field(default_factory=dict)
     """By the case's name."""
     spans: list[ReadableSpan] = field(default_factory=list)
 
     def root(self, action: Action) -> ReadableSpan:
-        """The one span of that action."""
+        """The only span of that action."""
         found = [s for s in self.spans if (s.attributes or {}).get(semconv.INTERACTION_ID) == str(action.id)]
         assert len(found) == 1, f"{action.kind} {action.command!r} has {len(found)} spans"
         return found[0]
@@ -77,12 +77,12 @@ class Recorded:
 
     @property
     def roots(self) -> list[ReadableSpan]:
-        """Those of user actions."""
+        """Root spans of user actions."""
         return [span for span in self.spans if semconv.KIND in (span.attributes or {})]
 
 
 async def play(cases: Sequence[Case], *dsns: str) -> Recording:
-    """All at once, so that they overlap; ends when each has its span."""
+    """Play all cases at once, so that they overlap; returns when each has its span."""
     recording = Recording()
 
     async def one(standin: StandIn, case: Case) -> None:

@@ -1,4 +1,4 @@
-"""The command line: helps, and errors in one line with an exit status for scripts."""
+"""The command line: help texts, and errors in one line with an exit status for scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each thing that can be wrong is found, with its fix, and is not found where all is well; nothing is changed."""
+"""Doctor finds each problem, with its fix, and only where it exists; it changes nothing."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_a_damaged_file_is_found(tmp_path: Path) -> None:
 
 
 def test_unwritable_folders_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Root may write everywhere, so the system's answer is given in its place.
+    # Root can write everywhere, so the system's answer is replaced.
     monkeypatch.setattr(os, "access", lambda place, mode: "locked" not in str(place))
     (tmp_path / "locked").mkdir()
     status, findings = doctor(f"sqlite:///{tmp_path}/locked/calls.db", tmp_path / "locked")

@@ -1,4 +1,4 @@
-"""Every command prints everything, whatever is in a name and whatever the terminal can show; and never a secret."""
+"""Every command prints everything except secrets, whatever a name contains and whatever the terminal can show."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 NAME = "[/eu] [bold]ünï 🎲 :smile: " + "x" * 90
-"""Of users, commands, services: markup, characters that few encodings have, and longer than a terminal is wide."""
+"""A name with markup and rare characters, longer than a terminal is wide."""
 USER = 80351110224678912
 COMMANDS: list[list[str]] = [
     ["--help"],
@@ -90,7 +90,7 @@ for arguments in json.loads(sys.argv[1]):
     sys.stdout.buffer.write(b"\\0%d\\0" % (status or 0))
     sys.stdout.flush()
 """
-"""Runs one command after the other, and prints each one's exit status between NULs."""
+"""Runs commands one after the other, and prints the exit status of each between NULs."""
 
 
 @pytest.mark.parametrize("encoding", ["cp437", "ascii", "utf-8"])

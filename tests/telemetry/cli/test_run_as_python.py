@@ -1,4 +1,4 @@
-"""What a bot can see under `slashspan run` is what it sees under `python`."""
+"""Under `slashspan run` a bot sees the same as under `python`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def environ(folder: Path) -> dict[str, str]:
 
 @pytest.fixture
 def both(tmp_path: Path) -> Any:
-    """Runs a bot plainly and under `slashspan run`, in a folder of its own."""
+    """Runs a bot with `python` and with `slashspan run`, in a folder of its own."""
     folder = tmp_path / "cwd"
     folder.mkdir()
 
@@ -146,7 +146,7 @@ def test_another_sitecustomize_runs_as_it_does_without_ours(both: Any, tmp_path:
     )
     plain, recorded = both(["bot.py"], PYTHONPATH=str(tmp_path / "path"))
     assert "customized by" in plain.stdout
-    # `slashspan` itself is a Python too, and is customized first.
+    # `slashspan` is a Python process itself, and is customized first.
     assert recorded.stdout == plain.stdout.splitlines(keepends=True)[0] + plain.stdout
 
 

@@ -1,4 +1,4 @@
-"""`slashspan run` of bots that are not in the main thread of the process that was started."""
+"""`slashspan run` records bots in other threads and processes than the one that was started."""
 
 from __future__ import annotations
 

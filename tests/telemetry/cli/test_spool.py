@@ -1,4 +1,4 @@
-"""What is waiting can be seen, delivered, handed over on purpose, and sent again when it was rejected."""
+"""Waiting rows can be listed, delivered, sent to another store on request, and redriven after a rejection."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_redrive_stores_dead_letters_and_removes_them_only_then(spool: Path, dsn
 def test_a_dead_letter_that_is_rejected_again_remains_a_dead_letter(spool: Path, dsn: str) -> None:
     letters = rejected(spool, dsn, 3)
     letters.add(dataclasses.replace(rows(4)[3], player_name="nul \0"), "poison")
-    letters.add(dataclasses.replace(rows(5)[4], interaction_id=2**63), "poison")  # no store takes it
+    letters.add(dataclasses.replace(rows(5)[4], interaction_id=2**63), "poison")  # no store accepts it
     with letters.path.open("a", encoding="utf-8") as file:
         file.write('{"row": {"of": "another version"}}\nno letter at all\n')
     done = call(spool, dsn, "spool", "redrive")

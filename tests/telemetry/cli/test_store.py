@@ -1,4 +1,4 @@
-"""`slashspan migrate` and `slashspan prune` as a person runs them."""
+"""`slashspan migrate` and `slashspan prune` on the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`slashspan forget` and `slashspan export` reach everything that is stored of a user, and nothing of others."""
+"""`slashspan forget` and `slashspan export` reach everything stored about a user, and nothing about others."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def call(spool: Path, dsn: str, *arguments: str, **environ: str) -> Result:
 
 
 def trace(user: int, *children: str) -> list[ReadableSpan]:
-    """A user action with spans below it, as they end: the action last."""
+    """A user action and its child spans, in the order in which they end: the action last."""
     memory = InMemorySpanExporter()
     provider = TracerProvider(resource=Resource.create({"service.name": "bot"}), shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(memory))
@@ -68,7 +68,7 @@ def trace(user: int, *children: str) -> list[ReadableSpan]:
 
 
 def batches(spool: Path, *waiting: list[ReadableSpan]) -> Journal:
-    """What a bot has not been able to send to a collector."""
+    """Batches that a bot could not send to a collector."""
     into = journal(Destination("ladder-bot", COLLECTOR, "").folder(spool))
     for spans in waiting:
         assert into.append(RecordType.BATCH, PAYLOAD_FORMAT, 0, packed(spans), RecordState.PENDING) is not None
@@ -142,7 +142,7 @@ def test_forget_removes_the_users_spans_from_batches_with_their_whole_traces(spo
     store.prepare(timeout=20)
     store.close(timeout=5)
     nelly, other = trace(NELLY, "SELECT", "INSERT"), trace(OTHER, "SELECT")
-    # The children wait in one batch, the action that says whose they are in the next.
+    # The children wait in one batch, the action with the user's id in the next.
     die(batches(spool, [*nelly[:2], *other[:1]], [nelly[2]], other[1:]))
     done = call(spool, dsn, "forget", str(NELLY), "--yes")
     assert done.exit_code == 0, done.output

@@ -1,4 +1,4 @@
-"""Named moments inside a command: on the span, in the row, and a warning for the slow ones."""
+"""Checkpoints are on the span and in the row, and slow ones are logged."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_checkpoints_are_on_the_span_and_in_the_row() -> None:
     assert row is not None
     marks = json.loads(row.checkpoints or "")
     assert [mark["name"] for mark in marks] == ["guard_checks_complete", "rows_fetched", "answered"]
-    # Steps add up to the moments, and each event stands at its moment.
+    # Steps add up to the times, and each event has its time.
     for before, mark in zip([{"at_ms": 0.0}, *marks], marks, strict=False):
         assert mark["at_ms"] - before["at_ms"] == pytest.approx(mark["step_ms"], abs=0.01)
     assert marks[1]["step_ms"] >= STEP * 1000

@@ -1,4 +1,4 @@
-"""What a command starts is its child; what outlives it has no dead parent; no token is anywhere."""
+"""What a command starts is its child; what outlives it has no finished parent; no token is recorded."""
 
 from __future__ import annotations
 

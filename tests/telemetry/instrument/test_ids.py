@@ -1,4 +1,4 @@
-"""Ids of our spans come from a source of their own: the bot's `random` is the bot's, and no two actions share an id."""
+"""Our ids come from our own source: the bot's `random` is not touched, and no two actions share an id."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 def seeding_bot(drawn: list[list[float]]) -> commands.Bot:
-    """A bot whose command seeds the global `random` and draws from it, around everything that makes spans."""
+    """A bot whose command seeds the global `random` and draws from it, around everything that creates spans."""
     bot = make_bot()
 
     @bot.tree.command()
@@ -131,7 +131,7 @@ async def test_a_bot_that_seeds_per_command_gets_a_row_for_each(tmp_path: Path) 
 
 
 class Counting(IdGenerator):
-    """A generator that somebody chose, and which repeats itself."""
+    """A chosen generator that repeats itself."""
 
     def generate_span_id(self) -> int:
         return 42

@@ -1,4 +1,4 @@
-"""As any OpenTelemetry instrumentation: honours what is passed, works late and twice, and can be put back."""
+"""Works like any OpenTelemetry instrumentation: uses what is passed, can be enabled late and twice, and disabled."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.waiting import until_async
 
 
 def class_attributes() -> dict[tuple[str, str], object]:
-    """Every function of every class of discord, aiohttp and the bot, as it is now."""
+    """Every function of every class of discord, aiohttp and the bot, at present."""
     found: dict[tuple[str, str], object] = {}
     for cls in [obj for obj in gc.get_objects() if isinstance(obj, type)]:
         module = str(cls.__module__)
@@ -107,7 +107,7 @@ async def test_the_providers_that_are_passed_are_used() -> None:
     assert active.value == 0  # type: ignore[union-attr]
     assert metrics["discord.guild.count"].data.data_points[0].value == 1  # type: ignore[union-attr]
     assert "discord.gateway.latency" in metrics
-    # Every metric that is declared is emitted (but for rate limits, of which there were none), and none names anybody.
+    # Every declared metric is emitted (except for rate limits, of which there were none), and none names anybody.
     assert set(metrics) >= {"discord.interaction.duration", "discord.interaction.ack.duration"}
     for metric in metrics.values():
         for point in metric.data.data_points:
@@ -115,7 +115,7 @@ async def test_the_providers_that_are_passed_are_used() -> None:
 
 
 async def test_each_action_has_the_shard_that_delivered_it() -> None:
-    stamp = snowflake() >> 22  # One moment for both: two might differ by just the one that separates the shards.
+    stamp = snowflake() >> 22  # The same timestamp for both, because it decides the shard.
     guilds = [Guild(stamp << 22), Guild((stamp + 1) << 22)]
     bot = make_bot(commands.AutoShardedBot, shard_count=2)
     with Recorded() as recorded:

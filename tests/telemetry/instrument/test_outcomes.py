@@ -1,4 +1,4 @@
-"""The outcome follows the real exception; saying no is not failing."""
+"""The outcome follows from the real exception; a rejection is not an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was there is put back: the very same object, also under somebody else's wrapper."""
+"""Patches are removed completely: the original object is restored, even under somebody else's wrapper."""
 
 from __future__ import annotations
 

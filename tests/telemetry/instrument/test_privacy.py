@@ -1,4 +1,4 @@
-"""Personal data is changed before the span exists."""
+"""Personal data is hashed or dropped before the span exists."""
 
 from __future__ import annotations
 

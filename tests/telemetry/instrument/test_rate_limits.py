@@ -1,4 +1,4 @@
-"""`rate_limited_ms` is what Discord's limits cost, not waiting for other requests and not a stalled machine."""
+"""`rate_limited_ms` is the time lost to Discord's limits, not to other requests or a stalled machine."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 def lost_ms(recorded: Recorded, action: Action) -> float:
-    """What its span says."""
+    """The value on its span."""
     (span,) = [s for s in recorded.roots if (s.attributes or {})[semconv.INTERACTION_ID] == str(action.id)]
     lost: Any = (span.attributes or {}).get(semconv.RATE_LIMITED_MS, 0.0)
     return float(lost)
 
 
 def bot_with_work(seconds: float = 0.1) -> commands.Bot:
-    """Its `!stall` answers, and blocks the event loop while the answer is on its way; `/many` sends three at once."""
+    """Its `!stall` answers, and blocks the event loop while the answer is in flight; `/many` sends three at once."""
     bot = make_bot()
 
     @bot.command()

@@ -1,4 +1,4 @@
-"""What the bot's code can see of discord.py is as it would be without us."""
+"""To the bot's code discord.py looks the same as without slashspan."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ AT_CALL = {"_scheduled_task", "schedule_dynamic_item_call"}
 
 
 def patched_methods() -> list[tuple[type, str, Any, Any]]:
-    """Class, attribute, original and what is there now, of all that is wrapped."""
+    """Class, attribute, original and wrapper of everything that is wrapped."""
     patches: Any = DiscordInstrumentor()._patches
     names = [(owner, name) for owner, wrapped in patches._wrapped.items() for name, _ in wrapped]
     return [(owner, name, vars(owner)[name].__wrapped__, vars(owner)[name]) for owner, name in names]
 
 
 def answers(function: Any) -> dict[str, Any]:
-    """What a bot may ask of a function."""
+    """What a bot can ask about a function."""
     return {
         "inspect.iscoroutinefunction": inspect.iscoroutinefunction(function),
         "asyncio.iscoroutinefunction": asyncio.iscoroutinefunction(function),

@@ -1,5 +1,5 @@
-"""Another discord.py, another OpenTelemetry SDK: the bot runs as usual, what still fits records, one warning says what
-does not."""
+"""With another version of discord.py or the SDK the bot runs as usual, hooks that still fit record, and one warning
+names the others."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ LOST = {
 
 
 def renaming(name: str) -> tuple[str, str]:
-    """Pattern and replacement that rename it, in `_Class__attribute` too; what was private stays private."""
+    """Pattern and replacement that rename it, also in `_Class__attribute`; private names stay private."""
     return rf"\b(_?){name}(?=\b|__[a-z])", rf"\1{'_' * name.startswith('_')}renamed_{name.strip('_')}"
 
 

@@ -1,4 +1,4 @@
-"""`OTEL_PYTHON_ID_GENERATOR` is honoured in a provider that we make."""
+"""Our own provider respects `OTEL_PYTHON_ID_GENERATOR`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Sevens(IdGenerator):
 
 @pytest.fixture
 def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package with an id generator, as pip would install it."""
+    """A package with an id generator, as installed by pip."""
     info = tmp_path / "sevens-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: sevens\nVersion: 1.0\n")

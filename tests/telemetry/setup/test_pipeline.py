@@ -1,4 +1,4 @@
-"""`configure`: adds to what the bot has, fails at once for a wrong setting, and outlives its store."""
+"""`configure` extends the bot's setup, fails at once for an invalid setting, and survives outages of the store."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ RAISING = {"SLASHSPAN_RAISE_INTERNAL_ERRORS": "true", "OTEL_BSP_SCHEDULE_DELAY":
 
 @pytest.fixture(autouse=True)
 def _own_globals(monkeypatch: pytest.MonkeyPatch) -> None:
-    """OpenTelemetry's global provider is set once per process; each test here gets its own process's view."""
+    """OpenTelemetry's global provider is set once per process; here it is reset for each test."""
     from opentelemetry.util._once import Once
 
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)

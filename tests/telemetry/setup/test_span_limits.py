@@ -1,4 +1,4 @@
-"""Rows are complete under every limit that OpenTelemetry puts on spans, in each way that a row takes to its store."""
+"""Rows are complete under every limit that OpenTelemetry puts on spans, on every path to the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Monthly partitions: made ahead, and no row is ever refused."""
+"""Monthly partitions are created ahead of time, and no row is ever refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An old bot's table becomes ours in place: nothing is rewritten or lost, and it may be cut off anywhere."""
+"""An old bot's table is upgraded in place: nothing is rewritten or lost, and it can be interrupted anywhere."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ T = "command_calls"
 
 
 class Cut(BaseException):
-    """The process ends here."""
+    """Stands for the end of the process."""
 
 
 @pytest.fixture(params=BOTH, ids=lambda both: "-".join(both))
 def legacy(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
-    """The store and the statement that an old bot makes its table with."""
+    """The store, and the statement with which an old bot creates its table."""
     dialect, name = request.param
     if dialect == "sqlite":
         return f"sqlite:///{tmp_path / 'old.db'}", SQLITE[name]
@@ -138,7 +138,7 @@ def test_a_migration_can_be_interrupted_after_any_step(legacy: tuple[str, str]) 
 
         with pytest.raises(Cut):
             run_migration(dsn, T, done=cut)
-        execute(dsn, OLD_INSERT)  # an old bot goes on in every state between
+        execute(dsn, OLD_INSERT)  # an old bot can write in every intermediate state
     assert plan_migration(dsn, T).steps == ()
     run_migration(dsn, T)
     written(dsn)
@@ -267,7 +267,7 @@ def test_a_view_on_the_old_column_is_named_in_the_error(postgresql: str) -> None
 
 
 async def _waiting(dsn: str, words: str) -> int:
-    """The process id of a backend that waits for a lock in such a statement."""
+    """The process id of a backend that waits for a lock in a statement with these words."""
     watcher = await asyncpg.connect(dsn)
     try:
         while True:
@@ -295,7 +295,7 @@ def test_a_half_built_index_is_dropped_and_rebuilt(postgresql: str) -> None:
 
     async def cut_in_the_middle() -> None:
         connection = await asyncpg.connect(postgresql)
-        # Holds no lock on the table, but a snapshot, for which CREATE INDEX CONCURRENTLY waits at its end.
+        # Holds no lock on the table but a snapshot, for which CREATE INDEX CONCURRENTLY waits at its end.
         await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
         await connection.execute("SELECT 1")
         thread = threading.Thread(target=first)
@@ -366,7 +366,7 @@ def test_old_bots_can_write_during_a_migration(legacy: tuple[str, str]) -> None:
 
     def old_bot() -> None:
         count = 0
-        # A busy bot's rate: who waits for SQLite's lock gets no turn, and starves beside a writer without pause.
+        # The rate of a busy bot: next to a writer without pauses, others would never get SQLite's lock.
         while not stop.wait(0.01):
             execute(dsn, OLD_INSERT)
             count += 1

@@ -1,6 +1,6 @@
-"""A table of any older slashspan comes to the newest schema, and one of a newer slashspan is used where that is safe.
+"""Tables of older versions are upgraded to the newest schema; those of newer versions are used where that is safe.
 
-Two later migrations are made up here: one that adds columns and one that adds indexes.
+Two later migrations are invented here: one that adds columns and one that adds indexes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ KINDS = ["sqlite", "postgresql", "partitioned"]
 
 
 def made_up(dialect: Dialect, table: Table, version: int) -> list[schema.Migration]:
-    """The migrations of that version, as its package would have held them."""
+    """The migrations that the package of that version would contain."""
     column = Column(name="season", type=BIGINT, meaning="Made up", since=REAL + 1)
     index = schema.Index("season", False, "(season, called_at)")
     add = f"ALTER TABLE {table.quoted} ADD COLUMN {column.declaration(dialect)};\n"
@@ -48,7 +48,7 @@ def made_up(dialect: Dialect, table: Table, version: int) -> list[schema.Migrati
 
 @pytest.fixture
 def at(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Make the package one of that version."""
+    """Pretend that the package has that version."""
 
     def become(version: int) -> None:
         def migrations(dialect: Dialect, table: Table, *, partitioned: bool = False) -> list[schema.Migration]:
@@ -68,7 +68,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def dsns(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[list[str]]:
-    """Two empty stores of that kind."""
+    """Two empty databases of that kind."""
     if kind == "sqlite":
         yield [f"sqlite:///{tmp_path / name}" for name in ("a.db", "b.db")]
         return
