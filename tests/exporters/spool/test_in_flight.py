@@ -193,3 +193,13 @@ def test_the_bound_holds_on_disk_while_the_store_is_unavailable(tmp_path: Path) 
     on_disk = sum(file.stat().st_size for file in segment_files(tmp_path))
     assert on_disk <= 10 * 4096
     assert on_disk < PLENTY
+
+
+def test_without_pwrite_slots_are_written_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "pwrite", raising=False)  # as on Windows
+    log = journal(tmp_path)
+    started(log, 1, 2, 3)
+    log.acknowledge(put(log, 2))
+    started(log, 4)
+    die(log)
+    assert interrupted(tmp_path) == [1, 3, 4]
