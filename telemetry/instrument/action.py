@@ -1,16 +1,20 @@
 """A user action from receive to end, and the recorder that turns it into a span.
 
 Invariants
-- An action has one root span, ended exactly once: by its hook, or by `Recorder.close` if its task never continues.
-- `started` is set at the receive; everything else is measured from there on the monotonic clock, so adjusting the wall
-  clock has no effect.
-- An exception's message may quote what the user typed, so only its type and the stack are recorded.
+- An action has one span, a root, ended exactly once: when its handlers have ended and it is acknowledged or cannot be
+  any more, or by `Recorder.close`.
+- `started` is fixed at the receive; everything else is measured on the monotonic clock from there, so a jump of the
+  wall clock moves nothing.
+- An exception's message may quote what the user typed, so only its type and the code's stack are recorded.
+- An action holds nothing of the bot: contexts of tasks that outlive it keep it alive. Exceptions hold frames.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 import traceback
+import weakref
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
@@ -19,13 +23,15 @@ from opentelemetry.trace.status import Status, StatusCode
 
 from slashspan import semconv
 from slashspan.action_record import ActionRecord, attach, root_context
+from slashspan.guard import guarded
 from slashspan.semconv import Kind, Outcome
 from telemetry.instrument import outcomes
 from telemetry.instrument.intervals import Intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    import discord
     from opentelemetry.trace import Span, Tracer
     from opentelemetry.util.types import AttributeValue
 
@@ -33,6 +39,10 @@ if TYPE_CHECKING:
     from telemetry.instrument.metrics import Instruments
     from telemetry.instrument.privacy import Attributes, Step
 
+ACK_SECONDS: Final = 3.0
+"""How long Discord waits for the first acknowledgement, from when it sent the interaction."""
+ACK_GRACE_SECONDS: Final = 0.5
+"""An acknowledgement that was sent in time may be confirmed this much later."""
 _FAILED: Final = frozenset({Outcome.ERROR, Outcome.EXPIRED, Outcome.INTERRUPTED})
 
 current_action: ContextVar[Action | None] = ContextVar("slashspan_action", default=None)
@@ -43,25 +53,41 @@ class Action:
     """What is known about a user action so far."""
 
     __slots__ = (
+        "_client",
+        "_stacks",
         "ack_kind",
         "ack_ns",
         "command",
-        "ended",
-        "error",
+        "ended_ns",
+        "error_type",
         "expired",
+        "failure",
         "frame",
         "key",
         "kind",
         "last_checkpoint_ns",
         "rate_limits",
         "record",
+        "recorded",
         "rejected",
         "span",
+        "stack",
         "unmatched",
         "work",
     )
 
-    def __init__(self, kind: str, command: str, key: int, frame: Frame, span: Span, record: ActionRecord) -> None:
+    def __init__(
+        self,
+        kind: str,
+        command: str,
+        key: int,
+        frame: Frame,
+        span: Span,
+        record: ActionRecord,
+        client: discord.Client,
+        *,
+        stacks: bool,
+    ) -> None:
         self.kind = kind
         self.command = command
         self.key = key
@@ -69,8 +95,13 @@ class Action:
         self.frame = frame
         self.span = span
         self.record = record
-        self.error: BaseException | None = None
-        """The first exception, unwrapped."""
+        self._client = _weakly(client)
+        self._stacks = stacks
+        self.failure: str | None = None
+        """The outcome of the first exception."""
+        self.error_type: str | None = None
+        self.stack: str | None = None
+        """The code's stack at the exception, where stacks are recorded."""
         self.rejected = False
         """A check returned False, without an exception."""
         self.expired = False
@@ -81,15 +112,23 @@ class Action:
         """When rate limits delayed its requests, one or several at a time."""
         self.last_checkpoint_ns = 0
         self.work = 0
-        """Unfinished coroutines that discord.py has created for it."""
+        """Coroutines that discord.py has created for it and that have not ended."""
         self.unmatched = False
-        """Nothing has been found yet that answers this component or modal."""
-        self.ended = False
+        """No handler has been found yet for this component or modal."""
+        self.ended_ns: int | None = None
+        """When its last handler ended, nanoseconds since the receive: its duration."""
+        self.recorded = False
+        """The span has ended."""
 
     @property
     def started_ns(self) -> int:
         """`time.time_ns()` at the receive."""
         return self.frame.wall_ns
+
+    @property
+    def ended(self) -> bool:
+        """Whether its handlers have ended: code that outlives them is no part of it."""
+        return self.ended_ns is not None
 
     @property
     def path(self) -> str:
@@ -107,9 +146,13 @@ class Action:
         self.span.set_attribute(key, value)
 
     def failed(self, error: BaseException) -> None:
-        """Record the exception that ended it. The first one counts: handlers may raise others."""
-        if self.error is None:
-            self.error = outcomes.unwrap(error)
+        """Note the exception that ended it; the first one counts, handlers may raise others."""
+        if self.failure is None:
+            error = outcomes.unwrap(error)
+            self.failure = outcomes.outcome_of(error)
+            self.error_type = outcomes.type_name(error)
+            if self._stacks and self.failure in _FAILED:
+                self.stack = "".join(traceback.format_tb(error.__traceback__))
 
     def rate_limited(self, times: Intervals) -> None:
         """Record when rate limits delayed a request."""
@@ -122,11 +165,23 @@ class Action:
         """The outcome, from what was recorded."""
         if self.expired:
             return Outcome.EXPIRED
-        if self.error is not None:
-            return outcomes.outcome_of(self.error)
+        if self.failure is not None:
+            return self.failure
         if self.rejected:
             return Outcome.REJECTED
         return Outcome.UNHANDLED if self.unmatched and self.ack_ns is None else Outcome.OK
+
+    def can_go_on(self) -> bool:
+        """Whether its bot is still there, so that its handlers may come to their end."""
+        client = self._client()
+        return client is not None and not client.is_closed()
+
+
+def _weakly(client: discord.Client) -> Callable[[], discord.Client | None]:
+    try:
+        return weakref.ref(client)
+    except TypeError:  # a stand-in of the bot's own
+        return lambda: None
 
 
 class Recorder:
@@ -135,12 +190,17 @@ class Recorder:
     def __init__(self, tracer: Tracer, instruments: Instruments, privacy: Iterable[Step], *, stacks: bool) -> None:
         self.tracer = tracer
         self.instruments = instruments
+        self.closed = False
         self._privacy = tuple(privacy)
         self._stacks = stacks
-        self._open: dict[int, Action] = {}
+        self._open: set[Action] = set()
+        self._interactions: dict[int, Action] = {}
+        """Open actions by interaction id. Not those of messages: two bots in one process may both answer a message."""
 
-    def begin(self, kind: str, command: str, key: int, attributes: Attributes, frame: Frame) -> Action:
-        """Start the span of an action received with `frame`; `attributes` becomes its own."""
+    def begin(
+        self, kind: str, command: str, key: int, attributes: Attributes, frame: Frame, client: discord.Client
+    ) -> Action:
+        """Start the span of an action that `client` received with `frame`; `attributes` is taken over."""
         attributes[semconv.KIND] = kind
         attributes[semconv.COMMAND_NAME] = command
         for step in self._privacy:
@@ -154,14 +214,16 @@ class Recorder:
             start_time=frame.wall_ns,
         )
         attach(span, record)
-        action = Action(kind, command, key, frame, span, record)
-        self._open[key] = action
+        action = Action(kind, command, key, frame, span, record, client, stacks=self._stacks)
+        self._open.add(action)
+        if kind != Kind.PREFIX:
+            self._interactions[key] = action
         self.instruments.began(kind)
         return action
 
-    def find(self, key: int) -> Action | None:
-        """The open action of this interaction or message id."""
-        return self._open.get(key)
+    def find(self, interaction_id: int) -> Action | None:
+        """The open action of this interaction."""
+        return self._interactions.get(interaction_id)
 
     def rename(self, action: Action, command: str) -> None:
         """Rename the command, when parsing has found a subcommand."""
@@ -170,16 +232,69 @@ class Recorder:
             action.span.update_name(f"{action.kind} {command}")
             action.set(semconv.COMMAND_NAME, command)
 
-    def end(self, action: Action, outcome: str | None = None, *, elapsed_ns: int | None = None) -> None:
-        """End the span, once; later calls do nothing. `outcome` and the time default to what the action knows."""
+    def acknowledged(self, action: Action, at_ns: int, kind: str) -> None:
+        """Discord accepted an answer, `at_ns` after the receive. The first one counts."""
+        if action.ack_ns is None:
+            action.ack_ns = at_ns
+            action.ack_kind = kind
+        self._answered(action)
+
+    def expired(self, action: Action, error: BaseException) -> None:
+        """Discord refused the first answer as too late."""
+        action.expired = True
+        action.failed(error)
+        self._answered(action)
+
+    def _answered(self, action: Action) -> None:
+        if action.ended_ns is not None:
+            self.end(action)
+        elif action.unmatched and action.work == 0:
+            # Answered by code that waited for it (`wait_for("interaction")`), whose end nobody sees.
+            self.end(action, elapsed_ns=action.ack_ns)
+
+    def finish(self, action: Action) -> None:
+        """Its handlers have ended: that is its duration.
+
+        Others may still answer the interaction: an error handler that runs as an event, code that waits for the view or
+        the modal. So without an acknowledgement the span stays open until Discord would take none.
+        """
         if action.ended:
             return
-        action.ended = True
-        self._open.pop(action.key, None)
-        elapsed = action.elapsed_ns() if elapsed_ns is None else elapsed_ns
+        action.ended_ns = action.elapsed_ns()
+        if action.kind == Kind.PREFIX or action.ack_ns is not None or action.expired or self.closed:
+            self.end(action)
+        else:
+            self.end_at_deadline(action, ACK_SECONDS + ACK_GRACE_SECONDS)
+
+    def end_at_deadline(self, action: Action, seconds: float) -> None:
+        """End it `seconds` after its receive, if nothing has until then and no handler is running."""
+        remaining = seconds - action.elapsed_ns() / 1e9
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # a coroutine that the garbage collector closed
+            remaining = 0.0
+        if remaining <= 0:
+            self._deadline(action)
+        else:
+            loop.call_later(remaining, self._deadline, action)
+
+    @guarded
+    def _deadline(self, action: Action) -> None:
+        if action.work == 0:
+            self.end(action)
+
+    def end(self, action: Action, outcome: str | None = None, *, elapsed_ns: int | None = None) -> None:
+        """End the span, once; later calls do nothing. `outcome` and the time default to what the action knows."""
+        if action.recorded:
+            return
+        action.recorded = True
+        self._open.discard(action)
+        if self._interactions.get(action.key) is action:
+            del self._interactions[action.key]
+        if action.ended_ns is None:
+            action.ended_ns = action.elapsed_ns() if elapsed_ns is None else elapsed_ns
         outcome = outcome or action.outcome()
-        error = action.error
-        error_type = None if error is None else outcomes.type_name(error)
+        error_type = action.error_type
         span = action.span
         # One by one: for so few attributes the SDK's `set_attributes` is slower, because it builds a mapping.
         action.set(semconv.OUTCOME, outcome)
@@ -193,21 +308,27 @@ class Recorder:
             action.set(semconv.RATE_LIMITED_MS, action.rate_limits.total / 1e6)
         if outcome in _FAILED:
             span.set_status(Status(StatusCode.ERROR, error_type))
-            if error is not None and self._stacks:
-                stack = "".join(traceback.format_tb(error.__traceback__))
-                span.add_event("exception", {"exception.type": error_type or "", "exception.stacktrace": stack})
-        span.end(end_time=action.frame.wall_ns + elapsed)
+            if action.stack is not None:
+                span.add_event("exception", {"exception.type": error_type or "", "exception.stacktrace": action.stack})
+        span.end(end_time=action.frame.wall_ns + action.ended_ns)
         self.instruments.ended(
             action.kind,
             action.command,
             outcome,
             error_type,
-            seconds=elapsed / 1e9,
+            seconds=action.ended_ns / 1e9,
             ack_seconds=None if action.ack_ns is None else action.ack_ns / 1e9,
         )
 
-    def close(self) -> None:
-        """End the actions that are still open: their tasks will not continue."""
-        for action in list(self._open.values()):
-            waits = action.unmatched and action.work == 0
-            self.end(action, action.outcome() if waits else Outcome.INTERRUPTED)
+    def close(self, *, interrupt: bool) -> None:
+        """Begin no more; end every action that no handler is running for.
+
+        Of the others those whose bot is still there end by themselves, with their own outcome; the rest are recorded as
+        interrupted. `interrupt`: all of them are, because nothing can be recorded from now on.
+        """
+        self.closed = True
+        for action in list(self._open):
+            if action.ended_ns is not None or (action.unmatched and action.work == 0):
+                self.end(action)
+            elif interrupt or not action.can_go_on():
+                self.end(action, Outcome.INTERRUPTED)

@@ -19,6 +19,7 @@ def of_interaction(interaction: discord.Interaction[Any], frame: Frame) -> Attri
     user = interaction.user
     attributes: Attributes = {
         semconv.INTERACTION_ID: str(interaction.id),
+        semconv.APPLICATION_ID: str(interaction.application_id),
         semconv.USER_ID: str(user.id),
         semconv.USER_NAME: user.name,
         semconv.LOCALE: interaction.locale.value,
@@ -50,6 +51,8 @@ def of_message(ctx: commands.Context[Any], frame: Frame) -> Attributes:
         semconv.CHANNEL_ID: str(message.channel.id),
         semconv.GATEWAY_DELAY_MS: frame.wall_ns / 1e6 - created_ms(message.id),
     }
+    if (application_id := ctx.bot.application_id) is not None:
+        attributes[semconv.APPLICATION_ID] = str(application_id)
     guild = message.guild
     if guild is not None:
         attributes[semconv.GUILD_ID] = str(guild.id)

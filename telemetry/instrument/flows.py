@@ -7,14 +7,17 @@ import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from opentelemetry.trace import SpanKind, use_span
+from opentelemetry import context as context_api
+from opentelemetry.trace import SpanKind, set_span_in_context
 from opentelemetry.trace.status import Status, StatusCode
 
 from telemetry.instrument import outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextvars import Token
 
+    from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer
 
 
@@ -63,14 +66,22 @@ def flow(name: str) -> Iterator[None]:
     span = _tracer.start_span(f"flow {name}", kind=SpanKind.INTERNAL)
     running = Flow(name, span)
     token = current_flow.set(running)
+    context = context_api.attach(set_span_in_context(span))
     try:
-        with use_span(span, record_exception=False, set_status_on_exception=False):
-            yield
+        yield
     except BaseException as error:
         span.set_attribute("error.type", outcomes.type_name(error))
         span.set_status(Status(StatusCode.ERROR, outcomes.type_name(error)))
         raise
     finally:
         running.ended = True
-        current_flow.reset(token)
         span.end(end_time=running.started_ns + running.elapsed_ns())
+        _restore(token, context)
+
+
+def _restore(token: Token[Flow | None], context: Token[Context]) -> None:
+    try:
+        current_flow.reset(token)
+    except ValueError:  # a coroutine or generator that is closed in another context: there is nothing to undo
+        return
+    context_api.detach(context)

@@ -39,9 +39,10 @@ class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no ty
     """Instruments discord.py, even under a bot that is already connected.
 
     `instrument(tracer_provider=…, meter_provider=…, settings=…, detail=True)`: the providers default to the global
-    ones, the settings to `Settings.from_environ(os.environ)`. Without `detail`, as when only rows are written, REST
-    requests get no spans and exceptions no stack; their times and types are still recorded.
-    `uninstrument()` restores every attribute that was patched.
+    ones, the settings to `Settings.from_environ(os.environ)`. With `detail` off, as when only rows are written, REST
+    requests get no spans and exceptions no stack; their times and types are kept.
+    `uninstrument()` puts back every attribute that was patched. Commands that are running then are recorded when they
+    end; with `interrupt=True`, for when nothing can be recorded any more, they are recorded as interrupted.
     """
 
     _patches: Patches | None = None
@@ -90,6 +91,6 @@ class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no ty
         if self._patches is not None:
             self._patches.restore()
         if self._recorder is not None:
-            self._recorder.close()
+            self._recorder.close(interrupt=kwargs.get("interrupt", False))
         flows.use_tracer(None)
         self._patches = self._recorder = None

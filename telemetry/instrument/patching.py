@@ -58,15 +58,12 @@ class Patches:
             self._remove_added(keep=added)
             self.missing.append(f"{records} ({error})")
 
-    def wrap(
-        self, owner: type, name: str, wrapper: Wrapper, *, reads: Sequence[str] = (), at_call: bool = False
-    ) -> None:
+    def wrap(self, owner: type, name: str, wrapper: Wrapper, *, reads: Sequence[str] = ()) -> None:
         """Wrap `owner.name`, defined on `owner` itself.
 
         `reads` names the leading arguments that `wrapper` reads: it finds them in `args`, also when they were passed by
-        keyword, and is not called without them. `at_call`: it must run when the method is called, not when what that
-        returns is awaited. Raises AttributeError where this discord.py has no such method, or
-        one with other parameters.
+        keyword, and is not called without them. Of a coroutine function it may run only when what that returns is
+        awaited. Raises AttributeError where this discord.py has no such method, or one with other parameters.
         """
         original = _own(owner, name)
         names = _leading_parameters(owner, name, original, reads)
@@ -77,7 +74,7 @@ class Patches:
 
             def checked(wrapped: Callable[..., Any], instance: Any, args: Any, kwargs: dict[str, Any]) -> Any:
                 if kwargs and count:
-                    args, kwargs = _as_positional(names, args, kwargs)
+                    args, kwargs = as_positional(names, args, kwargs)
                 return wrapper(wrapped, instance, args, kwargs) if len(args) >= count else wrapped(*args, **kwargs)
 
             self._put(owner, name, wrapt.FunctionWrapper(original, checked, enabled=lambda: bool(active)))
@@ -88,12 +85,12 @@ class Patches:
         def patched(instance: Any, /, *args: Any, **kwargs: Any) -> Any:
             if active:
                 if kwargs and count:
-                    args, kwargs = _as_positional(names, args, kwargs)
+                    args, kwargs = as_positional(names, args, kwargs)
                 if len(args) >= count:
                     return wrapper(original.__get__(instance), instance, args, kwargs)
             return original(instance, *args, **kwargs)
 
-        self._put(owner, name, _as_coroutine_function(patched, original, at_call=at_call))
+        self._put(owner, name, _as_coroutine_function(patched, original))
 
     def before(self, owner: type, name: str, note: Callable[[Any], None]) -> None:
         """Call `note` with the instance before the method `owner.name`; cheaper than `wrap`."""
@@ -157,18 +154,15 @@ def _unwrap(owner: type, patches: list[tuple[str, weakref.ref[Any]]], keep: int)
             setattr(owner, name, patched.__wrapped__)
 
 
-def _as_coroutine_function(patched: Any, original: Any, *, at_call: bool = False) -> Any:
-    """`patched`, made a coroutine function for `inspect.iscoroutinefunction` if `original` is one.
+def _as_coroutine_function(patched: Any, original: Any) -> Any:
+    """`patched`, which `inspect.iscoroutinefunction` answers as it does for `original`.
 
-    Before Python 3.12 only a real coroutine function does that, and its body runs when it is awaited: with `at_call`
-    the answer stays False there.
+    Before Python 3.12 only a real coroutine function does that, and its body runs when it is awaited.
     """
     if not inspect.iscoroutinefunction(original):
         return patched
     if sys.version_info >= (3, 12):
         return inspect.markcoroutinefunction(patched)
-    if at_call:
-        return patched
 
     @functools.wraps(original)
     async def coroutine_function(instance: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -211,7 +205,7 @@ def _leading_parameters(owner: type, name: str, original: Any, reads: Sequence[s
     return tuple(name if name in by_keyword else ANY for name in names[: len(reads)])
 
 
-def _as_positional(
+def as_positional(
     names: Sequence[str], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The same arguments, with those of the parameters `names` at their positions."""

@@ -105,7 +105,7 @@ class Telemetry:
             return
         instrumentor = DiscordInstrumentor()
         if instrumentor.is_instrumented_by_opentelemetry:
-            instrumentor.uninstrument()
+            instrumentor.uninstrument(interrupt=True)
         for processor in filter(None, (self._rows, *self._traces)):
             processor.shutdown_within(max(0.0, deadline - time.monotonic()))
         if self._provider is not None:

@@ -15,7 +15,7 @@ import discord
 from discord import app_commands
 
 from slashspan.guard import guarded
-from slashspan.semconv import Kind
+from slashspan.semconv import Kind, Outcome
 from telemetry.instrument import attributes
 from telemetry.instrument.action import current_action
 from telemetry.instrument.gateway import frame_of
@@ -50,7 +50,7 @@ class AppCommandHooks:
         patches.wrap(app_commands.ContextMenu, "_invoke", self._observe_error, reads=("interaction",))
 
     async def _call(self, wrapped: Wrapped, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        action = self._begin(args[0])
+        action = self._begin(args)
         if action is None:
             return await wrapped(*args, **kwargs)
         tokens = activate(action)
@@ -63,15 +63,16 @@ class AppCommandHooks:
             raise
         except BaseException as error:
             action.failed(error)
-            self._end(action, args[0])
+            self._end(action, args)
             deactivate(tokens)
             raise
-        self._end(action, args[0])
+        self._end(action, args)
         deactivate(tokens)
         return result
 
     @guarded
-    def _begin(self, interaction: discord.Interaction[Any]) -> Action | None:
+    def _begin(self, args: tuple[Any, ...]) -> Action:
+        interaction: discord.Interaction[Any] = args[0]
         frame = frame_of(interaction.id)
         data: Any = interaction.data
         kind = (
@@ -81,42 +82,47 @@ class AppCommandHooks:
         )
         command = interaction.command
         name = command.qualified_name if command is not None else ""
-        return self._recorder.begin(kind, name, interaction.id, attributes.of_interaction(interaction, frame), frame)
+        known = attributes.of_interaction(interaction, frame)
+        return self._recorder.begin(kind, name, interaction.id, known, frame, interaction.client)
 
     @guarded
-    def _end(self, action: Action, interaction: discord.Interaction[Any]) -> None:
-        if action.error is None and interaction.command_failed:
-            action.rejected = True  # `interaction_check` returned False: nothing is raised
-        self._recorder.end(action)
+    def _end(self, action: Action, args: tuple[Any, ...]) -> None:
+        if action.failure is None and args[0].command_failed:
+            if self._recorder.closed:  # nobody was left to see the exception
+                action.failure = Outcome.ERROR
+            else:
+                action.rejected = True  # `interaction_check` said no: nothing is raised
+        self._recorder.finish(action)
 
     @guarded
     def _end_with_task(self, action: Action, error: BaseException) -> None:
         action.failed(error)
         task = asyncio.current_task()
         if task is None:
-            self._recorder.end(action)
+            self._recorder.finish(action)
         else:
             task.add_done_callback(lambda _: self._end_late(action))
 
     @guarded
     def _end_late(self, action: Action) -> None:
-        self._recorder.end(action)
+        self._recorder.finish(action)
 
     async def _invoke_error_handlers(
         self, wrapped: Wrapped, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        self._record_error(args[0], args[1])
+        if len(args) > 1:
+            self._record_error(args, args[1])
         return await wrapped(*args, **kwargs)
 
     async def _observe_error(self, wrapped: Wrapped, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
             return await wrapped(*args, **kwargs)
         except BaseException as error:
-            self._record_error(args[0], error)
+            self._record_error(args, error)
             raise
 
     @guarded
-    def _record_error(self, interaction: discord.Interaction[Any], error: BaseException) -> None:
-        action = self._recorder.find(interaction.id) or current_action.get()
+    def _record_error(self, args: tuple[Any, ...], error: BaseException) -> None:
+        action = self._recorder.find(args[0].id) or current_action.get()
         if action is not None:
             action.failed(error)

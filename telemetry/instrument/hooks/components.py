@@ -1,14 +1,15 @@
 """Buttons, selects, views, dynamic items, modals.
 
-discord.py creates the coroutine that will answer while it dispatches (`_scheduled_task`, `schedule_dynamic_item_call`),
-so a wrapper's synchronous part sees whether anything answers at all. What happens inside is seen in the user's own
-methods (`on_error`, `interaction_check`, `callback`, …), wrapped on the class that defines them, since discord.py
-swallows or only logs what they raise.
+discord.py creates the coroutine that will answer while it dispatches, synchronously, so a hook of the dispatching
+method sees whether anybody answers at all. What goes wrong inside is swallowed or only logged by discord.py; it is seen
+by running discord.py's own methods with an `Observed` object as their `self`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import discord
 
@@ -16,8 +17,10 @@ from slashspan.guard import guarded
 from slashspan.semconv import Kind
 from telemetry.instrument import attributes
 from telemetry.instrument.gateway import frame_of
-from telemetry.instrument.hooks.scope import activate, deactivate
-from telemetry.instrument.patching import ANY, defining_class
+from telemetry.instrument.hooks.component_names import component_name
+from telemetry.instrument.hooks.observed import Observed, Shadows, callback, check, discord_function, error_handler
+from telemetry.instrument.hooks.scope import Work, activate, deactivate
+from telemetry.instrument.patching import as_positional, defining_class
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
     Args = tuple[Any, ...]
     Kwargs = dict[str, Any]
 
+_TASK: Final = "_scheduled_task"
+_DYNAMIC_TASK: Final = "schedule_dynamic_item_call"
+
 
 class ComponentHooks:
     """The wrappers, bound to one recorder."""
@@ -37,165 +43,258 @@ class ComponentHooks:
     def __init__(self, recorder: Recorder, unanswered: Unanswered) -> None:
         self._recorder = recorder
         self._unanswered = unanswered
-        self._known: set[type] = set()
+        find = self._find
+        self._view_methods = {
+            "on_error": partial(error_handler, find),
+            "interaction_check": partial(check, find),
+            "on_submit": partial(callback, find),
+        }
+        self._item_methods = {
+            "interaction_check": partial(check, find),
+            "_run_checks": partial(check, find),  # 2.6: asks the rows and containers around the item too
+            "callback": partial(callback, find),
+        }
+        self._shadows = Shadows()
 
     def install(self, patches: Patches) -> None:
         from discord.ui.view import ViewStore
 
-        view = defining_class(discord.ui.View, "_scheduled_task")
-        self._patches = patches
         pressed = ("component_type", "custom_id", "interaction")
+        defining_class(ViewStore, _DYNAMIC_TASK)  # called by `dispatch_dynamic_items`; AttributeError where it is not
         patches.wrap(ViewStore, "dispatch_view", self._dispatch_view, reads=pressed)
         patches.wrap(ViewStore, "dispatch_modal", self._dispatch_modal, reads=("custom_id", "interaction"))
-        dynamic = ("component_type", "factory", "interaction")
-        patches.wrap(ViewStore, "schedule_dynamic_item_call", self._dynamic_task, reads=dynamic, at_call=True)
-        patches.wrap(view, "_scheduled_task", self._view_task, reads=("item", "interaction"), at_call=True)
-        patches.wrap(discord.ui.Modal, "_scheduled_task", self._modal_task, reads=("interaction",), at_call=True)
+        patches.wrap(ViewStore, "dispatch_dynamic_items", self._dispatch_dynamic_items, reads=pressed)
+        view, modal = defining_class(discord.ui.View, _TASK), discord.ui.Modal
+        patches.wrap(view, "_dispatch_item", self._dispatch_item, reads=("item", "interaction"))
+        patches.wrap(view, _TASK, self._view_task, reads=("item", "interaction"))
+        patches.wrap(modal, "_dispatch_submit", self._dispatch_submit, reads=("interaction",))
+        patches.wrap(modal, _TASK, self._modal_task, reads=("interaction",))
 
-    # What discord.py calls, in this order: dispatch (synchronous), then the task that answers.
+    # What discord.py calls synchronously when an interaction arrives, and which creates tasks.
 
     def _dispatch_view(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
         result = wrapped(*args, **kwargs)
-        self._unanswered.on_dispatched(Kind.COMPONENT, args[2])
+        self._unanswered.on_dispatched(Kind.COMPONENT, args, 2)
         return result
 
     def _dispatch_modal(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
         result = wrapped(*args, **kwargs)
-        self._unanswered.on_dispatched(Kind.MODAL, args[1])
+        self._unanswered.on_dispatched(Kind.MODAL, args, 1)
         return result
 
-    def _view_task(self, wrapped: Wrapped, view: Any, args: Args, kwargs: Kwargs) -> Awaitable[Any]:
-        item, interaction = args[0], args[1]
-        action = self._begin(Kind.COMPONENT, _item_name(item, view), interaction)
-        if action is None:
-            return wrapped(*args, **kwargs)  # type: ignore[no-any-return]
-        self._watch_view(view)
-        self._watch_checks(item)
-        return self._work(action, wrapped, args, kwargs)
+    def _dispatch_item(self, wrapped: Wrapped, view: Any, args: Args, kwargs: Kwargs) -> Any:
+        works: list[Work] = []
 
-    def _modal_task(self, wrapped: Wrapped, modal: Any, args: Args, kwargs: Kwargs) -> Awaitable[Any]:
-        action = self._begin(Kind.MODAL, type(modal).__name__, args[0])
-        if action is None:
-            return wrapped(*args, **kwargs)  # type: ignore[no-any-return]
-        self._watch_view(modal)
-        return self._work(action, wrapped, args, kwargs)
+        def begin(task_args: Args) -> Work | None:
+            return self._begin_item(view, task_args)
 
-    def _dynamic_task(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Awaitable[Any]:
-        factory, interaction = args[1], args[2]
-        action = self._begin(Kind.COMPONENT, factory.__name__, interaction)
-        if action is None:
-            return wrapped(*args, **kwargs)  # type: ignore[no-any-return]
-        self._watch_dynamic(factory)
-        if action.work == 1:
-            action.unmatched = True  # until its code is reached: discord.py may not find the item in the message
-        return self._work(action, wrapped, args, kwargs)
+        schedule = partial(self._schedule, begin, ("item", "interaction"), works, view)
+        result = _run_observed(wrapped, view, {_TASK: lambda task: partial(schedule, task)}, args, kwargs)
+        self._end_with_task(result, works)
+        return result
 
-    async def _work(self, action: Action, wrapped: Wrapped, args: Args, kwargs: Kwargs) -> Any:
-        tokens = activate(action)
+    def _dispatch_submit(self, wrapped: Wrapped, modal: Any, args: Args, kwargs: Kwargs) -> Any:
+        works: list[Work] = []
+
+        def begin(task_args: Args) -> Work | None:
+            return self._begin_modal(modal, task_args)
+
+        schedule = partial(self._schedule, begin, ("interaction",), works, modal)
+        result = _run_observed(wrapped, modal, {_TASK: lambda task: partial(schedule, task)}, args, kwargs)
+        self._end_with_task(result, works)
+        return result
+
+    def _dispatch_dynamic_items(self, wrapped: Wrapped, store: Any, args: Args, kwargs: Kwargs) -> Any:
+        works: list[Work] = []
+
+        def schedule(call: Wrapped, *call_args: Any, **call_kwargs: Any) -> Awaitable[Any]:
+            names = ("component_type", "factory", "interaction")
+            call_args, call_kwargs = as_positional(names, call_args, call_kwargs)
+            work = self._begin_dynamic(call_args)
+            if work is None:
+                return call(*call_args, **call_kwargs)  # type: ignore[no-any-return]
+            works.append(work)
+            return self._run_dynamic(work, call, call_args, call_kwargs)
+
+        def add_task(add: Wrapped, task: Any) -> Any:
+            self._end_with_task(task, works)
+            return add(task)
+
+        observers = {
+            _DYNAMIC_TASK: lambda call: partial(schedule, call),
+            "add_task": lambda add: partial(add_task, add),
+        }
+        return _run_observed(wrapped, store, observers, args, kwargs)
+
+    def _schedule(
+        self,
+        begin: Callable[[Args], Work | None],
+        names: Sequence[str],
+        works: list[Work],
+        target: Any,
+        task: Wrapped,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Awaitable[Any]:
+        """The coroutine for a task that discord.py creates from `target._scheduled_task(…)`."""
+        args, kwargs = as_positional(names, args, kwargs)
+        work = begin(args)
+        if work is None:
+            return task(*args, **kwargs)  # type: ignore[no-any-return]
+        works.append(work)
+        return self._run(work, task, target, args, kwargs)
+
+    @guarded
+    def _end_with_task(self, task: Any, works: list[Work]) -> None:
+        # A task that is cancelled before its first step runs nothing of its coroutine. Before 2.6 none is returned.
+        if task is not None and works:
+            work = works[-1]
+            task.add_done_callback(lambda _: self._done(work, asyncio.CancelledError()))
+
+    # The tasks.
+
+    async def _run(self, work: Work, task: Wrapped, target: Any, args: Args, kwargs: Kwargs) -> Any:
+        """`task`, the `_scheduled_task` of a view or modal, in whose code the action is current."""
+        own = discord_function(task) is None
+        if own:  # the bot's, which may do anything with its objects and so gets the real ones
+            self._shadow(target, args)
+        tokens = activate(work.action)
         try:
-            return await wrapped(*args, **kwargs)
+            return await task(*args, **kwargs)
         except BaseException as error:
-            action.failed(error)
+            work.action.failed(error)
             raise
         finally:
             deactivate(tokens)
-            self._done(action)
+            self._done(work)
+            if own:
+                self._unshadow(target, args)
 
     @guarded
-    def _begin(self, kind: str, name: str, interaction: discord.Interaction[Any]) -> Action | None:
+    def _shadow(self, target: Any, args: Args) -> None:
+        self._shadows.place(target, self._view_methods)
+        if isinstance(args[0], discord.ui.Item):
+            self._shadows.place(args[0], self._item_methods)
+
+    @guarded
+    def _unshadow(self, target: Any, args: Args) -> None:
+        self._shadows.remove(target, self._view_methods)
+        if isinstance(args[0], discord.ui.Item):
+            self._shadows.remove(args[0], self._item_methods)
+
+    async def _view_task(self, wrapped: Wrapped, view: Any, args: Args, kwargs: Kwargs) -> Any:
+        if self._undispatched(args, 1) and (work := self._begin_item(view, args)) is not None:
+            return await self._run(work, getattr(view, _TASK), view, args, kwargs)
+        function = discord_function(wrapped)
+        if function is None or not args:
+            return await wrapped(*args, **kwargs)
+        item, *rest = args
+        seen = Observed(view, self._view_methods), Observed(item, self._item_methods)
+        return await function(*seen, *rest, **kwargs)
+
+    async def _modal_task(self, wrapped: Wrapped, modal: Any, args: Args, kwargs: Kwargs) -> Any:
+        if self._undispatched(args, 0) and (work := self._begin_modal(modal, args)) is not None:
+            return await self._run(work, getattr(modal, _TASK), modal, args, kwargs)
+        function = discord_function(wrapped)
+        if function is None:
+            return await wrapped(*args, **kwargs)
+        return await function(Observed(modal, self._view_methods), *args, **kwargs)
+
+    async def _run_dynamic(self, work: Work, call: Wrapped, args: Args, kwargs: Kwargs) -> Any:
+        """`schedule_dynamic_item_call`: makes an item for this one interaction, checks and calls it."""
+        component_type, factory, *rest = args
+        made: list[Any] = []
+        if discord_function(call) is not None:
+            factory = Observed(factory, {"from_custom_id": partial(self._making, work.action, made)})
+        tokens = activate(work.action)
+        try:
+            return await call(component_type, factory, *rest, **kwargs)
+        except BaseException as error:
+            work.action.failed(error)
+            raise
+        finally:
+            deactivate(tokens)
+            self._done(work)
+            for item in made:
+                self._unshadow_item(item)
+
+    def _making(self, action: Action, made: list[Any], from_custom_id: Wrapped) -> Wrapped:
+        async def observed(*args: Any) -> Any:
+            action.unmatched = False  # until here discord.py may find that the message has no such item
+            try:
+                item = await from_custom_id(*args)
+            except BaseException as error:
+                action.failed(error)
+                raise
+            made.append(item)
+            self._shadow_item(item)
+            return item
+
+        return observed
+
+    @guarded
+    def _shadow_item(self, item: Any) -> None:
+        self._shadows.place(item, self._item_methods)
+
+    @guarded
+    def _unshadow_item(self, item: Any) -> None:
+        self._shadows.remove(item, self._item_methods)
+
+    # The action.
+
+    @guarded
+    def _begin_item(self, view: Any, args: Args) -> Work:
+        item, interaction = args[0], args[1]
+        return self._begin(Kind.COMPONENT, component_name(item, view), interaction)
+
+    @guarded
+    def _begin_modal(self, modal: Any, args: Args) -> Work:
+        return self._begin(Kind.MODAL, type(modal).__name__, args[0])
+
+    @guarded
+    def _begin_dynamic(self, args: Args) -> Work:
+        factory, interaction = args[1], args[2]
+        first = self._recorder.find(interaction.id) is None
+        work = self._begin(Kind.COMPONENT, factory.__name__, interaction)
+        work.action.unmatched = first
+        return work
+
+    def _begin(self, kind: str, name: str, interaction: discord.Interaction[Any]) -> Work:
         action = self._recorder.find(interaction.id)
         if action is None:
             frame = frame_of(interaction.id)
             known = attributes.of_interaction(interaction, frame)
-            action = self._recorder.begin(kind, name, interaction.id, known, frame)
-        else:
-            action.unmatched = False  # a view's item as well as a dynamic item: something certainly answers
-        action.work += 1
-        return action
-
-    @guarded
-    def _done(self, action: Action) -> None:
-        action.work -= 1
-        if action.work == 0:
-            self._recorder.end(action)
-
-    # The user's own methods. Each class is checked once.
-
-    @guarded
-    def _watch_view(self, view: Any) -> None:
-        if type(view) not in self._known:
-            self._known.add(type(view))
-            self._wrap_once(type(view), "on_error", self._on_error, reads=(ANY, ANY))
-            self._wrap_once(type(view), "interaction_check", self._interaction_check)
-
-    @guarded
-    def _watch_checks(self, item: Any) -> None:
-        while isinstance(item, discord.ui.Item):
-            if type(item) not in self._known:
-                self._known.add(type(item))
-                self._wrap_once(type(item), "interaction_check", self._interaction_check)
-            item = getattr(item, "_parent", None)  # 2.6: rows, sections and containers check too
-
-    @guarded
-    def _watch_dynamic(self, factory: type) -> None:
-        if factory not in self._known:
-            self._known.add(factory)
-            self._wrap_once(factory, "from_custom_id", self._dynamic_step)
-            self._wrap_once(factory, "interaction_check", self._dynamic_check)
-            self._wrap_once(factory, "callback", self._dynamic_step)
-
-    def _wrap_once(self, cls: type, name: str, wrapper: Callable[..., Any], reads: Sequence[str] = (ANY,)) -> None:
-        owner = defining_class(cls, name)
-        if not self._patches.has(owner, name):
-            self._patches.wrap(owner, name, wrapper, reads=reads)
-
-    async def _on_error(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
-        self._record_error(args[0], args[1])
-        return await wrapped(*args, **kwargs)
-
-    async def _interaction_check(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
-        allowed = await wrapped(*args, **kwargs)
-        if not allowed:
-            self._mark_rejected(args[0])
-        return allowed
-
-    async def _dynamic_step(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
-        self._mark_matched(args[0])
-        try:
-            return await wrapped(*args, **kwargs)
-        except BaseException as error:
-            self._record_error(args[0], error)
-            raise
-
-    async def _dynamic_check(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
-        try:
-            allowed = await wrapped(*args, **kwargs)
-        except BaseException as error:
-            self._record_error(args[0], error)
-            raise
-        if not allowed:
-            self._mark_rejected(args[0])
-        return allowed
-
-    @guarded
-    def _record_error(self, interaction: discord.Interaction[Any], error: BaseException) -> None:
-        if (action := self._recorder.find(interaction.id)) is not None:
-            action.failed(error)
-
-    @guarded
-    def _mark_rejected(self, interaction: discord.Interaction[Any]) -> None:
-        if (action := self._recorder.find(interaction.id)) is not None:
-            action.rejected = True
-
-    @guarded
-    def _mark_matched(self, interaction: discord.Interaction[Any]) -> None:
-        if (action := self._recorder.find(interaction.id)) is not None:
+            action = self._recorder.begin(kind, name, interaction.id, known, frame, interaction.client)
+        else:  # a view's item beside a dynamic item, or code of the bot's own that calls discord.py's
             action.unmatched = False
+            if not action.command:
+                self._recorder.rename(action, name)
+        return Work(action)
+
+    @guarded
+    def _undispatched(self, args: Args, position: int) -> bool:
+        """Whether a task runs that was not created by discord.py's own dispatching."""
+        action = self._recorder.find(args[position].id)
+        return action is None or (action.work == 0 and not action.ended)
+
+    @guarded
+    def _done(self, work: Work, error: BaseException | None = None) -> None:
+        if not work.done():
+            return
+        if error is not None:
+            work.action.failed(error)
+        if work.action.work == 0:
+            self._recorder.finish(work.action)
+
+    @guarded
+    def _find(self, interaction: discord.Interaction[Any]) -> Action | None:
+        return self._recorder.find(interaction.id)
 
 
-def _item_name(item: Any, view: Any) -> str:
-    """The item's class if the bot defines one, otherwise the view's: `Button` alone would be meaningless."""
-    for thing in (item, view):
-        if not type(thing).__module__.startswith("discord."):
-            return type(thing).__name__
-    return type(item).__name__
+def _run_observed(
+    wrapped: Wrapped, target: Any, observers: dict[str, Callable[[Any], Any]], args: Args, kwargs: Kwargs
+) -> Any:
+    function = discord_function(wrapped)
+    if function is None:  # wrapped by somebody else; `_scheduled_task` is still observed
+        return wrapped(*args, **kwargs)
+    return function(Observed(target, observers), *args, **kwargs)

@@ -80,9 +80,12 @@ class LoopHooks:
     @guarded
     def _end(self, begun: _Begun | None) -> None:
         if begun is not None:
-            current_action.reset(begun.action)
-            context_api.detach(begun.context)
             begun.span.end()
+            try:
+                current_action.reset(begun.action)
+            except ValueError:  # closed in another context: there is nothing to undo
+                return
+            context_api.detach(begun.context)
 
 
 class _Begun(NamedTuple):
@@ -98,7 +101,8 @@ class _TracedCoro:
 
     def __init__(self, trace: Callable[[weakref.ref[tasks.Loop[Any]], Coro], Coro]) -> None:
         self._trace = trace
-        self._traced: weakref.WeakKeyDictionary[tasks.Loop[Any], Coro] = weakref.WeakKeyDictionary()
+        # By weak references: the coroutine function leads to its loop by the bot's own names, and would keep it alive.
+        self._traced: weakref.WeakKeyDictionary[tasks.Loop[Any], weakref.ref[Coro]] = weakref.WeakKeyDictionary()
 
     def __get__(self, loop: tasks.Loop[Any] | None, _: type) -> Any:
         if loop is None:
@@ -107,9 +111,11 @@ class _TracedCoro:
             own = vars(loop)[_ATTRIBUTE]
         except KeyError:
             raise AttributeError(_ATTRIBUTE) from None
-        traced = self._traced.get(loop)
+        known = self._traced.get(loop)
+        traced = None if known is None else known()
         if traced is None or getattr(traced, _UNTRACED) is not own:
-            traced = self._traced[loop] = self._trace(weakref.ref(loop), own)
+            traced = self._trace(weakref.ref(loop), own)
+            self._traced[loop] = weakref.ref(traced)
         return traced
 
     def __set__(self, loop: tasks.Loop[Any], coro: Coro) -> None:

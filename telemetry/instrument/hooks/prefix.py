@@ -1,18 +1,22 @@
 """Prefix commands: `BotBase.invoke`, once per message (`Command.invoke` nests in groups), and `dispatch_error`.
 
-ext.commands swallows a CancelledError of a callback and only sets `command_failed`, which reveals it.
+ext.commands swallows a CancelledError out of a callback and only sets `command_failed`, which is how a cancelled
+command is recognised.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from discord.ext import commands
 
 from slashspan.guard import guarded
-from slashspan.semconv import Kind
+from slashspan.semconv import Kind, Outcome
 from telemetry.instrument import attributes
+from telemetry.instrument.action import current_action
 from telemetry.instrument.gateway import frame_of
 from telemetry.instrument.hooks.scope import activate, deactivate
 
@@ -25,6 +29,22 @@ if TYPE_CHECKING:
     Wrapped = Callable[..., Awaitable[Any]]
     Args = tuple[Any, ...]
     Kwargs = dict[str, Any]
+
+
+class _Invocation:
+    """A running `BotBase.invoke`. A command may invoke another, also with its own context."""
+
+    __slots__ = ("context_id", "failed_before", "nested_failed")
+
+    def __init__(self, ctx: commands.Context[Any]) -> None:
+        self.context_id = id(ctx)
+        self.failed_before = ctx.command_failed
+        """`command_failed` says nothing about this invocation: it was set already."""
+        self.nested_failed = False
+        """Nor here: an invocation inside, with the same context, has set it."""
+
+
+_invocation: ContextVar[_Invocation | None] = ContextVar("slashspan_invocation", default=None)
 
 
 class PrefixHooks:
@@ -40,24 +60,27 @@ class PrefixHooks:
         patches.wrap(commands.Command, "dispatch_error", self._dispatch_error, reads=("ctx", "error"))
 
     def _invoke(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Awaitable[Any]:
-        ctx: commands.Context[Any] = args[0]
-        if ctx.command is None and not ctx.invoked_with:
-            return wrapped(*args, **kwargs)  # an ordinary message: nothing to record
-        return self._recorded(wrapped, ctx, args, kwargs)
+        if not args or (args[0].command is None and not args[0].invoked_with):
+            return wrapped(*args, **kwargs)  # an ordinary message: nothing to record, nothing to pay
+        return self._recorded(wrapped, args[0], args, kwargs)
 
     async def _recorded(self, wrapped: Wrapped, ctx: commands.Context[Any], args: Args, kwargs: Kwargs) -> Any:
         action = self._begin(ctx)
         if action is None:
             return await wrapped(*args, **kwargs)
-        tokens = activate(action)
+        outer = _invocation.get()
+        invocation = _Invocation(ctx)
+        tokens, token = activate(action), _invocation.set(invocation)
         try:
             return await wrapped(*args, **kwargs)
         except BaseException as error:
             action.failed(error)
             raise
         finally:
-            self._end(action, ctx)
+            self._end(action, ctx, invocation, outer)
             deactivate(tokens)
+            with contextlib.suppress(ValueError):  # closed in another context
+                _invocation.reset(token)
 
     @guarded
     def _begin(self, ctx: commands.Context[Any]) -> Action | None:
@@ -67,26 +90,48 @@ class PrefixHooks:
         frame = frame_of(message.id)
         command = ctx.command
         name = command.qualified_name if command is not None else ""
-        return self._recorder.begin(Kind.PREFIX, name, message.id, attributes.of_message(ctx, frame), frame)
+        known = attributes.of_message(ctx, frame)
+        return self._recorder.begin(Kind.PREFIX, name, message.id, known, frame, ctx.bot)
 
     @guarded
-    def _end(self, action: Action, ctx: commands.Context[Any]) -> None:
+    def _end(
+        self, action: Action, ctx: commands.Context[Any], invocation: _Invocation, outer: _Invocation | None
+    ) -> None:
         command = ctx.command
         if command is None:
             action.failed(commands.CommandNotFound())
         else:
-            self._recorder.rename(action, command.qualified_name)
+            name = command.qualified_name
+            # A subcommand; not another command that was invoked with the same context.
+            if not action.command or name.startswith(f"{action.command} "):
+                self._recorder.rename(action, name)
             if ctx.command_failed:
-                action.failed(asyncio.CancelledError())
-        self._recorder.end(action)
+                self._note_failure(action, invocation)
+                if outer is not None and outer.context_id == invocation.context_id:
+                    outer.nested_failed = True
+        self._recorder.finish(action)
+
+    def _note_failure(self, action: Action, invocation: _Invocation) -> None:
+        if action.failure is not None or invocation.failed_before or invocation.nested_failed:
+            return
+        if self._recorder.closed:  # nobody was left to see the exception
+            action.failure = Outcome.ERROR
+        else:
+            action.failed(asyncio.CancelledError())
 
     def _dispatch_error(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Awaitable[Any]:
-        self._record_error(args[0], args[1])
+        self._record_error(args)
         return wrapped(*args, **kwargs)
 
     @guarded
-    def _record_error(self, ctx: commands.Context[Any], error: BaseException) -> None:
-        key = ctx.message.id if ctx.interaction is None else ctx.interaction.id
-        action = self._recorder.find(key)
+    def _record_error(self, args: Args) -> None:
+        ctx: commands.Context[Any] = args[0]
+        if ctx.interaction is not None:
+            action = self._recorder.find(ctx.interaction.id)
+        else:
+            # Not by the message's id: a command that another one invokes has the same, so has another bot's.
+            action = current_action.get()
+            if action is not None and action.key != ctx.message.id:
+                action = None
         if action is not None:
-            action.failed(error)
+            action.failed(args[1])

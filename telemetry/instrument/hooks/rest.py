@@ -158,11 +158,10 @@ class RestHooks:
         if action is None or action.ack_ns is not None:
             return
         if error is None:
-            action.ack_ns = call.answered_ns - action.frame.monotonic_ns
-            action.ack_kind = ACK_KINDS.get(_callback_type(kwargs), "other")
+            kind = ACK_KINDS.get(_callback_type(kwargs), "other")
+            self._recorder.acknowledged(action, call.answered_ns - action.frame.monotonic_ns, kind)
         elif isinstance(error, discord.NotFound) and error.code == UNKNOWN_INTERACTION:
-            action.expired = True
-            action.failed(error)
+            self._recorder.expired(action, error)
 
 
 def _callback_type(kwargs: Kwargs) -> int:

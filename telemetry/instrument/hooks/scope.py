@@ -30,6 +30,28 @@ def activate(action: Action) -> Tokens:
 
 
 def deactivate(tokens: Tokens) -> None:
-    """Undo `activate`, in the same task."""
-    current_action.reset(tokens.action)
+    """Undo `activate`. In another context, where a coroutine that nobody awaits is closed, there is nothing to undo."""
+    try:
+        current_action.reset(tokens.action)
+    except ValueError:
+        return
     context_api.detach(tokens.context)
+
+
+class Work:
+    """One coroutine that runs code of an action."""
+
+    __slots__ = ("_running", "action")
+
+    def __init__(self, action: Action) -> None:
+        self.action = action
+        self._running = True
+        action.work += 1
+
+    def done(self) -> bool:
+        """It has ended. False when it had before."""
+        if not self._running:
+            return False
+        self._running = False
+        self.action.work -= 1
+        return True

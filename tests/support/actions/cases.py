@@ -236,14 +236,14 @@ CASES = [
     _prefix("!both", "both"),
     _prefix("!both_broken", "both_broken", "error", BROKEN),
     _prefix("!both_refused", "both_refused", "rejected", f"{EXT}.CheckFailure"),
-    _press("panel:fine", "Panel", ack="update"),
-    _press("panel:fine", "Panel", "expired", NOT_FOUND, faults=LATE),
-    _press("panel:quiet", "Panel", ack="defer_update"),
-    _press("panel:broken", "Panel", "error", BROKEN),
-    _press("panel:fine", "Panel", "rejected", user_name="stranger"),
-    _press("panel:fine", "Panel", "error", BROKEN, user_name="check breaks"),
-    _press("panel:select", "Panel", ack="message", type=3, values=("a",)),
-    _press("panel:users", "Panel", ack="message", type=5),
+    _press("panel:fine", "Panel.fine", ack="update"),
+    _press("panel:fine", "Panel.fine", "expired", NOT_FOUND, faults=LATE),
+    _press("panel:quiet", "Panel.quiet", ack="defer_update"),
+    _press("panel:broken", "Panel.broken", "error", BROKEN),
+    _press("panel:fine", "Panel.fine", "rejected", user_name="stranger"),
+    _press("panel:fine", "Panel.fine", "error", BROKEN, user_name="check breaks"),
+    _press("panel:select", "Panel.choose", ack="message", type=3, values=("a",)),
+    _press("panel:users", "Panel.people", ack="message", type=5),
     _press("panel:own", "OwnButton", ack="message"),
     _press("panel:own", "OwnButton", "rejected", user_name="not mine"),
     _press("vote:up", "Vote", ack="message"),
@@ -273,7 +273,7 @@ def later_versions() -> list[Case]:
             standin.shown({"components": [row], "flags": 1 << 15}, GUILD.channel), user=user, guild=GUILD
         )
 
-    return [Case("component layout:button", do, "component", "Layout", ack_kind="message")]
+    return [Case("component layout:button", do, "component", "Layout.press", ack_kind="message")]
 
 
 ALL = CASES + later_versions()

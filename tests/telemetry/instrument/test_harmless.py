@@ -10,6 +10,7 @@ import pytest
 from discord import app_commands
 from discord.ext import commands, tasks
 
+from telemetry.instrument import action
 from telemetry.instrument.hooks import app_commands as app_hooks
 from telemetry.instrument.hooks import components, loops, prefix, rest, unanswered
 from tests.support.actions.bot import make_bot
@@ -23,17 +24,21 @@ HOOKS = [
     for owner, names in {
         app_hooks.AppCommandHooks: ("_begin", "_end", "_end_with_task", "_end_late", "_record_error"),
         prefix.PrefixHooks: ("_begin", "_end", "_record_error"),
+        action.Recorder: ("_deadline",),
         components.ComponentHooks: (
-            "_begin",
+            "_begin_item",
+            "_begin_modal",
+            "_begin_dynamic",
+            "_undispatched",
+            "_end_with_task",
+            "_shadow",
+            "_unshadow",
+            "_shadow_item",
+            "_unshadow_item",
             "_done",
-            "_watch_view",
-            "_watch_checks",
-            "_watch_dynamic",
-            "_record_error",
-            "_mark_rejected",
-            "_mark_matched",
+            "_find",
         ),
-        unanswered.Unanswered: ("on_dispatched", "_claim", "_done", "_deadline"),
+        unanswered.Unanswered: ("on_dispatched", "_claim", "_end_with_task", "_done"),
         rest.RestHooks: ("_start", "_finish"),
     }.items()
     for name in names
@@ -58,9 +63,9 @@ async def test_a_bug_in_a_hook_never_reaches_the_bot(
         async with running(make_bot(), guilds=[GUILD]) as standin:
             for case in ALL:
                 if case.outcome != "unhandled":
-                    action = await case.do(standin, case.user)
+                    sent = await case.do(standin, case.user)
                     if case.ack_kind is not None:
-                        await action.acknowledged()
+                        await sent.acknowledged()
             await (await standin.message("!p_ok", guild=GUILD)).answered()
             await (await standin.slash("ok", guild=GUILD)).answered()
     logged = [record for record in caplog.records if record.name == "slashspan"]

@@ -216,7 +216,7 @@ def test_a_hook_that_does_not_fit_this_discord_py_is_left_out_as_a_whole(
         ]
         store = discord.ui.view.ViewStore
         assert vars(store)["dispatch_view"] is before[_key(store), "dispatch_view"], "rolled back with the rest"
-        assert vars(discord.Client)["_run_event"] is not before[_key(discord.Client), "_run_event"]
+        assert vars(discord.Client)["_schedule_event"] is not before[_key(discord.Client), "_schedule_event"]
         instrumentor.uninstrument()
     after = class_attributes()
     assert [key for key, value in before.items() if after.get(key, value) is not value] == []

@@ -22,7 +22,7 @@ EVERYTHING = {
     ("slash", "ping", "ok"),
     ("slash", "broken", "error"),
     ("prefix", "pong", "ok"),
-    ("component", "Panel", "ok"),
+    ("component", "Panel.fine", "ok"),
     ("component", "", "ok"),
 }
 
@@ -47,9 +47,12 @@ RENAMED = {
     "ViewStore": COMPONENTS,
     "dispatch_view": COMPONENTS,
     "dispatch_modal": COMPONENTS,
+    "dispatch_dynamic_items": COMPONENTS,
     "schedule_dynamic_item_call": COMPONENTS,
+    "_dispatch_item": COMPONENTS,
+    "_dispatch_submit": COMPONENTS,
     "_scheduled_task": COMPONENTS,
-    "_run_event": BY_HAND,
+    "_schedule_event": BY_HAND,
     "HTTPClient": REST,
     "AsyncWebhookAdapter": REST,
     "Ratelimit": LIMITS,

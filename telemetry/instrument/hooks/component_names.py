@@ -1,0 +1,45 @@
+"""What a button or select is called: by names in the bot's code, never by its custom_id, which may hold anything."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def component_name(item: Any, view: Any) -> str:
+    """`Poll.vote`: the view's class and the item's name on it; the item's class, when the bot wrote one."""
+    if not _is_discords(type(item)):
+        return type(item).__name__
+    view_name = type(view).__name__
+    name = next(_names(item, view), None)
+    if name is not None:
+        return f"{view_name}.{name}"
+    return type(item).__name__ if _is_discords(type(view)) else view_name
+
+
+def _names(item: Any, view: Any) -> Iterator[str]:
+    """The names that the code has for it, the best first."""
+    callback = getattr(item, "callback", None)
+    # What `@discord.ui.button` makes of a method holds the method.
+    decorated = getattr(callback, "callback", None)
+    if (name := _own_name(decorated)) is not None:
+        yield name
+    for attribute, value in vars(view).items():
+        if value is item:
+            yield attribute
+    while isinstance(callback, functools.partial):
+        callback = callback.func
+    if not _is_discords(callback) and (name := _own_name(callback)) is not None:
+        yield name
+
+
+def _own_name(function: Any) -> str | None:
+    name = getattr(function, "__name__", None)
+    return name if isinstance(name, str) and name.isidentifier() else None  # a lambda's is no identifier
+
+
+def _is_discords(thing: Any) -> bool:
+    return str(getattr(thing, "__module__", "")).startswith("discord.")
