@@ -1,4 +1,4 @@
-"""One blocking connection for one command; a bot's store keeps its own."""
+"""One blocking connection for one command; a bot's store has its own."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ CONNECT_SECONDS: Final = 10.0
 
 
 def parse_target(dsn: Dsn | str, table: str) -> tuple[Dsn, Table]:
-    """The database and the table in it. Raises ConfigurationError."""
+    """The database and the table. Raises ConfigurationError."""
     dsn = Dsn.parse(dsn)
     return dsn, Table.parse(table, schemas=not dsn.is_sqlite)
 
 
 def file_exists(path: Path) -> bool:
-    """Raises StoreUnavailable where nobody may look."""
+    """Raises StoreUnavailable if the path must not be read."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -41,8 +41,8 @@ def file_exists(path: Path) -> bool:
 
 @contextlib.contextmanager
 def sqlite_connection(dsn: Dsn, *, seconds: float, create: bool = False) -> Iterator[sqlite3.Connection]:
-    """In autocommit. `seconds`: how long to wait for locks. Raises StoreUnavailable, also for a file that does not
-    exist unless `create`.
+    """A connection in autocommit mode. `seconds`: how long to wait for locks. Raises StoreUnavailable, also for a file
+    that does not exist, unless `create`.
     """
     path = dsn.path
     try:
@@ -51,7 +51,7 @@ def sqlite_connection(dsn: Dsn, *, seconds: float, create: bool = False) -> Iter
         elif not file_exists(path):
             raise StoreUnavailable(f"{path} does not exist")
         if path.is_dir():
-            raise StoreUnavailable(f"{path} is a folder; name a file in SLASHSPAN_DSN")
+            raise StoreUnavailable(f"{path} is a folder; SLASHSPAN_DSN must name a file")
         with contextlib.closing(sqlite3.connect(path, timeout=seconds, isolation_level=None)) as connection:
             yield connection
     except (sqlite3.Error, OSError) as error:
@@ -60,7 +60,7 @@ def sqlite_connection(dsn: Dsn, *, seconds: float, create: bool = False) -> Iter
 
 @contextlib.asynccontextmanager
 async def postgres_connection(dsn: Dsn) -> AsyncIterator[Any]:
-    """A connection to PostgreSQL. Raises StoreUnavailable, with PostgreSQL's words and no password."""
+    """A connection to PostgreSQL. Raises StoreUnavailable with PostgreSQL's message and no password."""
     try:
         import asyncpg
     except ModuleNotFoundError:
@@ -81,5 +81,5 @@ async def postgres_connection(dsn: Dsn) -> AsyncIterator[Any]:
 
 
 def run_to_end(work: Coroutine[Any, Any, T]) -> T:
-    """In an event loop of its own."""
+    """Runs a coroutine in an event loop of its own."""
     return asyncio.run(work)

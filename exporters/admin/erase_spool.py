@@ -1,4 +1,4 @@
-"""Removing a user from what processes left in the spool, down to the bytes on disk."""
+"""Removes a user from the spool of processes that have ended, down to the bytes on disk."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
 
 AT_ONCE: Final = 4096
 UNBOUNDED: Final = 2**62
-"""Nothing may be dropped for space while records are moved."""
+"""No record may be dropped for space while records are moved."""
 
 
 @dataclass(slots=True)
 class Erased:
-    """What was found of the user in one destination."""
+    """What was found about the user in one destination."""
 
     rows: int = 0
     """Removed, dead letters included."""
     spans: int = 0
     """Removed from batches for a collector."""
     in_running_bots: int = 0
-    """Rows and batches of living processes, which those deliver themselves."""
+    """Rows and batches of running processes, which deliver these themselves."""
     unreadable: int = 0
-    """Records that could not be read: of a newer slashspan, say. They are left as they are."""
+    """Records that could not be read, for example of a newer slashspan. They are left as they are."""
 
 
 def erase(folder: Path, user_ids: Collection[int]) -> Erased:
     """Remove these users from a destination's dead letters and from what dead processes left there.
 
-    What is kept is written again and the old files are unlinked, so that no byte of the user stays in them. Running
+    What is kept is written to new files and the old ones are unlinked, so that no byte of the user remains. Running
     processes are left alone. Raises OSError.
     """
     user = UserRecords(user_ids)
@@ -76,12 +76,12 @@ def _move(journal: Journal, user: UserRecords, erased: Erased) -> None:
         for receipt, record in leased:
             kept = _without(record, user, erased)
             if kept is not None and not _copy(journal, kept):
-                raise OSError(f"{journal.folder}: the records that are kept cannot be written again")
+                raise OSError(f"{journal.folder}: the records to keep cannot be written")
             journal.acknowledge([receipt])
 
 
 def _without(record: Record, user: UserRecords, erased: Erased) -> Record | None:
-    """The record without the user; None when nothing else is in it."""
+    """The record without the user; None if it contains nothing else."""
     if record.type != RecordType.BATCH:
         if user.row(record) is None:
             return record

@@ -1,4 +1,4 @@
-"""What is stored of a user, as plain values: rows of the table, and what waits in the spool."""
+"""Everything stored about a user, as plain values: rows of the table and records of the spool."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _JSON_COLUMNS: Final = ("checkpoints", "attributes")
 
 
 def table_rows(dsn: Dsn | str, table: str, user_ids: Collection[int], found: Callable[[dict[str, Any]], None]) -> None:
-    """Call `found` with every row of these users, the oldest first. Raises StoreError, ConfigurationError."""
+    """Call `found` with every row of these users, oldest first. Raises StoreError, ConfigurationError."""
     target, named = parse_target(dsn, table)
     ids = [int(user) for user in user_ids]
     if target.is_sqlite:
@@ -56,18 +56,18 @@ def table_rows(dsn: Dsn | str, table: str, user_ids: Collection[int], found: Cal
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Spooled:
-    """Something of the user in the spool."""
+    """A record about the user in the spool."""
 
     place: str
     """`spool`, `running bot` or `dead letter`."""
     row: dict[str, Any] | None = None
     span: dict[str, Any] | None = None
     reason: str | None = None
-    """Of a dead letter."""
+    """Why it was rejected; only for a dead letter."""
 
 
 def spooled(folder: Path, user: UserRecords) -> Iterator[Spooled]:
-    """What waits of the user in one destination; nothing is changed. Raises OSError."""
+    """What one destination contains about the user. Changes nothing. Raises OSError."""
     user.learn(folder)
     for letter in DeadLetters(folder).read():
         if letter["row"].get("discord_uid") in user.user_ids:
@@ -84,7 +84,7 @@ def spooled(folder: Path, user: UserRecords) -> Iterator[Spooled]:
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """A row for JSON: times as text, the columns that hold JSON as what it says."""
+    """A row for JSON: times as text, JSON columns as values."""
     plain = {}
     for name, value in row.items():
         plain[name] = value
@@ -96,5 +96,5 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
             with contextlib.suppress(ValueError):
                 plain[name] = json.loads(value)
         elif not isinstance(value, (str, int, float, type(None))):
-            plain[name] = str(value)  # of a column of somebody else's
+            plain[name] = str(value)  # a column that is not ours
     return plain

@@ -1,4 +1,4 @@
-"""`slashspan migrate`: what an upgrade would do, and doing it."""
+"""`slashspan migrate`: plans an upgrade and executes it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+\-/]*")
 def plan_migration(
     dsn: Dsn | str, table: str, *, partitioned: bool = False, zone: str = "UTC", seconds: float = 30.0
 ) -> Plan:
-    """What `run_migration` would do; nothing is changed. Raises StoreError, ConfigurationError."""
+    """What `run_migration` would do. Changes nothing. Raises StoreError, ConfigurationError."""
     target, named = parse_target(dsn, table)
     if target.is_sqlite:
         from exporters.stores.schema import sqlite_upgrade
@@ -37,9 +37,9 @@ def plan_migration(
         async with postgres_connection(target) as connection:
             from exporters.stores.schema import postgres_apply
 
-            wishes = await _wishes(connection, partitioned, zone)
+            options = await _options(connection, partitioned, zone)
             async with connection.transaction(readonly=True):
-                return await postgres_apply.plan(connection, named, wishes)
+                return await postgres_apply.plan(connection, named, options)
 
     return run_to_end(work())
 
@@ -53,7 +53,7 @@ def run_migration(
     seconds: float = 30.0,
     done: Callable[[Step], None] = lambda _: None,
 ) -> None:
-    """Bring the table up to date; `done` after each step. Safe to cut off and to run again.
+    """Bring the table up to date; `done` is called after each step. Safe to interrupt and to run again.
 
     `seconds`: how long to try for locks; an index takes as long as it takes. Raises StoreError, ConfigurationError.
     """
@@ -70,8 +70,8 @@ def run_migration(
         async with postgres_connection(target) as connection:
             from exporters.stores.schema import postgres_apply
 
-            wishes = await _wishes(connection, partitioned, zone)
-            await postgres_apply.migrate(connection, named, wishes, seconds=seconds, done=done)
+            options = await _options(connection, partitioned, zone)
+            await postgres_apply.migrate(connection, named, options, seconds=seconds, done=done)
 
     run_to_end(work())
 
@@ -83,16 +83,16 @@ def _check_sqlite(partitioned: bool, zone: str) -> None:
         raise ConfigurationError(f"--naive-called-at-zone={zone}: times in SQLite are read as UTC")
 
 
-async def _wishes(connection: Any, partitioned: bool, zone: str) -> Any:
-    from exporters.stores.schema.postgres_plan import UTC, Wishes
+async def _options(connection: Any, partitioned: bool, zone: str) -> Any:
+    from exporters.stores.schema.postgres_plan import UTC, MigrationOptions
 
     if zone.upper() in ("UTC", "ETC/UTC", "GMT", "Z"):
-        return Wishes(partitioned, UTC)
+        return MigrationOptions(partitioned, UTC)
     known = await connection.fetchval(
         "SELECT EXISTS (SELECT FROM pg_timezone_names WHERE lower(name) = lower($1))", zone
     )
     if not _ZONE.fullmatch(zone) or not known:
         raise ConfigurationError(
-            f"--naive-called-at-zone={zone}: PostgreSQL knows no such zone; write it like Europe/Berlin"
+            f"--naive-called-at-zone={zone}: PostgreSQL does not know this zone; write it like Europe/Berlin"
         )
-    return Wishes(partitioned, zone)
+    return MigrationOptions(partitioned, zone)

@@ -1,6 +1,6 @@
-"""Taking rows out: those that are older than a moment, those of a user. Small batches, so that a bot goes on writing.
+"""Deletes rows: those before a given time, or those of a user. In small batches, so that a bot can write in between.
 
-In PostgreSQL a month that is old as a whole goes as a partition, at once and without a trace in the indexes.
+In PostgreSQL the partition of a month that is old as a whole is dropped, which is immediate and leaves no dead rows.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ _BEFORE: Final = f"{SQLITE_UNTIL_DAY} AND {SQLITE_MOMENT} < :until"
 BATCH: Final = 2000
 """Rows in one transaction."""
 LOCK_SECONDS: Final = 2
-_NO_TABLE: Final = "there is no table {table} with the columns called_at and discord_uid; see SLASHSPAN_TABLE"
+_NO_TABLE: Final = "there is no table {table} with the columns called_at and discord_uid; check SLASHSPAN_TABLE"
 BUSY_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class PruneEstimate:
-    """What `prune` would take out."""
+    """What `prune` would delete."""
 
     rows: int
     partitions: tuple[str, ...] = ()
-    """Those that go whole."""
+    """Partitions that are dropped as a whole."""
 
 
 def count_old(dsn: Dsn | str, table: str, before: datetime) -> PruneEstimate:
-    """What was called before that (aware) moment; changes nothing. Raises StoreError, ConfigurationError."""
+    """What was called before this (aware) time. Changes nothing. Raises StoreError, ConfigurationError."""
     target, named = parse_target(dsn, table)
     if target.is_sqlite:
         with sqlite_connection(target, seconds=BUSY_SECONDS) as connection:
@@ -60,7 +60,7 @@ def count_old(dsn: Dsn | str, table: str, before: datetime) -> PruneEstimate:
 
 
 def prune(dsn: Dsn | str, table: str, before: datetime, *, done: Callable[[int], None] = lambda _: None) -> int:
-    """Take those rows out; their number. `done` gets the number of each piece. May be cut off and run again.
+    """Delete these rows; returns their number. `done` gets the number of each batch. Can be interrupted and run again.
 
     Raises StoreError, ConfigurationError.
     """
@@ -80,7 +80,7 @@ def prune(dsn: Dsn | str, table: str, before: datetime, *, done: Callable[[int],
 
 
 def count_user(dsn: Dsn | str, table: str, user_ids: Collection[int]) -> int:
-    """How many rows of these users there are; changes nothing. Raises StoreError, ConfigurationError."""
+    """The number of rows of these users. Changes nothing. Raises StoreError, ConfigurationError."""
     target, named = parse_target(dsn, table)
     ids = [int(user) for user in user_ids]
     if target.is_sqlite:
@@ -101,10 +101,10 @@ def count_user(dsn: Dsn | str, table: str, user_ids: Collection[int]) -> int:
 def forget_user(
     dsn: Dsn | str, table: str, user_ids: Collection[int], *, done: Callable[[int], None] = lambda _: None
 ) -> int:
-    """Erase every row of these users (of a user and the pseudonym, say); how many there were.
+    """Erase every row of these users (such as a user and the pseudonym); returns their number.
 
-    The table is read once and rows go in small batches; what is written meanwhile may stay: stop recording the user, or
-    call it again. Raises StoreError, ConfigurationError.
+    The table is read once and rows are deleted in small batches. Rows written in the meantime may remain: stop
+    recording the user, or call it again. Raises StoreError, ConfigurationError.
     """
     target, named = parse_target(dsn, table)
     ids = [int(user) for user in user_ids]
@@ -140,7 +140,7 @@ async def _sum_with_progress_async(pieces: AsyncIterator[int], done: Callable[[i
 
 
 def check_sqlite(connection: Any, table: Table) -> None:
-    """Raise SchemaMismatch where there is no such table of ours."""
+    """Raise SchemaMismatch if there is no such table of ours."""
     state = read_sqlite(connection, table)
     if state is None or not {"called_at", "discord_uid"} <= set(state.columns):
         raise SchemaMismatch(_NO_TABLE.format(table=table))
@@ -189,7 +189,7 @@ SELECT format('%I.%I', n.nspname, p.relname) AS quoted,
 
 
 async def _leaves(connection: Any, table: Table, before: datetime | None) -> tuple[list[str], list[str]]:
-    """Partitions that are older as a whole, and tables that rows are in besides. Raises SchemaMismatch."""
+    """Partitions that are old as a whole, and the other tables with rows. Raises SchemaMismatch."""
     columns = await connection.fetch(
         "SELECT attname, atttypid = 'timestamptz'::regtype AS aware "
         "FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped",
@@ -206,7 +206,7 @@ async def _leaves(connection: Any, table: Table, before: datetime | None) -> tup
 
 
 async def check_postgres(connection: Any, table: Table) -> None:
-    """Raise SchemaMismatch where there is no such table of ours."""
+    """Raise SchemaMismatch if there is no such table of ours."""
     await _leaves(connection, table, None)
 
 
@@ -231,7 +231,7 @@ async def _pruned(connection: Any, table: Table, before: datetime) -> AsyncItera
                 yield row["count"]
             if row["count"] < BATCH:
                 break
-            since = row["last"]  # what is gone is not walked over again
+            since = row["last"]  # deleted rows are not scanned again
 
 
 async def _drop(connection: Any, leaf: str) -> None:
@@ -256,7 +256,7 @@ async def _forgotten(connection: Any, table: Table, ids: list[int]) -> AsyncIter
         places = await connection.fetch(f"SELECT ctid FROM {leaf} WHERE discord_uid = ANY ($1)", ids)  # noqa: S608
         for start in range(0, len(places), BATCH):
             chunk = [place["ctid"] for place in places[start : start + BATCH]]
-            # The place may be another row's by now: so the user is asked for again.
+            # By now the place may belong to another row, so the user is checked again.
             status = await connection.execute(
                 f"DELETE FROM {leaf} WHERE ctid = ANY ($1::tid[]) AND discord_uid = ANY ($2)",  # noqa: S608
                 chunk,

@@ -1,4 +1,4 @@
-"""Dead letters become rows that wait for the store again."""
+"""Sends dead letters to the store again."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def redrive(spool: RowSpool) -> int:
     """Move the dead letters of the spool's destination into it, to be replayed; returns how many.
 
-    A letter is removed once all are appended and synced; cut off before, some are in both, which the rows' key makes
-    harmless. Letters that are no row stay. Raises OSError.
+    Letters are removed once all are appended and synced. If it is interrupted before, some are in both places, which
+    the rows' key makes harmless. Letters that are not rows stay. Raises OSError.
     """
     receipts: list[Receipt] = []
 

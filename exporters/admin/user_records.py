@@ -1,4 +1,4 @@
-"""Which records in the spool are about a user."""
+"""Finds the records in the spool that are about a user."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from exporters.spool.records import Record
 
 UNREADABLE: Final = (NewerFormat, ValueError, TypeError, KeyError, IndexError, OSError)
-"""What a record of a newer slashspan, or one that is not ours, raises when it is read."""
+"""Raised when a record of a newer slashspan, or one that is not ours, is read."""
 
 
 @dataclass(slots=True)
@@ -32,11 +32,11 @@ class UserRecords:
     user_ids: Collection[int]
     """The user's id and pseudonym."""
     unreadable: int = 0
-    """Records that may hold something of the user: nobody knows."""
+    """Records that may be about the user, but cannot be read."""
     _traces: set[int] = field(default_factory=set)
 
     def learn(self, destination: Path) -> None:
-        """Look for the user's traces in all of a destination: a span may wait in another batch than its user's.
+        """Find the user's traces in a whole destination: a child span may be in another batch than the user's span.
 
         Raises OSError.
         """
@@ -69,7 +69,7 @@ class UserRecords:
         return row if row is not None and row.discord_uid in self.user_ids else None
 
     def spans(self, record: Record) -> list[ReadableSpan]:
-        """All spans of a batch; none when it cannot be read."""
+        """All spans of a batch; none if it cannot be read."""
         if record.format > PAYLOAD_FORMAT:
             return []
         try:
@@ -78,5 +78,5 @@ class UserRecords:
             return []
 
     def is_users(self, span: ReadableSpan) -> bool:
-        """After `learn`."""
+        """To be called after `learn`."""
         return span.context is not None and span.context.trace_id in self._traces

@@ -1,1 +1,1 @@
-"""The databases: one file each, behind one contract (`base.py`), with the schema they share."""
+"""The databases: one module each, behind one interface (`base.py`), and the schema that they share."""

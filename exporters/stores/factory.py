@@ -1,4 +1,4 @@
-"""From `SLASHSPAN_DSN` to a store."""
+"""Creates the store for a DSN."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def open_store(dsn: Dsn | str, *, table: str = "command_calls") -> Store:
-    """The store that `dsn` names; no connection is made yet. Raises ConfigurationError."""
+    """The store for `dsn`, not connected yet. Raises ConfigurationError."""
     dsn = Dsn.parse(dsn)
     named = Table.parse(table, schemas=not dsn.is_sqlite)
     if dsn.is_sqlite:

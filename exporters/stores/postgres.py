@@ -1,7 +1,7 @@
-"""The PostgreSQL store: one held connection in an event loop of its own, one round trip per batch.
+"""The PostgreSQL store: one persistent connection in its own event loop, one round trip per batch.
 
-COPY is twice as fast as INSERT and knows no ON CONFLICT, so it comes first: almost always no row is there yet. When one
-is, after a crash or a cut line, nothing of the COPY stays and the batch is inserted, which passes over that row.
+COPY is twice as fast as INSERT but has no ON CONFLICT. It is tried first, since almost always none of the rows exist
+yet. If one does, after a crash or a lost connection, the COPY fails as a whole and the batch is inserted instead.
 
 `statement_cache_size=0` with a kept `prepare()` is an unnamed statement: asyncpg sends Parse again with each Bind, so
 one round trip, and it works behind a pooler in transaction mode. `unnest` binds columns, not rows, so a batch of any
@@ -38,24 +38,24 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS: Final = 10.0
 COPY_ROWS: Final = 32
-"""A batch of at least so many rows is copied. Fewer are as fast inserted, which needs no second try."""
+"""Batches of at least this many rows are copied. Smaller ones are inserted: that is as fast and needs no second try."""
 GRACE_SECONDS: Final = 1.0
-"""How much later than its own timeout a call is given up from outside."""
+"""How long after its own timeout a call is abandoned from outside."""
 KEEPALIVE_SECONDS: Final = 30
 _ROW_CLASSES: Final = ("22", "23", "54")
-"""SQLSTATE classes that blame a row: data exceptions, constraints, limits."""
+"""SQLSTATE classes that are caused by a row: data exceptions, constraints, limits."""
 _NAMES: Final = [column.name for column in ROW_COLUMNS]
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """Resolves names in its own thread: at exit, Python refuses the executor that asyncio would use."""
+    """Resolves host names synchronously: at exit, Python refuses the executor that asyncio would use."""
 
     async def getaddrinfo(self, host: Any, port: Any, **kwargs: Any) -> Any:
         return socket.getaddrinfo(host, port, **kwargs)
 
 
 class PostgresStore:
-    """Writes into `table` of the database that `dsn` names. See `exporters.stores.base.Store`."""
+    """Writes to `table` in the database of `dsn`. See `exporters.stores.base.Store`."""
 
     def __init__(self, dsn: Dsn, table: Table) -> None:
         self._dsn = dsn
@@ -82,7 +82,7 @@ class PostgresStore:
             self._call(lambda: self._write(rows, timeout), timeout)
 
     def _copied(self, rows: Sequence[CommandCall], timeout: float) -> bool:
-        """False when a row is there already, or refused: then nothing is written, and the insert says what is wrong."""
+        """False if a row exists already or is rejected; nothing is written then, and the INSERT shows what is wrong."""
         loop = self._running_loop()
         pieces: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
 
@@ -90,7 +90,7 @@ class PostgresStore:
             return await self._copy(pieces, timeout)
 
         def encode() -> None:
-            # In the caller's thread: while it makes a piece, the loop sends and the server reads the ones before.
+            # Encoded in the caller's thread, while the loop sends, and the server reads, the previous chunks.
             end: Exception | None = None
             try:
                 for piece in binary_copy.chunks(rows):
@@ -109,7 +109,7 @@ class PostgresStore:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._loop = None
 
-    # From the caller's thread into the loop's
+    # From the caller's thread into the event loop's
 
     def _call(
         self,
@@ -122,7 +122,7 @@ class PostgresStore:
 
         try:
             future = asyncio.run_coroutine_threadsafe(bounded(), self._running_loop())
-        except RuntimeError as error:  # no thread can be started any more: the interpreter ends
+        except RuntimeError as error:  # no thread can be started while the interpreter shuts down
             raise StoreUnavailable(str(error)) from error
         try:
             meanwhile()
@@ -130,14 +130,14 @@ class PostgresStore:
         except StoreError:
             raise
         except BaseException as error:
-            # Whatever it was, the statement may or may not have run; the connection is in an unknown state.
+            # In any case the statement may or may not have run, and the state of the connection is unknown.
             future.cancel()
             self._terminate()
             raise StoreUnavailable(self._words(error, timeout)) from error
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None or self._pid != os.getpid():
-            # After a fork neither the thread nor the connection is ours; the parent goes on using its own.
+            # After a fork the thread and the connection belong to the parent, which continues to use them.
             self._connection = self._statement = None
             loop = _Loop()
             threading.Thread(target=self._run, args=(loop,), name="slashspan-postgres", daemon=True).start()
@@ -162,7 +162,7 @@ class PostgresStore:
         text = self._dsn.redact(str(error) or type(error).__name__)
         return f"{text} (SQLSTATE {state})" if state else text
 
-    # In the loop
+    # In the event loop
 
     async def _connected(self) -> Any:
         if self._connection is not None and not self._connection.is_closed():
@@ -223,7 +223,7 @@ class PostgresStore:
 
 
 def _columns(rows: Sequence[CommandCall]) -> list[list[Any]]:
-    """The values of each column, as asyncpg binds them to an array."""
+    """The values of each column, as asyncpg binds them to an array parameter."""
     columns = [map(attrgetter(name), rows) for name in _NAMES]
     return [
         [as_datetime(value) for value in values] if column.type is TIMESTAMP else list(values)
@@ -232,7 +232,7 @@ def _columns(rows: Sequence[CommandCall]) -> list[list[Any]]:
 
 
 def _keep_alive(connection: Any) -> None:
-    """Notice a dead peer on an idle connection; asyncpg sets none of these."""
+    """Detect a dead peer on an idle connection; asyncpg sets none of these options."""
     sock = connection._transport.get_extra_info("socket")
     if sock is None or sock.family == getattr(socket, "AF_UNIX", None):
         return

@@ -1,7 +1,7 @@
-"""Rows in PostgreSQL's binary COPY format: what a backlog is written with, at twice the speed of an INSERT.
+"""Encodes rows in PostgreSQL's binary COPY format, which writes a backlog twice as fast as INSERT.
 
-The format is a header, for each row the number of its columns and each column with its length (-1: null), and a
-trailer; all big-endian (https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format"). A timestamp is
+The format: a header; for each row the number of columns, and each column with its length (-1 for null); a trailer.
+All integers are big-endian (https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format"). A timestamp is
 microseconds since 2000, jsonb is a version byte before its text.
 """
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from exporters.rows.command_call import CommandCall
 
 CHUNK_ROWS: Final = 64
-"""Encoded at once: the server works on one chunk while the next is made."""
+"""Rows encoded at a time: the server processes one chunk while the next is encoded."""
 MAX_TEXTS: Final = 4096
-"""Values remembered during one COPY."""
+"""Values cached during one COPY."""
 HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER: Final = b"\xff\xff"
 
@@ -36,7 +36,7 @@ _float8 = struct.Struct(">id").pack
 
 
 def chunks(rows: Sequence[CommandCall]) -> Iterator[bytes]:
-    """The whole COPY of `rows`, in pieces. Raises ValueError or struct.error for a value that no column takes."""
+    """The whole COPY of `rows`, in chunks. Raises ValueError or struct.error for a value that does not fit."""
     text = _Texts()
     yield HEADER
     for start in range(0, len(rows), CHUNK_ROWS):
@@ -46,7 +46,7 @@ def chunks(rows: Sequence[CommandCall]) -> Iterator[bytes]:
 
 
 class _Texts(dict["str | None", bytes]):
-    """Text columns, encoded once for each value: commands, outcomes, locales repeat in almost every row."""
+    """Text columns, encoded once for each value: commands, outcomes and locales repeat in almost every row."""
 
     def __missing__(self, value: str | None) -> bytes:
         if value is None:
@@ -81,7 +81,7 @@ _EXPRESSIONS: Final[dict[ColumnType, str]] = {
 
 
 def _row_encoder() -> Callable[[CommandCall, _Texts], bytes]:
-    """One expression with every column written out, as `dataclass` makes an `__init__`: a loop takes 40 % longer."""
+    """Generates one expression with every column, as `dataclass` generates `__init__`: a loop takes 40 % longer."""
     values = ", ".join(f"({_EXPRESSIONS[column.type].format(f'row.{column.name}')})" for column in ROW_COLUMNS)
     names = {
         "join": b"".join,

@@ -1,7 +1,7 @@
-"""The embedded store: one SQLite file, readable while the bot writes.
+"""The SQLite store: one file, which can be read while the bot writes.
 
-WAL lets readers and the one writer go on side by side. `synchronous=NORMAL` survives a crash of the process; a power
-cut may take the last batches with it.
+WAL lets readers and the one writer work at the same time. `synchronous=NORMAL` survives a crash of the process, but a
+power failure may lose the last batches.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ _ROW_IS_TO_BLAME: Final = (
 
 _stores: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
 _held: list[SqliteStore] = []
-"""Stores whose locks are held while the process forks."""
+"""Stores whose locks are held during a fork."""
 
 
 class SqliteStore:
-    """Writes into `path`, whose folder is made where it is missing. See `exporters.stores.base.Store`."""
+    """Writes to `path`, and creates its folder if necessary. See `exporters.stores.base.Store`."""
 
     def __init__(self, path: Path, table: Table) -> None:
         self._path = path
@@ -81,7 +81,7 @@ class SqliteStore:
                     raise RowsRejected(str(error)) from error
 
     def close(self, *, timeout: float) -> None:
-        if self._lock.acquire(timeout=timeout):  # a write that is still under way keeps its connection
+        if self._lock.acquire(timeout=timeout):  # a write in progress keeps its connection
             try:
                 self._forget()
             finally:
@@ -98,7 +98,7 @@ class SqliteStore:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            self._forget()  # the next try looks at the file and the table afresh
+            self._forget()  # the next attempt checks the file and the table again
             raise StoreUnavailable(f"{self._path}: {error}") from error
 
     def _open(self, timeout: float) -> sqlite3.Connection:

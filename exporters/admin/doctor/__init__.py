@@ -1,4 +1,4 @@
-"""What is wrong between a bot and its table, and how to fix it. Read-only: nothing is created, adopted or changed."""
+"""Finds out what is wrong between a bot and its table, and how to fix it. Read-only: changes and creates nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Level:
     OK: Final = "ok"
     NOTE: Final = "note"
     WARNING: Final = "warning"
-    """It works, and somebody should look."""
+    """It works, but somebody should look at it."""
     ERROR: Final = "error"
     """Rows are not stored, or not all."""
 
@@ -32,7 +32,7 @@ class Finding:
 
 
 def age(seconds: float) -> str:
-    """In the largest unit of which there are two: `3 min`, `2 h`, `5 days`."""
+    """In the largest unit that gives at least two: `3 min`, `2 h`, `5 days`."""
     for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"

@@ -1,4 +1,4 @@
-"""A PostgreSQL store, checked through one connection."""
+"""Checks a PostgreSQL store, over one connection."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from slashspan.table import Table
 
 SECONDS: Final = 20.0
-"""For all checks together."""
+"""Time limit of all checks together."""
 CLOCK_SECONDS: Final = 1.0
 STORE: Final = "store"
 _RIGHTS: Final = """
@@ -35,7 +35,7 @@ SELECT has_table_privilege($1::regclass, 'INSERT') AS insert,
 
 
 def diagnose(dsn: Dsn, table: Table) -> list[Finding]:
-    """Within SECONDS, also against a host that never answers. Raises ConfigurationError without asyncpg."""
+    """Findings within SECONDS, even if the host never answers. Raises ConfigurationError without asyncpg."""
 
     async def work() -> list[Finding]:
         async with postgres_connection(dsn) as connection:
@@ -68,7 +68,7 @@ def _unreachable(dsn: Dsn, error: BaseException) -> Finding:
         ),
         ((asyncpg.InvalidCatalogNameError,), "create the database, or correct its name in SLASHSPAN_DSN"),
         ((asyncpg.TooManyConnectionsError,), "raise max_connections or the role's limit, or use a pooler"),
-        ((asyncio.TimeoutError, TimeoutError), "a firewall drops the packets, or the server hangs: check both"),
+        ((asyncio.TimeoutError, TimeoutError), "a firewall may drop the packets, or the server may hang: check both"),
     ]
     fix = next((fix for kinds, fix in fixes if isinstance(cause, kinds)), "see the server's log")
     return Finding(Level.ERROR, STORE, str(error) or f"{dsn}: no answer within {SECONDS:g} s", fix)
@@ -110,11 +110,13 @@ def _is_local(host: str) -> bool:
 
 
 async def _pooler(connection: Any) -> Finding | None:
-    """A pooler answers for the server when one connects, and cannot know which backend will serve."""
+    """A pooler answers on behalf of the server, and does not know yet which backend will be used."""
     behind = await connection.fetchval("SELECT pg_backend_pid()")
     if behind == connection.get_server_pid():
         return None
-    text = "there seems to be a pooler in between; bots work through it, `slashspan migrate` needs the server itself"
+    text = (
+        "there seems to be a pooler in between; bots work through it, but `slashspan migrate` needs the server itself"
+    )
     return Finding(Level.NOTE, "pooler", text)
 
 
@@ -125,7 +127,9 @@ async def _clock(connection: Any) -> Finding:
     apart = there - (before + after) / 2
     if abs(apart) <= CLOCK_SECONDS + (after - before) / 2:
         return Finding(Level.OK, "clock", f"{apart * 1000:+.0f} ms to the server's")
-    return Finding(Level.WARNING, "clock", f"{apart:+.1f} s to the server's", "set both machines' clocks by NTP")
+    return Finding(
+        Level.WARNING, "clock", f"{apart:+.1f} s to the server's", "synchronise the clocks of both machines with NTP"
+    )
 
 
 async def _rights(connection: Any, table: Table) -> list[Finding]:
@@ -144,7 +148,7 @@ async def _rights(connection: Any, table: Table) -> list[Finding]:
     found = [Finding(Level.OK, "rights", f"{role} may write {table}")]
     last = await connection.fetchval(f"SELECT max(called_at) FROM {table.quoted}")  # noqa: S608 - quoted
     rows = f", about {rights['rows']:,} rows" if rights["rows"] > 0 else ""
-    said = "no row yet" if last is None else f"the last row is {age(time.time() - last.timestamp())} old{rows}"
+    said = "no rows yet" if last is None else f"the last row is {age(time.time() - last.timestamp())} old{rows}"
     return [*found, Finding(Level.NOTE, "rows", said)]
 
 
@@ -152,7 +156,7 @@ def _schema(dsn: Dsn, table: Table) -> Finding:
     try:
         plan = plan_migration(dsn, str(table))
     except SchemaMismatch as error:
-        return Finding(Level.ERROR, "schema", str(error), "name another table with SLASHSPAN_TABLE")
+        return Finding(Level.ERROR, "schema", str(error), "choose another table with SLASHSPAN_TABLE")
     except StoreError as error:
         return Finding(Level.WARNING, "schema", f"could not be checked: {error}")
     if not plan.steps:

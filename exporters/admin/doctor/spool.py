@@ -1,4 +1,4 @@
-"""The spool, inspected from outside."""
+"""Checks the spool from outside."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 SPOOL: Final = "spool"
 LATE_SECONDS: Final = 60.0
-"""Rows that wait for longer wait for a reason."""
+"""Rows that wait for longer than this are a finding."""
 
 
 def diagnose(folder: Path | None, max_bytes: int, here: Destination) -> list[Finding]:
-    """`here`: the store in force, of whatever service."""
+    """`here`: the configured store, of any service."""
     if folder is None:
-        text = "off: a crash loses the rows in memory, and an outage those that do not fit"
+        text = "off: a crash loses the rows in memory, and a long outage those that do not fit"
         return [Finding(Level.NOTE, SPOOL, text)]
     if reason := private.unsafe(folder):
         problem, _, fix = reason.rpartition(": ")
@@ -59,7 +59,7 @@ def _of(status: DestinationStatus, max_bytes: int, here: Destination) -> list[Fi
         text = f"{where}: {status.dead_letters_lost:,} rejected rows were lost when the dead letters were full"
         found.append(Finding(Level.WARNING, SPOOL, text, "slashspan spool redrive makes room"))
     if status.bytes > max_bytes * 0.8:
-        fix = "raise SLASHSPAN_SPOOL_MAX_BYTES, or fix what the rows wait for"
+        fix = "raise SLASHSPAN_SPOOL_MAX_BYTES, or fix the reason why rows wait"
         found.append(Finding(Level.WARNING, SPOOL, f"{where}: nearly full, {status.bytes:,} bytes", fix))
     if not status.rows:
         return found
@@ -70,14 +70,14 @@ def _of(status: DestinationStatus, max_bytes: int, here: Destination) -> list[Fi
     if status.alive and since < LATE_SECONDS:
         return [*found, Finding(Level.OK, SPOOL, text)]
     if status.alive:
-        return [*found, Finding(Level.WARNING, SPOOL, text, "fix that; the running bot then delivers them by itself")]
+        return [*found, Finding(Level.WARNING, SPOOL, text, "fix that; the running bot will then deliver them")]
     if not to.table:
         fix = "run the bot again with this collector"
     elif (to.store, to.table) == (here.store, here.table):
         fix = "run the bot again, or: slashspan spool drain"
     else:
         fix = (
-            "they are for another store than SLASHSPAN_DSN; to store them here all the same: "
+            "they are for another store than SLASHSPAN_DSN; to store them here anyway: "
             f"slashspan spool drain --from {status.folder.name}"
         )
     return [*found, Finding(Level.WARNING, SPOOL, text, fix)]

@@ -1,4 +1,4 @@
-"""A SQLite store, checked without writing to it."""
+"""Checks a SQLite store, without writing to it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 STORE: Final = "store"
 CHECK_SECONDS: Final = 5.0
-"""Longest check of the file's integrity."""
+"""Time limit of the integrity check."""
 LEAST_FREE_BYTES: Final = 100 * 2**20
 _CREATED: Final = "restore the file, or move it away: a new one is created"
 
@@ -33,13 +33,13 @@ def diagnose(dsn: Dsn, table: Table) -> list[Finding]:
     found = [_writable(path), _space(path)]
     try:
         if not file_exists(path):
-            return [*found, Finding(Level.NOTE, STORE, f"{path} does not exist yet; the bot creates it")]
+            return [*found, Finding(Level.NOTE, STORE, f"{path} does not exist yet; the bot will create it")]
         with sqlite_connection(dsn, seconds=CHECK_SECONDS) as connection:
             found += [_integrity(connection, path), _schema(dsn, table)]
             if found[-1].level != Level.ERROR:
                 found.append(_last(connection, table))
     except StoreError as error:
-        fix = "name a file in SLASHSPAN_DSN" if path.is_dir() else _CREATED
+        fix = "SLASHSPAN_DSN must name a file" if path.is_dir() else _CREATED
         found.append(Finding(Level.ERROR, STORE, str(error), fix))
     return found
 
@@ -66,7 +66,7 @@ def _integrity(connection: sqlite3.Connection, path: Path) -> Finding:
     except sqlite3.OperationalError as error:
         if "interrupted" not in str(error):
             raise
-        return Finding(Level.NOTE, "integrity", f"not checked in full within {CHECK_SECONDS:g} s")
+        return Finding(Level.NOTE, "integrity", f"not fully checked within {CHECK_SECONDS:g} s")
     finally:
         connection.set_progress_handler(None, 0)
     if said == "ok":
@@ -79,7 +79,7 @@ def _schema(dsn: Dsn, table: Table) -> Finding:
     try:
         plan = plan_migration(dsn, str(table))
     except SchemaMismatch as error:
-        return Finding(Level.ERROR, "schema", str(error), "name another table with SLASHSPAN_TABLE")
+        return Finding(Level.ERROR, "schema", str(error), "choose another table with SLASHSPAN_TABLE")
     if not plan.steps:
         return Finding(Level.OK, "schema", "up to date")
     text = "; ".join(step.title for step in plan.steps)
@@ -93,5 +93,5 @@ def _last(connection: sqlite3.Connection, table: Table) -> Finding:
     except sqlite3.OperationalError:
         return Finding(Level.NOTE, "rows", "no table yet")
     if last is None:
-        return Finding(Level.NOTE, "rows", "no row yet")
+        return Finding(Level.NOTE, "rows", "no rows yet")
     return Finding(Level.NOTE, "rows", f"the last row is {age(time.time() - int(last))} old, {rows:,} rows")

@@ -1,9 +1,9 @@
 """The table: its migrations (numbered `.sql` files, one folder per dialect) and its safely quoted name.
 
 The first file creates the table. Each later one either adds a column (`ALTER TABLE {table} ADD COLUMN {columns};`),
-which is quick and which a store does by itself, or adds indexes, which takes long on a full table and is left to
-`slashspan migrate`. `{columns}` are those that `exporters/rows/command_call.py` declares for the migration; which
-indexes a table still lacks is read from the files, one statement a line.
+which is quick and which a store does itself, or adds indexes, which takes long for a large table and is left to
+`slashspan migrate`. `{columns}` are those that `exporters/rows/command_call.py` declares for the migration. The indexes
+are read from the files, which have one statement on each line.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _INDEX = re.compile(r"^CREATE (UNIQUE )?INDEX \{index\}_([a-z_]+) ON \{table\} (
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index as a migration declares it."""
+    """An index declared by a migration."""
 
     suffix: str
     unique: bool
     on: str
-    """`(command, called_at)`, or with `USING …` before it."""
+    """`(command, called_at)`, possibly after `USING …`."""
 
     def sql(self, name: str, table: str, *, concurrently: bool = False) -> str:
         """`table`: quoted."""
@@ -39,7 +39,7 @@ class Index:
 
 
 IDENTITY: Final = "identity"
-"""Suffix of the index that makes a row's key unique: without it no store can write."""
+"""Suffix of the unique index on a row's key, without which no store can write."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""PostgreSQL: monthly range partitions on `called_at`, made ahead; months are UTC.
+"""PostgreSQL: monthly range partitions on `called_at`, created ahead of time. Months are in UTC.
 
-A new partition is a table of its own that is attached: unlike CREATE TABLE … PARTITION OF, that lets readers and
-writers of the other partitions go on. The default partition takes rows that no month is there for: none is refused.
+A new partition is created as a table and then attached: unlike CREATE TABLE … PARTITION OF, this does not block readers
+and writers of other partitions. The default partition takes rows whose month has none, so no row is refused.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _LOCK: Final = 0x736C6175
 async def ensure_partitions(
     connection: Any, table: Table, now: datetime, *, move: bool = False, state: State | None = None
 ) -> list[str]:
-    """Make this month's partition and MONTHS_AHEAD more; the names of those made. Does nothing for an ordinary table.
+    """Create partitions for this month and MONTHS_AHEAD more; the names of those created. Ignores unpartitioned tables.
 
-    A month that has rows in the default partition stays there, unless `move`: then they move, while writers wait.
+    A month with rows in the default partition is skipped, unless `move`: then they are moved, while writers wait.
     Raises asyncpg's errors, LockNotAvailableError after LOCK_SECONDS.
     """
     state = state or await read_state(connection, table)
@@ -43,20 +43,20 @@ async def ensure_partitions(
             except asyncpg.CheckViolationError:
                 continue  # the default partition has rows of that month
             except (asyncpg.DuplicateTableError, asyncpg.InvalidObjectDefinitionError):
-                continue  # another process made it, or somebody made wider ones
+                continue  # another process created it, or somebody created wider ones
             made.append(name)
     return made
 
 
 def months_to_make(table: Table, state: State | None, now: datetime) -> list[datetime]:
-    """Of this month and MONTHS_AHEAD more, those that have no partition yet."""
+    """This month and MONTHS_AHEAD more, without those that have a partition."""
     there = {leaf["name"] for leaf in state.partitions} if state else set()
     months = [_month(now, ahead) for ahead in range(MONTHS_AHEAD + 1)]
     return [month for month in months if table.part(f"{month:%Y_%m}") not in there]
 
 
 async def stray_months(connection: Any, state: State) -> list[datetime]:
-    """The months of rows in the default partition."""
+    """The months of the rows in the default partition."""
     for leaf in state.partitions:
         if leaf["bound"] == "DEFAULT":
             rows = await connection.fetch(
@@ -68,7 +68,7 @@ async def stray_months(connection: Any, state: State) -> list[datetime]:
 
 
 def _month(now: datetime, ahead: int) -> datetime:
-    """The first moment of the month that is so many after `now`'s."""
+    """The start of the month that is `count` months after `now`."""
     years, month = divmod(now.astimezone(timezone.utc).month - 1 + ahead, 12)
     return datetime(now.astimezone(timezone.utc).year + years, month + 1, 1, tzinfo=timezone.utc)
 

@@ -1,6 +1,6 @@
-"""What an upgrade will do, as data: made from what the catalog says, shown to people, then done step by step.
+"""The plan of an upgrade: computed from the catalog, printed by `--dry-run`, executed step by step.
 
-A plan holds what is still missing. So it can be cut off after any step, and the next plan is the rest.
+A plan contains what is still missing, so it can be interrupted after any step; the next plan contains the rest.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ MIGRATE: Final = "run `slashspan migrate`"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A piece that is done whole or not at all."""
+    """A step that is done completely or not at all."""
 
     title: str
     sql: tuple[str, ...]
     alone: bool = False
-    """Outside a transaction, as CONCURRENTLY wants it: one statement."""
+    """Outside of a transaction, as CONCURRENTLY requires: one statement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The steps in order, and what a person should know before."""
+    """The steps in order, and what the operator should know before running them."""
 
     steps: tuple[Step, ...]
     notes: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """For people: each step with its SQL, which can be run by hand too."""
+        """The plan as text: each step with its SQL, which can also be run by hand."""
         lines = []
         for number, step in enumerate(self.steps, 1):
             lines.append(f"-- {number}. {step.title}")
@@ -47,34 +47,34 @@ class Plan:
 
 
 def refuse(table: Table, found: Iterable[str], reasons: Sequence[str]) -> SchemaMismatch:
-    """The error for a table of that name that is something else, with the difference."""
+    """The error for a table of that name that is not ours, with the difference."""
     return SchemaMismatch(
-        f"table {table} is something else: it has {', '.join(sorted(found))}; {'; '.join(reasons)}. "
-        "Name another with SLASHSPAN_TABLE"
+        f"table {table} is not a command_calls table: it has {', '.join(sorted(found))}; {'; '.join(reasons)}. "
+        "Choose another name with SLASHSPAN_TABLE"
     )
 
 
 def missing_columns(steps: Sequence[Migration], found: Mapping[str, object]) -> dict[int, list[str]]:
-    """By migration, what it adds and the table lacks."""
+    """By migration: the columns that it adds and the table lacks."""
     lacking = {step.version: [column.name for column in step.columns if column.name not in found] for step in steps}
     return {version: names for version, names in lacking.items() if names}
 
 
 def refuse_newer(table: Table, lacking: Mapping[int, Sequence[str]], recorded: Iterable[int], newest: int) -> None:
-    """Raise SchemaMismatch for a table of a newer slashspan that has lost columns of ours."""
+    """Raise SchemaMismatch for a table of a newer slashspan that no longer has all of our columns."""
     version = max(recorded, default=0)
     if version > newest and lacking:
         names = ", ".join(name for columns in lacking.values() for name in columns)
         raise SchemaMismatch(
-            f"table {table} was made by a newer slashspan (schema {version}; this one knows {newest}) and no longer "
+            f"table {table} was created by a newer slashspan (schema {version}; this one knows {newest}) and no longer "
             f"has: {names}. Upgrade slashspan"
         )
 
 
 def refuse_older(table: Table, lacking: Mapping[int, Sequence[str]], first: int) -> None:
-    """Raise SchemaMismatch for the table of an old bot, which only a person decides to upgrade."""
+    """Raise SchemaMismatch for the table of an old bot, which is only upgraded on request."""
     if names := lacking.get(first):
         raise SchemaMismatch(
-            f"table {table} is an older one that lacks: {', '.join(names)}. To upgrade it in place {MIGRATE}; to leave "
-            "it alone name another with SLASHSPAN_TABLE"
+            f"table {table} is an older one and lacks: {', '.join(names)}. To upgrade it in place {MIGRATE}; to leave "
+            "it alone, choose another name with SLASHSPAN_TABLE"
         )

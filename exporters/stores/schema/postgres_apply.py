@@ -1,8 +1,8 @@
-"""PostgreSQL: a store's own quick look after its table, and the full upgrade of `slashspan migrate`.
+"""PostgreSQL: the quick schema changes that a store makes itself, and the full upgrade of `slashspan migrate`.
 
-Two locks. `ADVISORY_LOCK` is held by a transaction that changes the schema, so that two that start together do not both
-create the table. `MIGRATE_LOCK` is held by the session of a whole upgrade. They are not one, because CREATE INDEX
-CONCURRENTLY waits for every transaction that is older, also for one that waits for our lock.
+There are two locks. `ADVISORY_LOCK` is held by a transaction that changes the schema, so that two stores that start at
+the same time do not both create the table. `MIGRATE_LOCK` is held by the session of a whole upgrade. A single lock
+would not do: CREATE INDEX CONCURRENTLY waits for all older transactions, including those that wait for the lock.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 ADVISORY_LOCK: Final = 0x736C6173
 MIGRATE_LOCK: Final = 0x736C6174
 LOCK_SECONDS: Final = 2
-"""How long a step waits for the table; all that come after it wait as long behind it."""
+"""How long a step waits for a lock on the table; all later statements on the table wait behind it."""
 PAUSE_SECONDS: Final = 0.5
-"""Between two tries, in which those that waited go on."""
+"""Pause between two attempts, in which others that waited can continue."""
 
 
 async def prepare(connection: Any, table: Table) -> None:
-    """Create the table, or bring ours up to date where that is quick. Raises SchemaMismatch.
+    """Create the table, or make the quick changes that it lacks. Raises SchemaMismatch.
 
-    One round trip when there is nothing to do.
+    Takes one round trip if there is nothing to do.
     """
     state = await plans.read_state(connection, table)
     if state is None or not plans.is_ready(state, table):
@@ -68,57 +68,57 @@ async def _mended(connection: Any, table: Table) -> plans.State | None:
         return state
 
 
-async def plan(connection: Any, table: Table, wishes: plans.Wishes) -> Plan:
-    """What `migrate` would do; changes nothing. Raises SchemaMismatch."""
+async def plan(connection: Any, table: Table, options: plans.MigrationOptions) -> Plan:
+    """What `migrate` would do. Changes nothing. Raises SchemaMismatch."""
     state = await plans.read_state(connection, table)
-    found = plans.full_plan(state, table, await plans.read_versions(connection, table), wishes)
-    if not (state.partitioned if state else wishes.partitioned):
+    found = plans.full_plan(state, table, await plans.read_versions(connection, table), options)
+    if not (state.partitioned if state else options.partitioned):
         return found
     notes = []
     if new := months_to_make(table, state, datetime.now(timezone.utc)):
-        notes.append(f"partitions are made for {', '.join(f'{month:%Y-%m}' for month in new)}")
+        notes.append(f"partitions are created for {', '.join(f'{month:%Y-%m}' for month in new)}")
     if state and (stray := await stray_months(connection, state)):
         months = ", ".join(f"{month:%Y-%m}" for month in stray)
-        notes.append(f"rows of {months} move out of the default partition, for which writers of these months wait")
+        notes.append(f"rows of {months} are moved out of the default partition, while writers of these months wait")
     return Plan(found.steps, (*found.notes, *notes))
 
 
 async def migrate(
     connection: Any,
     table: Table,
-    wishes: plans.Wishes,
+    options: plans.MigrationOptions,
     *,
     seconds: float,
     done: Callable[[Step], None] = lambda _: None,
 ) -> None:
-    """All of the plan, step by step; `done` after each. It may be cut off anywhere and run again.
+    """Execute the plan step by step; `done` is called after each. Can be interrupted at any point and run again.
 
-    Gives a lock up after LOCK_SECONDS and tries again for `seconds`. Raises SchemaMismatch, StoreUnavailable.
+    Gives up waiting for a lock after LOCK_SECONDS, and retries for `seconds`. Raises SchemaMismatch, StoreUnavailable.
     """
     deadline = time.monotonic() + seconds
     await connection.execute("SET lock_timeout = 0")
     await connection.execute("SET statement_timeout = 0")
     while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", MIGRATE_LOCK):
-        await _pause(deadline, "another migration is under way")
+        await _pause(deadline, "another migration is running")
     try:
-        await _all_steps(connection, table, wishes, deadline, done)
+        await _all_steps(connection, table, options, deadline, done)
     finally:
         if not connection.is_closed():
             await connection.execute("SELECT pg_advisory_unlock($1)", MIGRATE_LOCK)
 
 
 async def _all_steps(
-    connection: Any, table: Table, wishes: plans.Wishes, deadline: float, done: Callable[[Step], None]
+    connection: Any, table: Table, options: plans.MigrationOptions, deadline: float, done: Callable[[Step], None]
 ) -> None:
     last: Step | None = None
-    while (step := await _next(connection, table, wishes)) is not None:
+    while (step := await _next(connection, table, options)) is not None:
         if step == last:
-            raise StoreError(f"{step.title}: done, and PostgreSQL does not show it")
+            raise StoreError(f"{step.title}: executed, but PostgreSQL does not show the result")
         try:
             if step.alone:
                 await connection.execute(step.sql[0])
             else:
-                await _transact(connection, table, wishes, step)
+                await _transact(connection, table, options, step)
         except asyncpg.LockNotAvailableError:
             await _pause(deadline, f"{step.title}: the table is in use by a long transaction")
             continue
@@ -129,7 +129,7 @@ async def _all_steps(
 
 
 async def _partitioned(connection: Any, table: Table, done: Callable[[Step], None]) -> bool:
-    """False when a lock was not to be had."""
+    """False if a lock could not be acquired."""
     try:
         for name in await ensure_partitions(connection, table, datetime.now(timezone.utc), move=True):
             done(Step(f"partition {name}", ()))
@@ -138,23 +138,23 @@ async def _partitioned(connection: Any, table: Table, done: Callable[[Step], Non
     return True
 
 
-async def _next(connection: Any, table: Table, wishes: plans.Wishes) -> Step | None:
+async def _next(connection: Any, table: Table, options: plans.MigrationOptions) -> Step | None:
     state = await plans.read_state(connection, table)
-    steps = plans.full_plan(state, table, await plans.read_versions(connection, table), wishes).steps
+    steps = plans.full_plan(state, table, await plans.read_versions(connection, table), options).steps
     return steps[0] if steps else None
 
 
-async def _transact(connection: Any, table: Table, wishes: plans.Wishes, step: Step) -> None:
+async def _transact(connection: Any, table: Table, options: plans.MigrationOptions, step: Step) -> None:
     async with connection.transaction():
         await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
         await connection.execute("SELECT pg_advisory_xact_lock($1)", ADVISORY_LOCK)
-        if await _next(connection, table, wishes) != step:
-            return  # a store that started meanwhile has done it
+        if await _next(connection, table, options) != step:
+            return  # a store that started in the meantime has done it
         for sql in step.sql:
             await connection.execute(sql)
 
 
 async def _pause(deadline: float, why: str) -> None:
     if time.monotonic() > deadline:
-        raise StoreUnavailable(f"{why}; run it again: what is done stays done")
+        raise StoreUnavailable(f"{why}; run it again; finished steps are kept")
     await asyncio.sleep(PAUSE_SECONDS)

@@ -1,7 +1,7 @@
-"""PostgreSQL: from what the catalog says of the table to what is still to be done. No I/O but one query.
+"""PostgreSQL: computes from the catalog what is still to be done. No I/O except for one query.
 
-Nothing here rewrites the table or blocks writers for longer than a moment, but for the two cases that the plan says so:
-a naive `called_at` of a zone other than UTC (or a PostgreSQL before 12), and indexes of others on a naive `called_at`.
+Nothing here rewrites the table or blocks writers for long, except in two cases that the plan points out: a naive
+`called_at` in a zone other than UTC (or PostgreSQL before 12), and the owner's indexes on a naive `called_at`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SHORT: Final = {AWARE: "timestamptz"}
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The catalog's word on the table."""
+    """The table as the catalog describes it."""
 
     kind: str
     """`pg_class.relkind`: r an ordinary table, p a partitioned one."""
@@ -50,16 +50,16 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What a person may choose."""
+class MigrationOptions:
+    """Options of `slashspan migrate`."""
 
     partitioned: bool = False
     zone: str = UTC
-    """Of a naive `called_at`."""
+    """Time zone of a naive `called_at`."""
 
 
 async def read_state(connection: Any, table: Table) -> State | None:
-    """None: there is no such table. One round trip."""
+    """None if there is no such table. One round trip."""
     row = await connection.fetchrow(_STATE, table.quoted)
     if row is None:
         return None
@@ -69,12 +69,12 @@ async def read_state(connection: Any, table: Table) -> State | None:
 
 
 def record_table(table: Table) -> str:
-    """Quoted, beside the table."""
+    """The quoted name, in the table's schema."""
     return schema.RECORD_TABLE if table.schema is None else f'"{table.schema}".{schema.RECORD_TABLE}'
 
 
 async def read_versions(connection: Any, table: Table) -> set[int]:
-    """The migrations that are recorded for this table."""
+    """The migrations recorded for this table."""
     record = record_table(table)
     if await connection.fetchval("SELECT to_regclass($1) IS NULL", record):
         return set()
@@ -92,10 +92,10 @@ def is_ready(state: State, table: Table) -> bool:
 
 
 def creation(table: Table, *, partitioned: bool) -> Step:
-    """The newest schema at once, with the record of each migration."""
+    """Creates the newest schema directly, and records each migration."""
     steps = schema.migrations(DIALECT, table, partitioned=partitioned)
     forget = f"DELETE FROM {record_table(table)} WHERE table_name = '{table.name}'"  # noqa: S608 - checked
-    # A record without its table is of one that was dropped.
+    # Records without a table belong to one that was dropped.
     sql = [_record_sql(table), forget, *(step.sql.strip() for step in steps)]
     if partitioned:
         sql.append(f"CREATE TABLE {table.beside('default')} PARTITION OF {table.quoted} DEFAULT")
@@ -104,7 +104,7 @@ def creation(table: Table, *, partitioned: bool) -> Step:
 
 
 def quick_steps(state: State, table: Table, recorded: set[int]) -> list[Step]:
-    """What a store does by itself: the columns of later migrations. Raises SchemaMismatch for all else."""
+    """What a store does itself: add the columns of later migrations. Raises SchemaMismatch for everything else."""
     steps = schema.migrations(DIALECT, table)
     _check(state, table, steps, recorded)
     lacking = missing_columns(steps, state.columns)
@@ -116,24 +116,24 @@ def quick_steps(state: State, table: Table, recorded: set[int]) -> list[Step]:
     return [_columns_step(state, table, step) for step in steps if step.version in lacking]
 
 
-def full_plan(state: State | None, table: Table, recorded: set[int], wishes: Wishes) -> Plan:
-    """All that is missing. Raises SchemaMismatch for a table that is something else."""
+def full_plan(state: State | None, table: Table, recorded: set[int], options: MigrationOptions) -> Plan:
+    """Everything that is missing. Raises SchemaMismatch for a table that is not ours."""
     if state is None:
-        return Plan((creation(table, partitioned=wishes.partitioned),))
+        return Plan((creation(table, partitioned=options.partitioned),))
     steps = schema.migrations(DIALECT, table)
-    if wishes.partitioned and not state.partitioned:
+    if options.partitioned and not state.partitioned:
         raise SchemaMismatch(
-            f"table {table} exists and is not partitioned, and PostgreSQL cannot change that in place. Name a new one "
+            f"table {table} exists and is not partitioned, and PostgreSQL cannot change that in place. Choose a name "
             "with SLASHSPAN_TABLE, or rename the old one first"
         )
     _check(state, table, steps, recorded)
     lacking = missing_columns(steps, state.columns)
     if steps[0].version in lacking:
-        recorded = set()  # of a table that was dropped
-    plan = _conversions(state, table, wishes)
+        recorded = set()  # left from a table that was dropped
+    plan = _conversions(state, table, options)
     plan += [_columns_step(state, table, step) for step in steps if step.version in lacking]
     if "inserted_at" in state.columns and state.columns["inserted_at"]["default"] is None:
-        plan.append(Step("inserted_at fills itself in new rows", (_fills(table, "inserted_at"),)))
+        plan.append(Step("inserted_at gets a default for new rows", (_fills(table, "inserted_at"),)))
     for step in steps:
         for index in step.indexes:
             wanted = step.version not in recorded or index.suffix == schema.IDENTITY
@@ -142,18 +142,18 @@ def full_plan(state: State | None, table: Table, recorded: set[int], wishes: Wis
     by_itself = {step.version for step in steps if step.version in lacking and not step.indexes}
     if rest := [step.version for step in steps if step.version not in recorded | by_itself]:
         sql = [_record_sql(table), *(_recorded(table, version) for version in rest)]
-        plan.append(Step("note what is done", tuple(sql)))
-    return Plan(tuple(plan), tuple(_notes(state, table, wishes)) if plan else ())
+        plan.append(Step("record the finished steps", tuple(sql)))
+    return Plan(tuple(plan), tuple(_notes(state, table, options)) if plan else ())
 
 
 def _check(state: State, table: Table, steps: list[Migration], recorded: set[int]) -> None:
     if state.kind not in ("r", "p"):
         raise SchemaMismatch(
-            f"{table} is no table (pg_class.relkind {state.kind!r}). Name another with SLASHSPAN_TABLE"
+            f"{table} is not a table (pg_class.relkind {state.kind!r}). Choose another name with SLASHSPAN_TABLE"
         )
     reasons = []
     if absent := [name for name in LEGACY_COLUMNS if name not in state.columns]:
-        reasons.append(f"of ours it lacks {', '.join(absent)}")
+        reasons.append(f"it lacks {', '.join(absent)}")
     for column in _ours(steps):
         found = state.columns.get(column.name)
         if found and not _convertible(column.name, column.type.postgresql, found["type"]):
@@ -161,7 +161,7 @@ def _check(state: State, table: Table, steps: list[Migration], recorded: set[int
     ours = {column.name: column for column in _ours(steps)}
     for name, found in state.columns.items():
         if found["required"] and not found["fills"] and (name == "id" or name not in ours):
-            reasons.append(f"{name} is NOT NULL and does not fill itself")
+            reasons.append(f"{name} is NOT NULL and has no default")
     if reasons:
         raise refuse(table, state.columns, reasons)
     refuse_newer(table, missing_columns(steps, state.columns), recorded, steps[-1].version)
@@ -182,7 +182,7 @@ def _convertible(name: str, want: str, found: str) -> bool:
 
 
 def _wrong(state: State, steps: list[Migration]) -> list[str]:
-    """Columns whose type has to change first."""
+    """Columns whose type has to be changed first."""
     return [
         f"{column.name} is {state.columns[column.name]['type']}"
         for column in _ours(steps)
@@ -192,7 +192,7 @@ def _wrong(state: State, steps: list[Migration]) -> list[str]:
     ]
 
 
-def _conversions(state: State, table: Table, wishes: Wishes) -> list[Step]:
+def _conversions(state: State, table: Table, options: MigrationOptions) -> list[Step]:
     steps = []
     for column in _ours(schema.migrations(DIALECT, table)):
         found = state.columns.get(column.name)
@@ -202,21 +202,21 @@ def _conversions(state: State, table: Table, wishes: Wishes) -> list[Step]:
         if not found["type"].endswith("without time zone"):
             steps.append(Step(f"{column.name} becomes {column.type.postgresql}", (alter,)))
             continue
-        sql = ["SET LOCAL TimeZone = 'UTC'"]  # what makes PostgreSQL keep the rows as they are
-        sql.append(alter if wishes.zone == UTC else f"{alter} USING \"{column.name}\" AT TIME ZONE '{wishes.zone}'")
+        sql = ["SET LOCAL TimeZone = 'UTC'"]  # so that PostgreSQL does not rewrite the rows
+        sql.append(alter if options.zone == UTC else f"{alter} USING \"{column.name}\" AT TIME ZONE '{options.zone}'")
         if found["default"] is not None:
-            sql.append(_fills(table, column.name))  # `now() AT TIME ZONE 'utc'` would now be read as local time
-        rewrites = ", which rewrites the table" if _rewrites(state, wishes) else ""
-        steps.append(Step(f"{column.name} becomes timestamptz, read as {wishes.zone}{rewrites}", tuple(sql)))
+            sql.append(_fills(table, column.name))  # `now() AT TIME ZONE 'utc'` would now be interpreted as local time
+        rewrites = ", which rewrites the table" if _rewrites(state, options) else ""
+        steps.append(Step(f"{column.name} becomes timestamptz, read as {options.zone}{rewrites}", tuple(sql)))
     return steps
 
 
-def _rewrites(state: State, wishes: Wishes) -> bool:
-    return wishes.zone != UTC or state.server < _NO_REWRITE_SINCE
+def _rewrites(state: State, options: MigrationOptions) -> bool:
+    return options.zone != UTC or state.server < _NO_REWRITE_SINCE
 
 
 def _columns_step(state: State, table: Table, step: Migration) -> Step:
-    """Nullable and without defaults, so that old rows stay as they are: nothing but the catalog changes."""
+    """Nullable and without defaults, so that only the catalog changes and old rows stay as they are."""
     lacking = [column for column in step.columns if column.name not in state.columns]
     sql = [
         f"ALTER TABLE {table.quoted} "
@@ -225,7 +225,7 @@ def _columns_step(state: State, table: Table, step: Migration) -> Step:
     sql += [_fills(table, column.name) for column in lacking if column.default]
     if not step.indexes:
         sql += [_record_sql(table), _recorded(table, step.version)]
-    else:  # the first one: what may be recorded is of a table that was dropped; its indexes come later
+    else:  # the first one: existing records belong to a table that was dropped; the indexes follow later
         sql += [_record_sql(table), f"DELETE FROM {record_table(table)} WHERE table_name = '{table.name}'"]  # noqa: S608
     names = ", ".join(column.name for column in lacking)
     return Step(f"add {names}", tuple(sql))
@@ -253,7 +253,7 @@ def _index_steps(state: State, table: Table, index: Index) -> list[Step]:
     if not state.partitioned:
         leftover = [_drop_leftover(table.beside(index.suffix))] if name in state.indexes else []
         return [*leftover, Step(f"index {name}", (index.sql(name, table.quoted, concurrently=True),), alone=True)]
-    # Partitions first: the index of the whole table then takes theirs over, at once.
+    # Partitions first: the index of the whole table then adopts theirs immediately.
     steps = []
     for leaf in state.partitions:
         own = f"{leaf['name']}_{index.suffix}"
@@ -268,7 +268,7 @@ def _index_steps(state: State, table: Table, index: Index) -> list[Step]:
 
 
 def _drop_leftover(quoted: str) -> Step:
-    return Step(f"drop {quoted}, left over half built", (f"DROP INDEX CONCURRENTLY {quoted}",), alone=True)
+    return Step(f"drop {quoted}, left half-built", (f"DROP INDEX CONCURRENTLY {quoted}",), alone=True)
 
 
 def _record_sql(table: Table) -> str:
@@ -285,23 +285,25 @@ def _recorded(table: Table, version: int) -> str:
     )
 
 
-def _notes(state: State, table: Table, wishes: Wishes) -> list[str]:
+def _notes(state: State, table: Table, options: MigrationOptions) -> list[str]:
     notes = []
     if state.columns["id"]["type"] == "integer":
-        notes.append("id stays an integer, which ends at 2,147,483,647; making it a bigint would rewrite the table")
+        notes.append("id stays an integer, which ends at 2,147,483,647; changing it to bigint would rewrite the table")
     called_at = state.columns["called_at"]
     if called_at["type"].endswith("without time zone"):
-        notes.append(f"called_at has no time zone and is read as {wishes.zone}; --naive-called-at-zone names another")
-        if called_at["default"] and state.zone not in (wishes.zone, "Etc/UTC", "GMT"):
-            notes.append(
-                f"the server's time zone is {state.zone}: DEFAULT {called_at['default']} may have written that one"
-            )
-        if _rewrites(state, wishes):
-            notes.append(f"that rewrites about {state.rows:,} rows, while readers and writers wait")
-        if others := [name for name, index in state.indexes.items() if "called_at" in index["columns"]]:
-            notes.append(f"PostgreSQL builds {', '.join(others)} anew with it, while readers and writers wait")
         notes.append(
-            "after it a driver returns aware times; a writer that sends naive ones should send UTC as aware times, "
+            f"called_at has no time zone and is read as {options.zone}; use --naive-called-at-zone for another one"
+        )
+        if called_at["default"] and state.zone not in (options.zone, "Etc/UTC", "GMT"):
+            notes.append(
+                f"the server's time zone is {state.zone}: DEFAULT {called_at['default']} may have used that zone"
+            )
+        if _rewrites(state, options):
+            notes.append(f"this rewrites about {state.rows:,} rows, while readers and writers wait")
+        if others := [name for name, index in state.indexes.items() if "called_at" in index["columns"]]:
+            notes.append(f"PostgreSQL also rebuilds {', '.join(others)}, while readers and writers wait")
+        notes.append(
+            "drivers will return aware times; a writer that sends naive ones should send aware times in UTC, "
             "or run with TZ=UTC"
         )
     return notes

@@ -1,6 +1,6 @@
-"""SQLite: the table's state, what is still to be done, and doing it. Every step is one transaction.
+"""SQLite: reads the state of the table, plans what is missing, and does it. Every step is one transaction.
 
-Only `slashspan migrate` builds indexes on a table that exists: writers wait for as long as that takes.
+Only `slashspan migrate` builds indexes on an existing table, because writers have to wait for that.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _RECORD: Final = (
     "applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (table_name, version))"
 )
 _SAMPLE: Final = 1000
-"""Rows at both ends of the table whose `called_at` is looked at."""
+"""Rows at both ends of the table whose `called_at` is checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A column of the table that is there."""
+    """A column of the existing table."""
 
     type: str
     required: bool
@@ -43,22 +43,22 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """SQLite's word on the table."""
+    """The table as SQLite describes it."""
 
     columns: dict[str, Found]
     indexes: dict[str, tuple[bool, tuple[str, ...]]]
-    """By name: whether it makes a key, and its columns."""
+    """By name: whether it is a key, and its columns."""
     triggers: frozenset[str]
     times: frozenset[str]
-    """What `typeof` says of `called_at`, in a sample."""
+    """Values of `typeof(called_at)`, in a sample."""
 
 
 def prepare(connection: sqlite3.Connection, table: Table) -> None:
-    """Create the table, or bring ours up to date where that is quick. Raises SchemaMismatch."""
+    """Create the table, or make the quick changes that it lacks. Raises SchemaMismatch."""
     if _is_ready(connection, table):
         return
     with transaction(connection):
-        if _is_ready(connection, table):  # another process was quicker
+        if _is_ready(connection, table):  # another process was faster
             return
         state, recorded = read_state(connection, table), _versions(connection, table)
         for step in [_creation(table)] if state is None else _quick_steps(state, table, recorded):
@@ -66,7 +66,7 @@ def prepare(connection: sqlite3.Connection, table: Table) -> None:
 
 
 def plan(connection: sqlite3.Connection, table: Table) -> Plan:
-    """All that is missing; changes nothing. Raises SchemaMismatch."""
+    """Everything that is missing. Changes nothing. Raises SchemaMismatch."""
     state = read_state(connection, table)
     if state is None:
         return Plan((_creation(table),))
@@ -75,7 +75,7 @@ def plan(connection: sqlite3.Connection, table: Table) -> Plan:
     _check(state, table, steps, recorded)
     lacking = missing_columns(steps, state.columns)
     if steps[0].version in lacking:
-        recorded = set()  # of a table that was dropped
+        recorded = set()  # left from a table that was dropped
     todo = [_columns_step(state, table, step) for step in steps if step.version in lacking]
     todo += _triggers(state, table, steps)
     for step in steps:
@@ -87,26 +87,26 @@ def plan(connection: sqlite3.Connection, table: Table) -> Plan:
                 todo.append(Step(f"index {name}, while writers wait", (index.sql(name, table.quoted),)))
     by_itself = {step.version for step in steps[1:] if step.version in lacking}
     if rest := [step for step in steps if step.version not in recorded | by_itself]:
-        todo.append(Step("note what is done", (_RECORD, *(_recorded(table, step) for step in rest))))
-    notes = ["old rows keep their times as they are; they are read as UTC"] if steps[0].version in lacking else []
+        todo.append(Step("record the finished steps", (_RECORD, *(_recorded(table, step) for step in rest))))
+    notes = ["times of old rows stay as they are and are read as UTC"] if steps[0].version in lacking else []
     if not _is_rowid(state):
         notes.append("id is not declared INTEGER PRIMARY KEY: new rows have no id")
     return Plan(tuple(todo), tuple(notes) if todo else ())
 
 
 def migrate(connection: sqlite3.Connection, table: Table, *, done: Callable[[Step], None] = lambda _: None) -> None:
-    """All of the plan, step by step; `done` after each. It may be cut off anywhere and run again."""
+    """Execute the plan step by step; `done` is called after each. Can be interrupted at any point and run again."""
     while steps := plan(connection, table).steps:
         with transaction(connection):
             if plan(connection, table).steps[:1] != steps[:1]:
-                continue  # a store that started meanwhile has done it
+                continue  # a store that started in the meantime has done it
             _run(connection, steps[0])
         done(steps[0])
 
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """The write lock from the start, so that what was read still holds when it is acted on."""
+    """Takes the write lock at the start, so that what was read still holds when it is used."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -118,12 +118,12 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def read_state(connection: sqlite3.Connection, table: Table) -> State | None:
-    """None: there is no such table. Raises SchemaMismatch for what is no ordinary table."""
+    """None if there is no such table. Raises SchemaMismatch for anything but an ordinary table."""
     kind = connection.execute("SELECT type FROM sqlite_master WHERE name = ? COLLATE NOCASE", (table.name,)).fetchone()
     if kind is None:
         return None
     if kind[0] != "table":
-        raise SchemaMismatch(f"{table} is no table but a {kind[0]}. Name another with SLASHSPAN_TABLE")
+        raise SchemaMismatch(f"{table} is not a table but a {kind[0]}. Choose another name with SLASHSPAN_TABLE")
     columns = {
         row[1]: Found(row[2].upper(), bool(row[3]), row[4], row[5])
         for row in connection.execute(f"PRAGMA table_info({table.quoted})")
@@ -143,13 +143,13 @@ def read_state(connection: sqlite3.Connection, table: Table) -> State | None:
             times = frozenset(row[0] for row in connection.execute(ends))
         except sqlite3.OperationalError as error:
             raise SchemaMismatch(
-                f"table {table} is something else: {error}. Name another with SLASHSPAN_TABLE"
+                f"table {table} is not a command_calls table: {error}. Choose another name with SLASHSPAN_TABLE"
             ) from error
     return State(columns, indexes, frozenset(row[0] for row in triggers), times)
 
 
 def statements(script: str) -> Iterator[str]:
-    """One at a time: `executescript` would commit what is open."""
+    """One at a time: `executescript` would commit the open transaction."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line
@@ -181,15 +181,15 @@ def _quick_steps(state: State, table: Table, recorded: set[int]) -> list[Step]:
 def _check(state: State, table: Table, steps: list[Migration], recorded: set[int]) -> None:
     reasons = []
     if absent := [name for name in LEGACY_COLUMNS if name not in state.columns]:
-        reasons.append(f"of ours it lacks {', '.join(absent)}")
+        reasons.append(f"it lacks {', '.join(absent)}")
     ours = {column.name: column for column in _ours(steps)}
     for name, found in state.columns.items():
         if name in ours and name != "id" and not _fits(ours[name], found):
             reasons.append(f"{name} is {found.type} and must be {ours[name].type.sqlite}")
         if found.required and found.default is None and name not in ours:
-            reasons.append(f"{name} is NOT NULL and does not fill itself")
+            reasons.append(f"{name} is NOT NULL and has no default")
     if "id" in state.columns and state.columns["id"].required and not _is_rowid(state):
-        reasons.append("id is NOT NULL and does not fill itself")
+        reasons.append("id is NOT NULL and has no default")
     if numbers := state.times - {"text", "null"}:
         reasons.append(f"called_at holds {', '.join(sorted(numbers))} values and must hold text")
     if reasons:
@@ -198,7 +198,7 @@ def _check(state: State, table: Table, steps: list[Migration], recorded: set[int
 
 
 def _fits(column: Column, found: Found) -> bool:
-    """By SQLite's own rules of affinity (https://www.sqlite.org/datatype3.html, 3.1)."""
+    """By SQLite's rules of type affinity (https://www.sqlite.org/datatype3.html, 3.1)."""
     integer = "INT" in found.type
     text = not integer and any(word in found.type for word in ("CHAR", "CLOB", "TEXT"))
     real = not integer and not text and any(word in found.type for word in ("REAL", "FLOA", "DOUB"))
@@ -221,7 +221,7 @@ def _ours(steps: list[Migration]) -> list[Column]:
 
 def _creation(table: Table) -> Step:
     steps = schema.migrations(DIALECT, table)
-    # A record without its table is of one that was dropped.
+    # Records without a table belong to one that was dropped.
     sql = [_RECORD, _forgotten(table), *(part for step in steps for part in statements(step.sql))]
     return Step(f"create {table}", (*sql, *(_recorded(table, step) for step in steps)))
 
@@ -234,7 +234,7 @@ def _columns_step(state: State, table: Table, step: Migration) -> Step:
 
 
 def _triggers(state: State, table: Table, steps: list[Migration]) -> list[Step]:
-    """SQLite can neither add a column with such a default to rows that are there, nor set one later."""
+    """SQLite can neither add a column with such a default to existing rows, nor set a default later."""
     todo = []
     for column in _ours(steps):
         found = state.columns.get(column.name)
@@ -245,7 +245,7 @@ def _triggers(state: State, table: Table, steps: list[Migration]) -> list[Step]:
                 f'CREATE TRIGGER "{name}" AFTER INSERT ON {table.quoted} WHEN NEW."{column.name}" IS NULL '  # noqa: S608
                 f'BEGIN UPDATE {table.quoted} SET "{column.name}" = {default} WHERE rowid = NEW.rowid; END'
             )
-            todo.append(Step(f"{column.name} fills itself in new rows", (sql,)))
+            todo.append(Step(f"{column.name} gets a default for new rows", (sql,)))
     return todo
 
 

@@ -120,7 +120,7 @@ def test_a_store_creates_partitions_ahead_when_it_prepares(dsn: str) -> None:
     last = names(dsn)[-2]
     assert plan_migration(dsn, T).notes == ()
     execute(dsn, f"DROP TABLE {last}")
-    assert plan_migration(dsn, T).notes == (f"partitions are made for {last[-7:].replace('_', '-')}",)
+    assert plan_migration(dsn, T).notes == (f"partitions are created for {last[-7:].replace('_', '-')}",)
     store = open_store(dsn)
     store.prepare(timeout=20)
     store.close(timeout=5)
