@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from slashspan.dsn import POSTGRESQL_EXTRA, Dsn
 from slashspan.errors import ConfigurationError
-from slashspan.sqlite_time import SQLITE_MOMENT, SQLITE_SINCE_DAY, SQLITE_UNTIL_DAY
+from slashspan.sqlite_time import CALLED_AT_AS_ISO, SQLITE_SINCE_DAY, SQLITE_UNTIL_DAY
 from slashspan.table import Table
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class SqliteReader:
         found = [row[1] for row in self._connection.execute(f"PRAGMA table_info({self._table})")]
         if "called_at" not in found:
             return self._table
-        columns = [f'"{column}"' if column != "called_at" else f"{SQLITE_MOMENT} AS called_at" for column in found]
+        columns = [f'"{column}"' if column != "called_at" else f"{CALLED_AT_AS_ISO} AS called_at" for column in found]
         bounds = [
             bound for name, bound in (("since", SQLITE_SINCE_DAY), ("until", SQLITE_UNTIL_DAY)) if name in parameters
         ]

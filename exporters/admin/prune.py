@@ -15,7 +15,7 @@ from exporters.stores.errors import SchemaMismatch, StoreUnavailable
 from exporters.stores.schema.plan import MIGRATE
 from exporters.stores.schema.sqlite_upgrade import read_state as read_sqlite
 from exporters.stores.schema.sqlite_upgrade import transaction
-from slashspan.sqlite_time import SQLITE_MOMENT, SQLITE_UNTIL_DAY
+from slashspan.sqlite_time import CALLED_AT_AS_ISO, SQLITE_UNTIL_DAY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from slashspan.dsn import Dsn
     from slashspan.table import Table
 
-_BEFORE: Final = f"{SQLITE_UNTIL_DAY} AND {SQLITE_MOMENT} < :until"
+_BEFORE: Final = f"{SQLITE_UNTIL_DAY} AND {CALLED_AT_AS_ISO} < :until"
 BATCH: Final = 2000
 """Rows in one transaction."""
 LOCK_SECONDS: Final = 2

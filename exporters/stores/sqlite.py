@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _NAMES: Final = [column.name for column in ROW_COLUMNS]
 _CALLED_AT: Final = _NAMES.index("called_at")
 _values_of: Final = attrgetter(*_NAMES)
-_ROW_IS_TO_BLAME: Final = (
+ROW_ERRORS: Final = (
     sqlite3.IntegrityError,
     sqlite3.DataError,
     sqlite3.InterfaceError,
@@ -64,11 +64,11 @@ class SqliteStore:
         return f"sqlite:///{self._path}"
 
     def prepare(self, *, timeout: float) -> None:
-        with self._lock, self._told_apart():
+        with self._lock, self._as_store_errors():
             self._open(timeout)
 
     def write(self, rows: Sequence[CommandCall], *, timeout: float) -> None:
-        with self._lock, self._told_apart():
+        with self._lock, self._as_store_errors():
             connection = self._open(timeout)
             try:
                 values = [_bound(row) for row in yielding_gil(rows)]
@@ -77,7 +77,7 @@ class SqliteStore:
             with transaction(connection):
                 try:
                     connection.executemany(self._insert, values)
-                except _ROW_IS_TO_BLAME as error:
+                except ROW_ERRORS as error:
                     raise RowsRejected(str(error)) from error
 
     def close(self, *, timeout: float) -> None:
@@ -94,7 +94,7 @@ class SqliteStore:
             self._connection = None
 
     @contextlib.contextmanager
-    def _told_apart(self) -> Iterator[None]:
+    def _as_store_errors(self) -> Iterator[None]:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
@@ -120,8 +120,8 @@ class SqliteStore:
 
 
 def _before_fork() -> None:
-    # SQLite keeps its locks in memory that a child would inherit and believe in; both would write over each other
-    # (https://www.sqlite.org/howtocorrupt.html, 2.6). So nothing is open while a process forks.
+    # SQLite tracks its locks in memory, which a child would inherit and trust: parent and child would overwrite each
+    # other's data (https://www.sqlite.org/howtocorrupt.html, 2.6). So no connection is open during a fork.
     for store in list(_stores):
         store._lock.acquire()
         store._forget()

@@ -248,7 +248,7 @@ def _retrying(
     journal = Journal(folder, max_bytes=settings.spool_max_bytes, sync=settings.spool_sync)
     retrying = RetryingExporter(exporter, journal, name=name)
     if self_metrics.wanted(environ):
-        SelfMetrics(f"{name}_resending", retrying.counts, journal)
+        SelfMetrics(f"{name}_retrying", retrying.counts, journal)
     return retrying
 
 

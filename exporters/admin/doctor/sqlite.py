@@ -12,7 +12,7 @@ from exporters.admin.connections import file_exists, sqlite_connection
 from exporters.admin.doctor import Finding, Level, age, nearest
 from exporters.admin.migrate import plan_migration
 from exporters.stores.errors import SchemaMismatch, StoreError
-from slashspan.sqlite_time import SQLITE_MOMENT
+from slashspan.sqlite_time import CALLED_AT_AS_ISO
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +88,7 @@ def _schema(dsn: Dsn, table: Table) -> Finding:
 
 def _last(connection: sqlite3.Connection, table: Table) -> Finding:
     try:
-        sql = f"SELECT strftime('%s', max({SQLITE_MOMENT})), count(*) FROM {table.quoted}"  # noqa: S608 - quoted
+        sql = f"SELECT strftime('%s', max({CALLED_AT_AS_ISO})), count(*) FROM {table.quoted}"  # noqa: S608 - quoted
         last, rows = connection.execute(sql).fetchone()
     except sqlite3.OperationalError:
         return Finding(Level.NOTE, "rows", "no table yet")

@@ -71,7 +71,7 @@ def ensure(dsn: str, now: datetime, **how: Any) -> list[str]:
     return made
 
 
-def homes(dsn: str) -> list[str]:
+def partitions_of_rows(dsn: str) -> list[str]:
     rows = execute(dsn, "SELECT tableoid::regclass::text AS home FROM command_calls ORDER BY called_at")
     return [row["home"] for row in rows]
 
@@ -88,7 +88,9 @@ def test_a_new_table_has_this_month_and_the_next_ones(dsn: str) -> None:
 def test_rows_go_to_the_partition_of_their_month_or_to_the_default(dsn: str) -> None:
     now = datetime.now(UTC)
     written(dsn, now, now - timedelta(days=400), now + timedelta(days=400))
-    assert sorted(homes(dsn)) == sorted([months(now, 1)[0], "command_calls_default", "command_calls_default"])
+    assert sorted(partitions_of_rows(dsn)) == sorted(
+        [months(now, 1)[0], "command_calls_default", "command_calls_default"]
+    )
     assert all(row["id"] for row in execute(dsn, "SELECT id FROM command_calls"))
 
 
@@ -98,7 +100,7 @@ def test_partitions_are_created_ahead_across_a_new_year(dsn: str) -> None:
     assert ensure(dsn, datetime(2031, 11, 30, 23, 59, tzinfo=UTC)) == []
     edges = [datetime(2031, 12, 1, tzinfo=UTC), datetime(2032, 1, 1, tzinfo=UTC) - timedelta(microseconds=1)]
     written(dsn, *edges)
-    assert homes(dsn) == ["command_calls_2031_12"] * 2
+    assert partitions_of_rows(dsn) == ["command_calls_2031_12"] * 2
     shapes = {(row["indexes"], row["columns"]) for row in catalog(dsn)["partitions"]}
     assert len(shapes) == 1
 
@@ -111,9 +113,9 @@ def test_migrate_moves_rows_from_the_default_partition_into_their_month(dsn: str
     assert "command_calls_2032_01" in made
     assert any("2031-12" in note for note in plan_migration(dsn, T).notes)
     run_migration(dsn, T)
-    assert homes(dsn) == ["command_calls_2031_12"]
+    assert partitions_of_rows(dsn) == ["command_calls_2031_12"]
     written(dsn, stray)  # the key still holds
-    assert len(homes(dsn)) == 1
+    assert len(partitions_of_rows(dsn)) == 1
 
 
 def test_a_store_creates_partitions_ahead_when_it_prepares(dsn: str) -> None:
@@ -138,7 +140,7 @@ def test_a_writer_without_the_right_to_create_partitions_can_write(dsn: str, ser
     )
     year, month = (int(part) for part in last.split("_")[-2:])
     written(dsn.replace("postgres@", f"{user}@"), datetime(year, month, 5, tzinfo=UTC))
-    assert homes(dsn) == ["command_calls_default"]
+    assert partitions_of_rows(dsn) == ["command_calls_default"]
 
 
 def test_two_stores_that_start_together_create_each_partition_once(dsn: str) -> None:
@@ -175,7 +177,7 @@ def test_a_long_transaction_on_the_default_partition_does_not_delay_a_store(
 
     in_own_loop(run())
     assert last not in names(dsn)
-    assert len(homes(dsn)) == 1
+    assert len(partitions_of_rows(dsn)) == 1
 
 
 def test_an_unpartitioned_table_is_not_partitioned(server: Postgres, database: str, tmp_path: Path) -> None:
