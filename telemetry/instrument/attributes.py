@@ -25,6 +25,8 @@ def of_interaction(interaction: discord.Interaction[Any], frame: Frame) -> Attri
         semconv.LOCALE: interaction.locale.value,
         semconv.GATEWAY_DELAY_MS: frame.wall_ns / 1e6 - created_ms(interaction.id),
     }
+    if (loop_delay := frame.loop_delay_ms(interaction.id)) is not None:
+        attributes[semconv.LOOP_DELAY_MS] = loop_delay
     guild_id = interaction.guild_id
     if guild_id is not None:
         attributes[semconv.GUILD_ID] = str(guild_id)
@@ -53,6 +55,8 @@ def of_message(ctx: commands.Context[Any], frame: Frame) -> Attributes:
     }
     if (application_id := ctx.bot.application_id) is not None:
         attributes[semconv.APPLICATION_ID] = str(application_id)
+    if (loop_delay := frame.loop_delay_ms(message.id)) is not None:
+        attributes[semconv.LOOP_DELAY_MS] = loop_delay
     guild = message.guild
     if guild is not None:
         attributes[semconv.GUILD_ID] = str(guild.id)

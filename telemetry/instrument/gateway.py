@@ -11,11 +11,14 @@ import weakref
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from telemetry.instrument.loop_lag import FREE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from discord.gateway import DiscordWebSocket
 
+    from telemetry.instrument.loop_lag import LoopProbe, LoopProbes
     from telemetry.instrument.patching import Patches
 
 DISCORD_EPOCH_MS: Final = 1_420_070_400_000
@@ -32,9 +35,31 @@ class Frame(NamedTuple):
     monotonic_ns: int
     """`time.perf_counter_ns()` at the same time; durations are measured from this one."""
     shard_id: int | None
+    busy: tuple[int, int] | None
+    """The stretch before it in which the event loop was busy, on the monotonic clock; FREE; None: unknown."""
+
+    def loop_delay_ms(self, snowflake: int) -> float | None:
+        """How long the interaction or message with this id may have waited to be read; None: unknown.
+
+        An upper bound, not a measurement: the time since the loop last ran punctually, and, as far as both clocks
+        agree, since Discord created the snowflake. So it includes at most one interval of the probe and the way from
+        Discord to here. 0 where the loop was not busy, or had read everything before Discord created it.
+        """
+        if self.busy is None:
+            return None
+        if self.busy == FREE:
+            return 0.0
+        since, until = self.busy
+        waited = self.monotonic_ns - since
+        age = self.wall_ns - created_ms(snowflake) * 1_000_000
+        if age >= 0:  # else our clock is behind Discord's
+            waited = 0 if self.monotonic_ns - age >= until else min(waited, age)
+        return waited / 1e6
 
 
-_current: ContextVar[tuple[int, int, int | None] | None] = ContextVar("slashspan_frame", default=None)
+_current: ContextVar[tuple[int, int, int | None, tuple[int, int] | None] | None] = ContextVar(
+    "slashspan_frame", default=None
+)
 """The fields of a `Frame`: most frames are not actions, and a named tuple takes three times as long to create."""
 
 
@@ -47,7 +72,7 @@ def frame_of(snowflake: int) -> Frame:
     seen = _current.get()
     if seen is not None and created_ms(snowflake) - seen[0] // 1_000_000 <= CLOCK_TOLERANCE_MS:
         return Frame(*seen)
-    return Frame(time.time_ns(), time.perf_counter_ns(), None)
+    return Frame(time.time_ns(), time.perf_counter_ns(), None, None)
 
 
 def created_ms(snowflake: int) -> int:
@@ -56,16 +81,22 @@ def created_ms(snowflake: int) -> int:
 
 
 class Shards:
-    """The live gateway connections, by shard, referenced weakly."""
+    """The live gateway connections, referenced weakly."""
 
-    def __init__(self) -> None:
-        self._refs: dict[int | None, weakref.ref[DiscordWebSocket]] = {}
+    def __init__(self, probes: LoopProbes) -> None:
+        self._probes = probes
+        self._known: dict[int, tuple[weakref.ref[DiscordWebSocket], LoopProbe]] = {}
+        """By the connection's `id`: several bots in one process may have a shard of the same number."""
 
-    def track(self, socket: DiscordWebSocket) -> None:
-        """Called with every frame: cheap when the connection is known."""
-        ref = self._refs.get(socket.shard_id)
-        if ref is None or ref() is not socket:
-            self._refs[socket.shard_id] = weakref.ref(socket)
+    def track(self, socket: DiscordWebSocket) -> LoopProbe:
+        """The probe of the connection's event loop. Called with every frame: cheap when the connection is known."""
+        known = self._known.get(id(socket))
+        if known is not None and known[0]() is socket:
+            return known[1]
+        probe = self._probes.of_running_loop(self._has_open)
+        alive = {key: value for key, value in self._known.items() if value[0]() is not None}
+        self._known = {**alive, id(socket): (weakref.ref(socket), probe)}
+        return probe
 
     def latencies(self) -> Iterator[tuple[int, float]]:
         """Shard, and seconds from its last heartbeat to the answer, for shards that got an answer."""
@@ -78,11 +109,19 @@ class Shards:
         states = {id(socket._connection): socket._connection for _, socket in self._alive()}
         return sum(len(state._guilds) for state in states.values())
 
+    def _has_open(self, probe: LoopProbe) -> bool:
+        """Whether a connection in this probe's loop is open."""
+        return any(own is probe and _is_open(ref()) for ref, own in list(self._known.values()))
+
     def _alive(self) -> Iterator[tuple[int, DiscordWebSocket]]:
-        for shard, ref in list(self._refs.items()):
+        for ref, _ in list(self._known.values()):
             socket = ref()
             if socket is not None and socket.open:
-                yield shard or 0, socket
+                yield socket.shard_id or 0, socket
+
+
+def _is_open(socket: DiscordWebSocket | None) -> bool:
+    return socket is not None and bool(getattr(socket, "open", True))
 
 
 def install(patches: Patches, shards: Shards) -> None:
@@ -92,7 +131,10 @@ def install(patches: Patches, shards: Shards) -> None:
     wall, monotonic, track = time.time_ns, time.perf_counter_ns, shards.track
 
     def received(socket: DiscordWebSocket) -> None:
-        _current.set((wall(), monotonic(), socket.shard_id))
-        track(socket)
+        at, now = wall(), monotonic()
+        _current.set((at, now, socket.shard_id, FREE))
+        busy = track(socket).busy(now)
+        if busy is not FREE:
+            _current.set((at, now, socket.shard_id, busy))
 
     patches.before(DiscordWebSocket, "received_message", received)

@@ -24,6 +24,7 @@ from telemetry.instrument.hooks.rate_limits import RateLimitHooks
 from telemetry.instrument.hooks.rest import RestHooks
 from telemetry.instrument.hooks.unanswered import Unanswered
 from telemetry.instrument.ids import with_private_ids
+from telemetry.instrument.loop_lag import LoopProbes
 from telemetry.instrument.metrics import Instruments
 from telemetry.instrument.package import _instruments
 from telemetry.instrument.patching import Patches
@@ -47,6 +48,7 @@ class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no ty
 
     _patches: Patches | None = None
     _recorder: Recorder | None = None
+    _probes: LoopProbes | None = None
 
     def instrumentation_dependencies(self) -> Collection[str]:
         return _instruments
@@ -58,7 +60,8 @@ class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no ty
         )
         meter = metrics.get_meter(semconv.SCOPE_NAME, semconv.SCOPE_VERSION, kwargs.get("meter_provider"))
         detail: bool = kwargs.get("detail", True)
-        shards = gateway.Shards()
+        probes = LoopProbes(lambda seconds: instruments.loop_lag(seconds))  # noqa: PLW0108 - they are made below
+        shards = gateway.Shards(probes)
         instruments = Instruments(meter, latencies=shards.latencies, guild_count=shards.guild_count)
         recorder = Recorder(tracer, instruments, privacy.steps(settings), stacks=detail)
         unanswered = Unanswered(recorder)
@@ -85,12 +88,14 @@ class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no ty
                 patches.restore()
                 raise RuntimeError(warning)
             _log.warning(warning)
-        self._patches, self._recorder = patches, recorder
+        self._patches, self._recorder, self._probes = patches, recorder, probes
 
     def _uninstrument(self, **kwargs: Any) -> None:
         if self._patches is not None:
             self._patches.restore()
+        if self._probes is not None:
+            self._probes.stop()
         if self._recorder is not None:
             self._recorder.close(interrupt=kwargs.get("interrupt", False))
         flows.use_tracer(None)
-        self._patches = self._recorder = None
+        self._patches = self._recorder = self._probes = None

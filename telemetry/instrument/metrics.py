@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 """Seconds: OpenTelemetry's boundaries for HTTP servers; one is at 2.5 s, close to Discord's 3 s."""
+LAG_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+"""Seconds; a timer is usually late by less than a millisecond, and Discord waits for 3 s."""
 _NO_SPAN: Final = set_span_in_context(INVALID_SPAN, Context())  # an empty context would be replaced by the current one
 """For sums: the SDK would choose their exemplars with the global `random`, which belongs to the bot."""
 
@@ -50,6 +52,12 @@ class Instruments:
         )
         self._rate_limited = meter.create_counter(
             "discord.rest.rate_limited.duration", unit="s", description="Time lost waiting for Discord's rate limits"
+        )
+        self._loop_lag = meter.create_histogram(
+            "discord.loop.lag",
+            unit="s",
+            description="How late a timer ran that is due 20 times a second in the bot's event loop",
+            explicit_bucket_boundaries_advisory=LAG_BUCKETS,
         )
         meter.create_observable_gauge(
             "discord.gateway.latency",
@@ -86,6 +94,9 @@ class Instruments:
 
     def rate_limited(self, method: str, route: str, seconds: float) -> None:
         self._rate_limited.add(seconds, {"http.request.method": method, "url.template": route}, _NO_SPAN)
+
+    def loop_lag(self, seconds: float) -> None:
+        self._loop_lag.record(seconds)
 
     def _observe_latency(self, _: CallbackOptions) -> Iterable[Observation]:
         for shard, latency in self._latencies():
