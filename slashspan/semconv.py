@@ -90,7 +90,8 @@ def _define(key: str, type_: str, meaning: str, *, unit: str = "", personal: boo
 COMMAND_NAME: Final = _define(
     "discord.command.name",
     "string",
-    "Qualified registered name (`admin ban`); component: view or item class; modal: class",
+    "Qualified registered name (`admin ban`); component: view class and the item's name in the code (`Poll.vote`), or "
+    "the item's class if the bot wrote one; modal: class",
 )
 KIND: Final = _define("discord.interaction.kind", "string", "Kind of the user action")
 OUTCOME: Final = _define("discord.interaction.outcome", "string", "How the action ended")

@@ -44,7 +44,8 @@ class CommandCall:
     command: str = field(
         metadata=_column(
             TEXT,
-            "Qualified name (`admin ban`); component: item or view class; modal: its class; unknown: empty",
+            "Qualified name (`admin ban`); component: view class and item (`Poll.vote`), or the item's own class; "
+            "modal: its class; unknown: empty",
             semconv.COMMAND_NAME,
             required=True,
             if_absent="",

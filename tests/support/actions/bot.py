@@ -11,7 +11,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from tests.support.actions.components import AskModal, Broken, Interaction, add_components
+from tests.support.actions.components import AskModal, Broken, Interaction, WaitedModal, add_components
 
 Context = commands.Context[Any]
 
@@ -151,6 +151,13 @@ def _add_slash(bot: commands.Bot) -> None:
         await interaction.response.send_modal(AskModal())
 
     @tree.command()
+    async def waits_for_modal(interaction: Interaction) -> None:
+        modal = WaitedModal()
+        await interaction.response.send_modal(modal)
+        await modal.wait()
+        await modal.interaction.response.send_message("ok")
+
+    @tree.command()
     async def colours(interaction: Interaction, name: str) -> None:
         await interaction.response.send_message("ok")
 
@@ -268,6 +275,13 @@ def _add_prefix(bot: commands.Bot) -> None:
     @commands.check(says_no)
     async def both_refused(ctx: Context) -> None: ...
 
-    async def on_command_error(ctx: Context, error: commands.CommandError) -> None: ...
+    @bot.hybrid_command()
+    async def both_excused(ctx: Context) -> None:
+        raise Broken
+
+    async def on_command_error(ctx: Context, error: commands.CommandError) -> None:
+        if ctx.command is both_excused:
+            await asyncio.sleep(0.01)
+            await ctx.send("sorry")
 
     bot.on_command_error = on_command_error  # type: ignore[method-assign]

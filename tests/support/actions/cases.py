@@ -31,6 +31,8 @@ class Case:
     ack_kind: str | None = None
     limited_ms: float = 0.0
     """At least this long was lost to rate limits."""
+    answered_late: bool = False
+    """Not by its own handler, and so after its duration."""
     user_name: str = "nelly"
     user: User = field(init=False)
 
@@ -112,6 +114,12 @@ async def _unknown_modal(standin: StandIn, user: User) -> Action:
     await _gone_on(standin, opener, user)
     assert opener.modal is not None
     opener.modal["custom_id"] = "of another life"
+    return await standin.submit(opener, {"Answer": "x"})
+
+
+async def _waited_modal(standin: StandIn, user: User) -> Action:
+    opener = await standin.slash("waits_for_modal", user=user, guild=GUILD)
+    await _gone_on(standin, opener, user)
     return await standin.submit(opener, {"Answer": "x"})
 
 
@@ -208,6 +216,7 @@ CASES = [
     _slash("both", ack="message"),
     _slash("both_broken", "error", BROKEN),
     _slash("both_refused", "rejected", f"{EXT}.CheckFailure"),
+    _slash("both_excused", "error", BROKEN, "message", answered_late=True),
     _autocomplete("r"),
     _autocomplete("broken", "error", BROKEN, None),
     _menu("Greet", False, ack="message"),
@@ -244,6 +253,8 @@ CASES = [
     _press("panel:fine", "Panel.fine", "error", BROKEN, user_name="check breaks"),
     _press("panel:select", "Panel.choose", ack="message", type=3, values=("a",)),
     _press("panel:users", "Panel.people", ack="message", type=5),
+    _press("patched:button", "View.pressed", "error", BROKEN, "message"),
+    _press("patched:button", "View.pressed", "rejected", user_name="stranger"),
     _press("panel:own", "OwnButton", ack="message"),
     _press("panel:own", "OwnButton", "rejected", user_name="not mine"),
     _press("vote:up", "Vote", ack="message"),
@@ -258,6 +269,7 @@ CASES = [
     _modal("fine", ack="message"),
     _modal("break", "error", BROKEN, "message"),
     _modal("refuse", "rejected"),
+    Case("modal waited for", _waited_modal, "modal", "WaitedModal", ack_kind="message", answered_late=True),
     Case("modal of another life", _unknown_modal, "modal", "", "unhandled"),
 ]
 

@@ -30,6 +30,16 @@ class AskModal(discord.ui.Modal, title="Ask"):
         await interaction.response.send_message("sorry")
 
 
+class WaitedModal(discord.ui.Modal, title="Ask"):
+    """Answered by the command that waits for it."""
+
+    answer: discord.ui.TextInput[Any] = discord.ui.TextInput(label="Answer")
+    interaction: Interaction
+
+    async def on_submit(self, interaction: Interaction, /) -> None:
+        self.interaction = interaction
+
+
 class Panel(discord.ui.View):
     """A persistent view: buttons and selects for every outcome."""
 
@@ -62,6 +72,26 @@ class Panel(discord.ui.View):
     @discord.ui.select(cls=discord.ui.UserSelect, custom_id="panel:users")
     async def people(self, interaction: Interaction, _: Any) -> None:
         await interaction.response.send_message("ok")
+
+
+def patched_panel() -> discord.ui.View:
+    """A view of discord.py's class whose methods are set on the instance."""
+    view = discord.ui.View(timeout=None)
+    button: discord.ui.Button[Any] = discord.ui.Button(label="x", custom_id="patched:button")
+
+    async def pressed(interaction: Interaction) -> None:
+        raise Broken
+
+    async def check(interaction: Interaction) -> bool:
+        return interaction.user.name != "stranger"
+
+    async def sorry(interaction: Interaction, error: Exception, item: Any) -> None:
+        await interaction.response.send_message("sorry")
+
+    button.callback = pressed  # type: ignore[method-assign]
+    view.interaction_check = check  # type: ignore[method-assign]
+    view.on_error = sorry  # type: ignore[method-assign]
+    return view.add_item(button)
 
 
 class OwnButton(discord.ui.Button[Any]):
@@ -114,6 +144,7 @@ def add_components(bot: commands.Bot) -> None:
         panel = Panel()
         panel.add_item(OwnButton(label="own", custom_id="panel:own"))
         bot.add_view(panel)
+        bot.add_view(patched_panel())
         bot.add_dynamic_items(Vote)
         if hasattr(discord.ui, "LayoutView"):
             bot.add_view(Layout())
