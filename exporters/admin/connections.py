@@ -7,6 +7,7 @@ import contextlib
 import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
+from exporters.stores import sqlite_files
 from exporters.stores.errors import StoreError, StoreUnavailable
 from slashspan.dsn import POSTGRESQL_EXTRA, Dsn
 from slashspan.errors import ConfigurationError
@@ -47,7 +48,7 @@ def sqlite_connection(dsn: Dsn, *, seconds: float, create: bool = False) -> Iter
     path = dsn.path
     try:
         if create:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            sqlite_files.create(path)
         elif not file_exists(path):
             raise StoreUnavailable(f"{path} does not exist")
         if path.is_dir():

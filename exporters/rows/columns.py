@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from exporters.rows.values import as_float, as_int32, as_int64, as_json, as_text
+from exporters.rows.values import as_float, as_int32, as_int64, as_json, as_text, holds_json, holds_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,6 +21,11 @@ class ColumnType:
     sqlite: str
     convert: Callable[[Any], Any]
     """Converts an attribute's value; None if the column cannot hold it. Never raises."""
+    check: Callable[[Any], bool] | None = None
+
+    def holds(self, value: Any) -> bool:
+        """Whether every store can write a row's `value` into such a column."""
+        return bool(self.convert(value) == value) if self.check is None else self.check(value)
 
 
 BIGINT: Final = ColumnType("bigint", "INTEGER", as_int64)
@@ -29,10 +34,10 @@ DOUBLE: Final = ColumnType("double precision", "REAL", as_float)
 TEXT: Final = ColumnType("text", "TEXT", as_text)
 UNIQUE_TEXT: Final = ColumnType("text", "TEXT", as_text)
 """Text that differs from row to row, so caching its encoding is not worthwhile."""
-TIMESTAMP: Final = ColumnType("timestamptz", "TEXT", as_int64)
+TIMESTAMP: Final = ColumnType("timestamptz", "TEXT", as_int64, holds_time)
 """Microseconds since 1970-01-01 UTC in a row; in SQLite UTC ISO 8601 text, which sorts and which its date functions
 read."""
-JSON: Final = ColumnType("jsonb", "TEXT", as_json)
+JSON: Final = ColumnType("jsonb", "TEXT", as_json, holds_json)
 """JSON text in a row, encoded once."""
 
 

@@ -8,6 +8,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from exporters.rows.timestamps import as_datetime
+
 MAX_TEXT: Final = 256
 """Most characters in a text column; Discord's own names have at most 100."""
 MAX_JSON: Final = 32_768
@@ -82,6 +84,24 @@ def fitting_json(values: Iterable[Any], *, room: int) -> list[str]:
 def json_text(value: Any) -> str:
     """JSON text of any length."""
     return json.dumps(jsonable(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def holds_json(text: Any) -> bool:
+    """Whether `text` is JSON that every JSON column accepts, such as `as_json` returns."""
+    try:
+        value = json.loads(text)
+        return bool(jsonable(value, MAX_JSON_DEPTH + 1) == value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def holds_time(microseconds: Any) -> bool:
+    """Whether it is a time that every store can express."""
+    try:
+        as_datetime(microseconds)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return True
 
 
 def jsonable(value: Any, depth: int = MAX_JSON_DEPTH) -> Any:

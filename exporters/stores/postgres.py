@@ -12,25 +12,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 import struct
-import threading
 from concurrent import futures
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
+from exporters.common.at_fork import ForkAware, register
 from exporters.rows.columns import TIMESTAMP
 from exporters.rows.command_call import ROW_COLUMNS
 from exporters.rows.timestamps import as_datetime
 from exporters.stores import postgres_copy as binary_copy
 from exporters.stores.errors import RowsRejected, StoreError, StoreUnavailable
+from exporters.stores.postgres_errors import describe, refuses_rows, row_fault
+from exporters.stores.schema.partitions import try_partitions, utc_now
 from exporters.stores.schema.postgres_apply import prepare
+from slashspan.loop_thread import LoopThread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+    from datetime import date
 
     from exporters.rows.command_call import CommandCall
     from slashspan.dsn import Dsn
@@ -42,19 +45,10 @@ COPY_ROWS: Final = 32
 GRACE_SECONDS: Final = 1.0
 """How long after its own timeout a call is abandoned from outside."""
 KEEPALIVE_SECONDS: Final = 30
-_ROW_CLASSES: Final = ("22", "23", "54")
-"""SQLSTATE classes that are caused by a row: data exceptions, constraints, limits."""
 _NAMES: Final = [column.name for column in ROW_COLUMNS]
 
 
-class _Loop(asyncio.SelectorEventLoop):
-    """Resolves host names synchronously: at exit, Python refuses the executor that asyncio would use."""
-
-    async def getaddrinfo(self, host: Any, port: Any, **kwargs: Any) -> Any:
-        return socket.getaddrinfo(host, port, **kwargs)
-
-
-class PostgresStore:
+class PostgresStore(ForkAware):
     """Writes to `table` in the database of `dsn`. See `exporters.stores.base.Store`."""
 
     def __init__(self, dsn: Dsn, table: Table) -> None:
@@ -62,13 +56,15 @@ class PostgresStore:
         self._table = table
         self._connection: Any = None
         self._statement: Any = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._pid = 0
+        self._thread: LoopThread | None = None
+        self._partitions_checked: date | None = None
+        """UTC day; None: the table has no partitions."""
         arrays = ", ".join(f"${n}::{column.type.postgresql}[]" for n, column in enumerate(ROW_COLUMNS, 1))
         self._insert = (
             f"INSERT INTO {table.quoted} ({', '.join(_NAMES)}) SELECT * FROM unnest({arrays}) "  # noqa: S608 - quoted
             "ON CONFLICT (called_at, span_id) DO NOTHING"
         )
+        register(self)
 
     @property
     def address(self) -> str:
@@ -78,12 +74,12 @@ class PostgresStore:
         self._call(self._connected, timeout)
 
     def write(self, rows: Sequence[CommandCall], *, timeout: float) -> None:
-        if len(rows) < COPY_ROWS or not self._copied(rows, timeout):
-            self._call(lambda: self._write(rows, timeout), timeout)
+        if len(rows) < COPY_ROWS or not self._try_copy(rows, timeout):
+            self._call(lambda: self._insert_rows(rows, timeout), timeout)
 
-    def _copied(self, rows: Sequence[CommandCall], timeout: float) -> bool:
+    def _try_copy(self, rows: Sequence[CommandCall], timeout: float) -> bool:
         """False if a row exists already or is rejected; nothing is written then, and the INSERT shows what is wrong."""
-        loop = self._running_loop()
+        loop = self._loop_thread().loop
         pieces: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
 
         async def copy() -> bool:
@@ -102,12 +98,21 @@ class PostgresStore:
         return bool(self._call(copy, timeout, meanwhile=encode))
 
     def close(self, *, timeout: float) -> None:
-        if self._loop is None or self._pid != os.getpid():
+        if self._thread is None:
             return
         with contextlib.suppress(StoreError):
             self._call(lambda: self._disconnect(timeout), timeout)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._loop = None
+        self._thread.stop()
+        self._thread = None
+
+    # Around a fork: the thread and the connection belong to the parent, which continues to use them.
+
+    def after_fork_in_child(self) -> None:
+        if self._connection is not None:
+            # asyncpg's finalizer would close the parent's connection: they share its socket and epoll instance.
+            with contextlib.suppress(AttributeError):
+                self._connection._protocol = None
+        self._thread = self._connection = self._statement = None
 
     # From the caller's thread into the event loop's
 
@@ -121,7 +126,7 @@ class PostgresStore:
             return await asyncio.wait_for(make(), timeout)
 
         try:
-            future = asyncio.run_coroutine_threadsafe(bounded(), self._running_loop())
+            future = self._loop_thread().submit(bounded())
         except RuntimeError as error:  # no thread can be started while the interpreter shuts down
             raise StoreUnavailable(str(error)) from error
         try:
@@ -133,62 +138,57 @@ class PostgresStore:
             # In any case the statement may or may not have run, and the state of the connection is unknown.
             future.cancel()
             self._terminate()
-            raise StoreUnavailable(self._words(error, timeout)) from error
+            if not isinstance(error, Exception):
+                raise  # Ctrl-C
+            late = isinstance(error, (TimeoutError, asyncio.TimeoutError, futures.TimeoutError))
+            reason = f"no answer within {timeout:g} s" if late else self._dsn.redact(describe(error))
+            raise StoreUnavailable(reason) from None  # the cause may quote a row
 
-    def _running_loop(self) -> asyncio.AbstractEventLoop:
-        if self._loop is None or self._pid != os.getpid():
-            # After a fork the thread and the connection belong to the parent, which continues to use them.
-            self._connection = self._statement = None
-            loop = _Loop()
-            threading.Thread(target=self._run, args=(loop,), name="slashspan-postgres", daemon=True).start()
-            self._loop, self._pid = loop, os.getpid()
-        return self._loop
-
-    @staticmethod
-    def _run(loop: asyncio.AbstractEventLoop) -> None:
-        asyncio.set_event_loop(loop)
-        loop.run_forever()
-        loop.close()
+    def _loop_thread(self) -> LoopThread:
+        if self._thread is None:
+            self._thread = LoopThread("slashspan-postgres")
+        return self._thread
 
     def _terminate(self) -> None:
         connection, self._connection, self._statement = self._connection, None, None
-        if connection is not None and self._loop is not None:
-            self._loop.call_soon_threadsafe(connection.terminate)
-
-    def _words(self, error: BaseException, timeout: float) -> str:
-        if isinstance(error, (TimeoutError, asyncio.TimeoutError, futures.TimeoutError)):
-            return f"no answer within {timeout:g} s"
-        state = getattr(error, "sqlstate", None)
-        text = self._dsn.redact(str(error) or type(error).__name__)
-        return f"{text} (SQLSTATE {state})" if state else text
+        if connection is not None and self._thread is not None:
+            self._thread.loop.call_soon_threadsafe(connection.terminate)
 
     # In the event loop
 
     async def _connected(self) -> Any:
         if self._connection is not None and not self._connection.is_closed():
+            await self._keep_partitions()
             return self._statement
         connection = await asyncpg.connect(
             **self._dsn.connect_arguments(), timeout=CONNECT_SECONDS, statement_cache_size=0
         )
         try:
             _keep_alive(connection)
-            await prepare(connection, self._table)
+            now = utc_now()
+            partitioned = await prepare(connection, self._table, now)
             statement = await connection.prepare(self._insert)
         except BaseException:
             connection.terminate()
             raise
         self._connection, self._statement = connection, statement
+        self._partitions_checked = now.date() if partitioned else None
         return statement
 
-    async def _write(self, rows: Sequence[CommandCall], timeout: float) -> None:
+    async def _keep_partitions(self) -> None:
+        """Create partitions ahead once a day: a connection may live for months."""
+        now = utc_now()
+        if self._partitions_checked is not None and self._partitions_checked != now.date():
+            self._partitions_checked = now.date()
+            await try_partitions(self._connection, self._table, now)
+
+    async def _insert_rows(self, rows: Sequence[CommandCall], timeout: float) -> None:
         statement = await self._connected()
         try:
             await statement.fetch(*_columns(rows), timeout=timeout)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError, OverflowError) as error:
-            state = getattr(error, "sqlstate", None)
-            on_our_side = state is None and isinstance(error, (ValueError, OverflowError))
-            if on_our_side or (state is not None and state[:2] in _ROW_CLASSES):
-                raise RowsRejected(self._words(error, timeout)) from error
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError, TypeError, OverflowError) as error:
+            if refuses_rows(error) and (fault := row_fault(error, rows)):
+                raise RowsRejected(fault) from None  # the cause may quote the row
             raise
 
     async def _copy(self, pieces: asyncio.Queue[bytes | Exception | None], timeout: float) -> bool:
@@ -209,9 +209,10 @@ class PostgresStore:
                 format="binary",
                 timeout=timeout,
             )
-        except (asyncpg.PostgresError, ValueError, struct.error) as error:
-            state = getattr(error, "sqlstate", None)
-            if state is not None and state[:2] not in _ROW_CLASSES:
+        except struct.error:
+            return False
+        except (asyncpg.PostgresError, ValueError, TypeError) as error:
+            if not refuses_rows(error):
                 raise
             return False
         return True

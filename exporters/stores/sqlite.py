@@ -7,21 +7,26 @@ power failure may lose the last batches.
 from __future__ import annotations
 
 import contextlib
-import os
+import re
 import sqlite3
 import threading
-import weakref
+import time
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from exporters.common.at_fork import ForkAware, register
 from exporters.common.gil import yielding_gil
+from exporters.common.throttled_log import ThrottledLog
 from exporters.rows.command_call import ROW_COLUMNS
+from exporters.rows.misfits import misfit
 from exporters.rows.timestamps import as_text
-from exporters.stores.errors import RowsRejected, StoreUnavailable
+from exporters.stores import sqlite_files
+from exporters.stores.errors import RowsRejected, StoreError, StoreUnavailable
 from exporters.stores.schema.sqlite_upgrade import prepare, transaction
+from exporters.stores.sqlite_files import OpenFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from exporters.rows.command_call import CommandCall
@@ -38,103 +43,142 @@ ROW_ERRORS: Final = (
     OverflowError,
     UnicodeEncodeError,
 )
+"""What SQLite and its driver raise for a row, or for what the owner added to the table."""
+BUSY_SECONDS: Final = 0.05
+"""How long one attempt waits for SQLite's write lock. Attempts are repeated until the write's own timeout."""
+PAUSE_SECONDS: Final = 0.005
+_CONSTRAINT = re.compile(r"(CHECK|NOT NULL|UNIQUE|PRIMARY KEY|FOREIGN KEY) constraint failed(: .*)?")
 
 
-_stores: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
-_held: list[SqliteStore] = []
-"""Stores whose locks are held during a fork."""
-
-
-class SqliteStore:
+class SqliteStore(ForkAware):
     """Writes to `path`, and creates its folder if necessary. See `exporters.stores.base.Store`."""
 
     def __init__(self, path: Path, table: Table) -> None:
-        self._path = path
+        self._path = path.absolute()  # a bot may change its working directory
         self._table = table
+        self._next = threading.Lock()
+        """Held while waiting for `_lock`, so that a fork comes before the next attempt of a waiting write."""
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
-        _stores.add(self)
+        self._files: OpenFiles | None = None
+        self._replaced = ThrottledLog()
         self._insert = (
             f"INSERT INTO {table.quoted} ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))}) "  # noqa: S608 - quoted
             "ON CONFLICT (called_at, span_id) DO NOTHING"
         )
+        register(self)
 
     @property
     def address(self) -> str:
         return f"sqlite:///{self._path}"
 
     def prepare(self, *, timeout: float) -> None:
-        with self._lock, self._as_store_errors():
-            self._open(timeout)
+        self._until_done(lambda _: None, timeout)
 
     def write(self, rows: Sequence[CommandCall], *, timeout: float) -> None:
-        with self._lock, self._as_store_errors():
-            connection = self._open(timeout)
-            try:
-                values = [_bound(row) for row in yielding_gil(rows)]
-            except OverflowError as error:
-                raise RowsRejected(f"a time is out of range: {error}") from error
+        try:
+            values = [_bound(row) for row in yielding_gil(rows)]
+        except (TypeError, OverflowError) as error:
+            raise RowsRejected(f"column called_at holds no time ({type(error).__name__})") from error
+
+        def insert(connection: sqlite3.Connection) -> None:
             with transaction(connection):
                 try:
                     connection.executemany(self._insert, values)
                 except ROW_ERRORS as error:
-                    raise RowsRejected(str(error)) from error
+                    raise self._refusal(rows, error) from None  # the cause may quote a row
+
+        self._until_done(insert, timeout)
 
     def close(self, *, timeout: float) -> None:
         if self._lock.acquire(timeout=timeout):  # a write in progress keeps its connection
             try:
-                self._forget()
+                self._disconnect()
             finally:
                 self._lock.release()
 
-    def _forget(self) -> None:
-        if self._connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.close()
-            self._connection = None
+    # Around a fork. SQLite keeps its locks in memory, which a child would inherit and trust; both would write over each
+    # other (https://www.sqlite.org/howtocorrupt.html, 2.6). So nothing is open while a process forks.
 
-    @contextlib.contextmanager
-    def _as_store_errors(self) -> Iterator[None]:
+    def before_fork(self) -> None:
+        self._next.acquire()
+        self._lock.acquire()
+        self._disconnect()
+
+    def after_fork_in_parent(self) -> None:
+        self._lock.release()
+        self._next.release()
+
+    def after_fork_in_child(self) -> None:
+        self.after_fork_in_parent()
+
+    # Attempts
+
+    def _until_done(self, action: Callable[[sqlite3.Connection], None], timeout: float) -> None:
+        """Run `action` on a connection; repeat it while another process holds SQLite's write lock or the files change.
+
+        Raises StoreUnavailable after `timeout` seconds, and what `action` raises.
+        """
+        deadline = time.monotonic() + timeout
+        while (reason := self._try(action)) is not None:
+            if time.monotonic() >= deadline:
+                raise StoreUnavailable(f"{self._path}: {reason}")
+            time.sleep(PAUSE_SECONDS)
+
+    def _try(self, action: Callable[[sqlite3.Connection], None]) -> str | None:
+        """None if it is done, else why the next attempt may succeed."""
+        with self._next:
+            self._lock.acquire()
         try:
-            yield
+            action(self._connected())
+            if self._files is not None and self._files.unchanged():
+                return None
+            # The commit may have gone to files that have no name any more: write the rows again to the current ones.
+            self._disconnect()
+            self._replaced.warn("%s was deleted or replaced while it was open; it is opened again", self._path)
+            return "the file was deleted or replaced while it was open"
         except (sqlite3.Error, OSError) as error:
-            self._forget()  # the next attempt checks the file and the table again
+            if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+                return str(error)
+            self._disconnect()  # the next attempt checks the file and the table again
             raise StoreUnavailable(f"{self._path}: {error}") from error
+        finally:
+            self._lock.release()
 
-    def _open(self, timeout: float) -> sqlite3.Connection:
-        milliseconds = max(1, int(timeout * 1000))
-        if self._connection is not None:
-            self._connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is not None and self._files is not None and self._files.unchanged():
             return self._connection
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=timeout, isolation_level=None, check_same_thread=False)
+        self._disconnect()
+        sqlite_files.create(self._path)
+        files = OpenFiles(self._path)
+        connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
             connection.execute("PRAGMA synchronous = NORMAL")
             prepare(connection, self._table)
+            if mode == "wal":
+                files.add_side_files()
         except BaseException:
             connection.close()
             raise
-        self._connection = connection
+        self._connection, self._files = connection, files
         return connection
 
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = self._files = None
 
-def _before_fork() -> None:
-    # SQLite tracks its locks in memory, which a child would inherit and trust: parent and child would overwrite each
-    # other's data (https://www.sqlite.org/howtocorrupt.html, 2.6). So no connection is open during a fork.
-    for store in list(_stores):
-        store._lock.acquire()
-        store._forget()
-        _held.append(store)
-
-
-def _after_fork() -> None:
-    while _held:
-        _held.pop()._lock.release()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
+    def _refusal(self, rows: Sequence[CommandCall], error: Exception) -> StoreError:
+        """Whether the rows or the table are to blame, without any value of a row."""
+        if column := misfit(rows):
+            return RowsRejected(f"column {column} holds a value that SQLite cannot store ({type(error).__name__})")
+        if isinstance(error, sqlite3.DataError):
+            return RowsRejected(f"a value is too large for SQLite ({type(error).__name__})")
+        name = getattr(error, "sqlite_errorname", type(error).__name__)  # since Python 3.11
+        constraint = _CONSTRAINT.fullmatch(str(error))  # a trigger's own message may quote the row
+        return StoreUnavailable(f"{self._path}: the table refuses rows: {constraint[0] if constraint else name}")
 
 
 def _bound(row: CommandCall) -> tuple[Any, ...]:

@@ -15,7 +15,8 @@ from exporters.delivery.worker import DeliveryWorker
 from exporters.rows.counts import DropReason
 from exporters.spool.dead_letters import DeadLetters
 from exporters.stores.factory import open_store
-from tests.support.rows import rows
+from tests.support.rows import FULL, rows
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,12 +89,21 @@ def test_a_batch_of_rejected_rows_does_not_stop_the_next_one(
     assert delivery.counts().dropped == {DropReason.REJECTED: 40}
 
 
-def test_a_constraint_of_the_owners_own_blames_the_row(
-    delivery: DeliveryWorker, server: Postgres, database: str
+def test_rows_that_a_constraint_of_the_owner_refuses_wait_until_it_is_gone(
+    delivery: DeliveryWorker, server: Postgres, database: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     delivery.put(rows(1))
     assert delivery.flush(20.0)
-    server.execute("ALTER TABLE command_calls ADD CHECK (player_name <> 'unwanted')", database)
-    delivery.put(poisoned(rows(50), [7], {"player_name": "unwanted"}))
+    server.execute("ALTER TABLE command_calls ADD CONSTRAINT wanted CHECK (player_name <> 'nobody')", database)
+    batch = poisoned(rows(50), [7], {"player_name": "nobody"})
+    delivery.put(batch)
+    until(lambda: delivery.counts().retried > 0)
+    assert delivery.counts().waiting == 50
+    server.execute("ALTER TABLE command_calls DROP CONSTRAINT wanted", database)
     assert delivery.flush(20.0)
-    assert stored(server, database) == [n for n in range(50) if n != 7]
+    assert stored(server, database) == list(range(50))
+    assert delivery.counts().dropped == {}
+    assert list(DeadLetters(tmp_path).read()) == []
+    assert "constraint wanted" in caplog.text
+    assert "nobody" not in caplog.text
+    assert str(FULL.discord_uid) not in caplog.text

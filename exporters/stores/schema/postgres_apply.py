@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
 from exporters.stores.errors import SchemaMismatch, StoreError, StoreUnavailable
 from exporters.stores.schema import postgres_plan as plans
-from exporters.stores.schema.partitions import ensure_partitions, months_to_make, stray_months
+from exporters.stores.schema.partitions import ensure_partitions, months_to_make, stray_months, try_partitions, utc_now
 from exporters.stores.schema.plan import MIGRATE, Plan, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from slashspan.table import Table
 
@@ -32,29 +32,27 @@ PAUSE_SECONDS: Final = 0.5
 """Pause between two attempts, in which others that waited can continue."""
 
 
-async def prepare(connection: Any, table: Table) -> None:
+async def prepare(connection: Any, table: Table, now: datetime) -> bool:
     """Create the table, or make the quick changes that it lacks. Raises SchemaMismatch.
 
-    Takes one round trip if there is nothing to do.
+    Takes one round trip if there is nothing to do. Returns whether the table has partitions.
     """
     state = await plans.read_state(connection, table)
     if state is None or not plans.is_ready(state, table):
         try:
-            state = await _mended(connection, table)
+            state = await _brought_up_to_date(connection, table)
         except asyncpg.InsufficientPrivilegeError as error:
             raise SchemaMismatch(
                 f"table {table} is missing or lacks columns, and this role may not change it ({error}); "
                 f"{MIGRATE} as the owner of the schema"
             ) from error
-    if state is not None and state.partitioned:
-        try:
-            await ensure_partitions(connection, table, datetime.now(timezone.utc), state=state)
-        except asyncpg.PostgresError:
-            # The default partition takes every row; `slashspan migrate` by the owner moves them.
-            return
+    if state is None or not state.partitioned:
+        return False
+    await try_partitions(connection, table, now, state=state)
+    return True
 
 
-async def _mended(connection: Any, table: Table) -> plans.State | None:
+async def _brought_up_to_date(connection: Any, table: Table) -> plans.State | None:
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", ADVISORY_LOCK)
         state = await plans.read_state(connection, table)
@@ -75,7 +73,7 @@ async def plan(connection: Any, table: Table, options: plans.MigrationOptions) -
     if not (state.partitioned if state else options.partitioned):
         return found
     notes = []
-    if new := months_to_make(table, state, datetime.now(timezone.utc)):
+    if new := months_to_make(table, state, utc_now()):
         notes.append(f"partitions are created for {', '.join(f'{month:%Y-%m}' for month in new)}")
     if state and (stray := await stray_months(connection, state)):
         months = ", ".join(f"{month:%Y-%m}" for month in stray)
@@ -131,7 +129,7 @@ async def _all_steps(
 async def _partitioned(connection: Any, table: Table, done: Callable[[Step], None]) -> bool:
     """False if a lock could not be acquired."""
     try:
-        for name in await ensure_partitions(connection, table, datetime.now(timezone.utc), move=True):
+        for name in await ensure_partitions(connection, table, utc_now(), move=True):
             done(Step(f"partition {name}", ()))
     except asyncpg.LockNotAvailableError:
         return False

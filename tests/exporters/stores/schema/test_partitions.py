@@ -105,6 +105,22 @@ def test_partitions_are_created_ahead_across_a_new_year(dsn: str) -> None:
     assert len(shapes) == 1
 
 
+def test_months_are_made_while_a_store_stays_connected(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from exporters.stores import postgres
+
+    now = datetime.now(UTC)
+    store = open_store(dsn)
+    try:
+        for month in range(1, 13):
+            moment = (now.replace(day=1) + timedelta(days=31 * month)).replace(day=1)
+            monkeypatch.setattr(postgres, "utc_now", lambda moment=moment: moment)
+            store.write([call(moment, month)], timeout=20)
+    finally:
+        store.close(timeout=5)
+    assert "command_calls_default" not in homes(dsn)
+    assert len(homes(dsn)) == 12
+
+
 def test_migrate_moves_rows_from_the_default_partition_into_their_month(dsn: str) -> None:
     stray = datetime(2031, 12, 5, tzinfo=UTC)
     written(dsn, stray)

@@ -1,0 +1,66 @@
+"""What an error of PostgreSQL says: whether rows are to blame, and a description without any value of a row.
+
+The server quotes values in its DETAIL ("Failing row contains (…)"), in messages about data, and in whatever a trigger
+raises. SQLSTATE, constraint and column name are free of them (https://www.postgresql.org/docs/current/protocol-error-fields.html).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent import futures
+from typing import TYPE_CHECKING, Final
+
+import asyncpg
+
+from exporters.rows.misfits import misfit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from exporters.rows.command_call import CommandCall
+
+REFUSING_CLASSES: Final = ("22", "23", "54", "P0")
+"""SQLSTATE classes of a refused row: data exceptions, constraints, limits, what a trigger raises."""
+_ENCODING_STATES: Final = ("22021", "22P05")
+"""A character that the database's encoding lacks."""
+_QUOTE_NOTHING: Final = ("08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "55", "57", "58")
+"""SQLSTATE classes whose messages speak of connections, names, rights and resources."""
+
+
+def refuses_rows(error: BaseException) -> bool:
+    """Whether the server, or the driver while it encoded them, refused rows; else the database cannot be used now."""
+    state = getattr(error, "sqlstate", None)
+    if state is None:
+        return isinstance(error, (ValueError, TypeError, OverflowError)) and not isinstance(error, OSError)
+    return state[:2] in REFUSING_CLASSES
+
+
+def row_fault(error: BaseException, rows: Iterable[CommandCall]) -> str | None:
+    """Why a row is to blame for a refusal; None when it is the table: a constraint, column or trigger of its owner."""
+    if column := misfit(rows):
+        return f"column {column} holds a value that PostgreSQL cannot store ({describe(error)})"
+    if getattr(error, "sqlstate", None) in _ENCODING_STATES and not _from_a_function(error):
+        return f"a character that the database's encoding lacks ({describe(error)})"
+    return None
+
+
+def describe(error: BaseException) -> str:
+    """For logs. Passwords are the caller's to redact."""
+    if isinstance(error, (TimeoutError, asyncio.TimeoutError, futures.TimeoutError)):
+        return "no answer in time"
+    if not isinstance(error, asyncpg.PostgresError) or error.sqlstate is None:
+        return str(error) or type(error).__name__
+    quotes = error.sqlstate[:2] not in _QUOTE_NOTHING or _from_a_function(error)
+    parts = [f"SQLSTATE {error.sqlstate}"]
+    parts += [
+        f"{what} {name}"
+        for what in ("constraint", "column")
+        if (name := getattr(error, f"{what}_name", None)) is not None
+    ]
+    message = type(error).__name__ if quotes or not error.args else error.args[0]
+    return f"{message} ({', '.join(parts)})"
+
+
+def _from_a_function(error: BaseException) -> bool:
+    """Whether a trigger or a constraint's function raised it."""
+    return "function" in (getattr(error, "context", None) or "")

@@ -1,0 +1,126 @@
+"""A process that forks: the child has no part of the parent's connections, and a fork does not wait for a database."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporters.stores.factory import open_store
+from tests.support import ROOT
+from tests.support.rows import rows
+from tests.support.tables import execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+
+# The lock is given back only after the fork, so the fork cannot have waited for it.
+DURING_A_LOCK = """
+import os, sqlite3, sys, threading
+from exporters.stores.factory import open_store
+from tests.support.rows import rows
+
+path = sys.argv[1]
+store = open_store(f"sqlite:///{path}")
+store.prepare(timeout=20)
+other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+other.execute("BEGIN IMMEDIATE")
+waits = threading.Event()
+
+def write():
+    waits.set()
+    store.write(rows(10), timeout=60)
+
+writer = threading.Thread(target=write)
+writer.start()
+waits.wait()
+for _ in range(3):
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+assert writer.is_alive(), "the write ended while the database was locked"
+other.execute("ROLLBACK")
+writer.join()
+store.close(timeout=20)
+"""
+
+
+def run(script: str, *arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_fork_does_not_wait_for_another_process_that_locks_sqlite(tmp_path: Path) -> None:
+    path = tmp_path / "calls.db"
+    run(DURING_A_LOCK, str(path))
+    assert execute(f"sqlite:///{path}", "SELECT count(*) AS n FROM command_calls")[0]["n"] == 10
+
+
+IN_BOTH = """
+import os, sys
+from exporters.stores.factory import open_store
+from tests.support.rows import rows
+
+store = open_store(sys.argv[1])
+store.write(rows(40), timeout=20)
+child = os.fork()
+if child == 0:
+    store.write(rows(80)[40:], timeout=20)
+    store.close(timeout=20)
+    sys.exit(0)
+store.write(rows(120)[80:], timeout=20)
+assert os.waitpid(child, 0)[1] == 0
+store.write(rows(160)[120:], timeout=20)
+store.close(timeout=20)
+"""
+
+
+def test_parent_and_child_write_over_connections_of_their_own(dsn: str) -> None:
+    run(IN_BOTH, dsn)
+    assert execute(dsn, "SELECT count(*) AS n FROM command_calls")[0]["n"] == 160
+
+
+WITHOUT_A_WRITE = """
+import os, sys
+from exporters.stores.factory import open_store
+from tests.support.rows import rows
+
+store = open_store(sys.argv[1])
+store.write(rows(40), timeout=20)
+child = os.fork()
+if child == 0:
+    del store
+    sys.exit(0)
+assert os.waitpid(child, 0)[1] == 0
+store.write(rows(80)[40:], timeout=20)
+store.close(timeout=20)
+"""
+
+
+def test_a_child_that_ends_leaves_the_parents_connection_open(dsn: str) -> None:
+    run(WITHOUT_A_WRITE, dsn)
+    assert execute(dsn, "SELECT count(*) AS n FROM command_calls")[0]["n"] == 80
+
+
+def test_a_write_waits_for_the_lock_as_long_as_it_may(tmp_path: Path) -> None:
+    path = tmp_path / "calls.db"
+    store = open_store(f"sqlite:///{path}")
+    store.prepare(timeout=20)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Exception, match="locked"):
+        store.write(rows(10), timeout=0.2)
+    other.execute("ROLLBACK")
+    other.close()
+    store.write(rows(10), timeout=20)
+    store.close(timeout=20)
+    assert execute(f"sqlite:///{path}", "SELECT count(*) AS n FROM command_calls")[0]["n"] == 10
