@@ -117,8 +117,8 @@ def test_months_are_made_while_a_store_stays_connected(dsn: str, monkeypatch: py
             store.write([call(moment, month)], timeout=20)
     finally:
         store.close(timeout=5)
-    assert "command_calls_default" not in homes(dsn)
-    assert len(homes(dsn)) == 12
+    assert "command_calls_default" not in partitions_of_rows(dsn)
+    assert len(partitions_of_rows(dsn)) == 12
 
 
 def test_migrate_moves_rows_from_the_default_partition_into_their_month(dsn: str) -> None:
