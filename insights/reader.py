@@ -63,10 +63,18 @@ def _as_text(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+def _advice(error: Exception) -> str:
+    """Where the table or a column is missing."""
+    missing = str(error).startswith("no such ") or getattr(error, "sqlstate", None) in ("42P01", "42703")
+    return ". `slashspan migrate` creates the table and its columns" if missing else ""
+
+
 class SqliteReader:
     """Reads a file to which a bot may be writing."""
 
     def __init__(self, path: Path, table: Table) -> None:
+        if path.is_dir():
+            raise ReadError(f"{path} is a folder; name a file in SLASHSPAN_DSN")
         if not path.is_file():
             raise ReadError(f"{path} does not exist yet. Run a bot with `slashspan run`, or try `slashspan demo`.")
         self._table = table.quoted
@@ -84,7 +92,7 @@ class SqliteReader:
         try:
             rows = self._connection.execute(_sql("sqlite", name, self._source(parameters)), values).fetchall()
         except sqlite3.Error as error:
-            raise ReadError(f"{self._path}: {error}. `slashspan migrate` creates the table.") from error
+            raise ReadError(f"{self._path}: {error}{_advice(error)}") from error
         return [dict(row) for row in rows]
 
     def _source(self, parameters: Mapping[str, Any]) -> str:
@@ -142,7 +150,7 @@ class PostgresReader:
         try:
             rows = self._loop.run_until_complete(self._connection.fetch(sql, *(parameters[key] for key in order)))
         except self._errors as error:
-            raise ReadError(f"{error or type(error).__name__}. `slashspan migrate` creates the table.") from error
+            raise ReadError(f"{str(error) or type(error).__name__}{_advice(error)}") from error
         return [dict(row) for row in rows]
 
     def __enter__(self) -> Self:

@@ -86,6 +86,9 @@ def summary(
 
 def _as_datetime(value: Any) -> datetime | None:
     if isinstance(value, str):
-        found = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        try:
+            found = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        except ValueError:  # SQLite stores any text as a time
+            return None
         return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
     return value if isinstance(value, datetime) else None

@@ -19,13 +19,8 @@ def print_summary(summary: Summary, console: Console) -> None:
     if not summary.calls:
         console.print("No calls are recorded yet. Use `slashspan run`, or try `slashspan demo`.", markup=False)
         return
-    assert summary.first is not None
-    assert summary.last is not None
-    console.print(
-        f"{summary.calls:,} calls by {summary.users:,} users, "
-        f"{summary.first:%Y-%m-%d %H:%M:%S} to {summary.last:%Y-%m-%d %H:%M:%S} UTC",
-        markup=False,
-    )
+    first, last = (f"{at:%Y-%m-%d %H:%M:%S}" if at else "?" for at in (summary.first, summary.last))
+    console.print(f"{summary.calls:,} calls by {summary.users:,} users, {first} to {last} UTC", markup=False)
     console.print(
         "outcomes: " + ", ".join(f"{name or '?'} {n:,}" for name, n in summary.outcomes.items()), markup=False
     )

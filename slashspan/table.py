@@ -24,9 +24,9 @@ class Table:
         """From `SLASHSPAN_TABLE`; `schemas`: the database has them. Raises ConfigurationError."""
         parts = text.split(".")
         if len(parts) > (2 if schemas else 1) or not all(_NAME.fullmatch(part) for part in parts):
-            form = "name or schema.name" if schemas else "name"
+            form = "a name or schema.name" if schemas else "a name without a schema"
             raise ConfigurationError(
-                f"SLASHSPAN_TABLE={text!r}: must be {form}, of at most 40 letters, digits and underscores"
+                f"SLASHSPAN_TABLE={text!r}: must be {form}, of at most 40 letters, digits and underscores each"
             )
         return cls(parts[-1], parts[0] if len(parts) == 2 else None)
 

@@ -30,7 +30,11 @@ def load_env_file(path: Path, environ: MutableMapping[str, str]) -> None:
     """Add the file's variables to `environ`, except for those that are already set. Raises ConfigurationError."""
     if not path.is_file():
         raise ConfigurationError(f"--env-file {path}: there is no such file")
-    for name, value in dotenv_values(path, encoding="utf-8").items():
+    try:
+        values = dotenv_values(path, encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"--env-file {path} cannot be read as UTF-8 text: {error}") from error
+    for name, value in values.items():
         if value is None:
             raise ConfigurationError(f"--env-file {path}: {name} has no value; write {name}=…")
         environ.setdefault(name, value)

@@ -45,8 +45,9 @@ def diagnose(dsn: Dsn, table: Table) -> list[Finding]:
 
 
 def _writable(path: Path) -> Finding:
-    place = path if path.exists() else nearest(path.absolute().parent)
-    if os.access(place, os.W_OK) and os.access(nearest(path.absolute().parent), os.W_OK):
+    folder = nearest(path.absolute().parent)
+    place = path if path.exists() else folder
+    if os.access(place, os.W_OK) and os.access(folder, os.W_OK) and folder.is_dir():
         return Finding(Level.OK, STORE, f"{path.absolute()} can be written")
     fix = "give the bot's user the right to write there, or name another file in SLASHSPAN_DSN"
     return Finding(Level.ERROR, STORE, f"{place} cannot be written", fix)

@@ -1,0 +1,98 @@
+"""What users get wrong is one line that names it and an exit status, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner, Result
+
+from telemetry.cli import cli
+from tests.support.legacy_tables import SQLITE
+from tests.support.tables import execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ON_A_STORE = (
+    ["stats"],
+    ["export", "5"],
+    ["forget", "5", "--yes"],
+    ["prune", "--older-than", "1d", "--yes"],
+    ["migrate"],
+    ["migrate", "--dry-run"],
+)
+
+
+def call(folder: Path, *arguments: str, **environ: str) -> Result:
+    done = CliRunner().invoke(cli, arguments, env={"SLASHSPAN_SPOOL": str(folder / "spool"), **environ})
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done
+
+
+@pytest.mark.parametrize("arguments", ON_A_STORE, ids=" ".join)
+def test_a_file_that_is_no_database_and_a_folder_are_named(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("no database at all\n" * 100)
+    for path, said in ((tmp_path, "is a folder"), (tmp_path / "text.db", "not a database")):
+        done = call(tmp_path, *arguments, "--dsn", f"sqlite:///{path}")
+        assert done.exit_code == 1
+        assert len(done.output.splitlines()) == 1
+        assert str(path) in done.output
+        assert said in done.output
+    assert (tmp_path / "text.db").read_text() == "no database at all\n" * 100
+
+
+def test_the_doctor_sees_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = call(tmp_path, "doctor", "--dsn", f"sqlite:///{tmp_path}/file/calls.db")
+    assert done.exit_code == 1
+    assert "cannot be written" in done.output
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read and write everything")
+@pytest.mark.parametrize("arguments", ON_A_STORE[1:5], ids=" ".join)
+def test_a_file_that_may_not_be_read_is_named(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "calls.db").write_bytes(b"")
+    (tmp_path / "calls.db").chmod(0)
+    done = call(tmp_path, *arguments, "--dsn", f"sqlite:///{tmp_path}/calls.db")
+    assert done.exit_code == 1
+    assert str(tmp_path / "calls.db") in done.output
+
+
+@pytest.mark.parametrize("user", ["abc", "-1", "0", "9223372036854775808", "1.5", ""])
+def test_what_is_no_user_id_is_refused(user: str, tmp_path: Path) -> None:
+    for command in ("forget", "export"):
+        done = call(tmp_path, command, "--dsn", f"sqlite:///{tmp_path}/calls.db", "--", user)
+        assert done.exit_code == 2
+        assert "USER_ID" in done.output
+
+
+def test_an_env_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "bad.env").write_bytes(b"\xff\xfe=x")
+    done = call(tmp_path, "stats", "--env-file", str(tmp_path / "bad.env"))
+    assert done.exit_code == 2
+    assert len(done.output.splitlines()) == 1
+    assert "UTF-8" in done.output
+
+
+def test_migrate_is_advised_only_where_it_helps(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "empty.db")) as connection:
+        connection.execute("CREATE TABLE something (else_)")
+    assert "slashspan migrate" in call(tmp_path, "stats", "--dsn", f"sqlite:///{tmp_path}/empty.db").output
+    (tmp_path / "text.db").write_text("no database at all\n" * 100)
+    assert "slashspan migrate" not in call(tmp_path, "stats", "--dsn", f"sqlite:///{tmp_path}/text.db").output
+
+
+def test_a_row_whose_time_is_none_spoils_no_command(tmp_path: Path) -> None:
+    dsn = f"sqlite:///{tmp_path}/calls.db"
+    execute(dsn, SQLITE["text"])
+    assert call(tmp_path, "migrate", "--dsn", dsn).exit_code == 0
+    for at in ("2020", "2020-13-45 99:00:00", "", "soon"):
+        execute(
+            dsn, f"INSERT INTO command_calls (discord_uid, player_name, command, called_at) VALUES (5, '', 'a', '{at}')"
+        )
+    for arguments in (["stats"], ["stats", "--json"], ["export", "5"], ["doctor"], *ON_A_STORE):
+        assert call(tmp_path, *arguments, "--dsn", dsn).exit_code == 0, arguments
