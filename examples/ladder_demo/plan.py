@@ -102,16 +102,16 @@ def _listens_for(discord: StandIn, action: Action) -> bool:
 
 
 async def _press_terms(discord: StandIn, shown: Action, _: _State, heads: bool) -> Action:
-    note = Expected("component", "TermsView", "ok")
+    note = Expected("component", "TermsView.accept" if heads else "TermsView.decline", "ok")
     return await discord.press(shown, "Accept" if heads else "Decline", note=note)
 
 
 async def _next_page(discord: StandIn, shown: Action, _: _State, __: bool) -> Action:
-    return await discord.press(shown, "Next page", note=Expected("component", "LeaderboardView", "ok"))
+    return await discord.press(shown, "Next page", note=Expected("component", "LeaderboardView.next", "ok"))
 
 
 async def _choose(discord: StandIn, shown: Action, state: _State, heads: bool) -> Action:
-    note = Expected("component", "SetupView", "ok")
+    note = Expected("component", "SetupView.mode", "ok")
     action = await discord.press(shown, values=["standard" if heads else "blitz"], note=note)
     state.shown["form"].append(action)
     return action
@@ -122,12 +122,12 @@ async def _submit(discord: StandIn, shown: Action, _: _State, __: bool) -> Actio
 
 
 async def _confirm(discord: StandIn, shown: Action, state: _State, _: bool) -> Action:
-    note = Expected("component", "ConfirmView", "ok")
+    note = Expected("component", "ConfirmView.confirm", "ok")
     return await discord.press(shown, "Confirm", user=state.players.opponent, note=note)
 
 
 async def _confirm_as_stranger(discord: StandIn, shown: Action, state: _State, _: bool) -> Action:
-    note = Expected("component", "ConfirmView", "rejected")
+    note = Expected("component", "ConfirmView.confirm", "rejected")
     return await discord.press(shown, "Confirm", user=state.players.banned, note=note)
 
 
