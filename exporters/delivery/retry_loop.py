@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import threading
 import time
 from typing import TYPE_CHECKING, Final, Protocol
@@ -20,6 +21,9 @@ LAST_TRIES: Final = 2
 """Failures during the shutdown after which spooled rows are left. The first may be due to a stale connection."""
 ADOPT_SECONDS: Final = 60.0
 """How often the spool is searched for records of processes that have died."""
+
+
+_jitter: Final = random.Random().random  # noqa: S311 - not the global one: a bot's seeded sequence stays its own
 
 
 class RetryLater(Exception):  # noqa: N818 - not an error: what the work says
@@ -137,14 +141,15 @@ class RetryLoop:
     def _retrying(self) -> tenacity.Retrying:
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(RetryLater),
-            wait=tenacity.wait_random_exponential(multiplier=FIRST_RETRY_SECONDS, max=LONGEST_RETRY_SECONDS),
+            wait=tenacity.wait_exponential(multiplier=FIRST_RETRY_SECONDS, max=LONGEST_RETRY_SECONDS),
             stop=lambda _: self._time_is_up(),
             sleep=self._pause,
             reraise=True,
         )
 
     def _pause(self, seconds: float) -> None:
-        """A flush or the shutdown cuts it short."""
+        """Up to so many seconds. A flush or the shutdown cuts it short."""
+        seconds *= _jitter()
         with self.changed:
             if self._close_at is not None:
                 seconds = min(seconds, FIRST_RETRY_SECONDS, max(0.0, self._close_at - time.monotonic()))

@@ -9,6 +9,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from slashspan.errors import ConfigurationError
 from telemetry.instrument.ids import PrivateIds
+from telemetry.setup.variables import naming_variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,10 +36,8 @@ def id_generator(environ: Mapping[str, str]) -> IdGenerator:
     if point is None:
         choices = ", ".join(sorted({_RANDOM} | {point.name for point in points}))
         raise ConfigurationError(f"{VARIABLE}={name!r}: must be one of: {choices}")
-    try:
+    with naming_variables(f"{VARIABLE}={name!r}"):
         generator = point.load()()
-    except Exception as error:
-        raise ConfigurationError(f"{VARIABLE}={name!r} cannot be loaded: {type(error).__name__}: {error}") from error
     if not isinstance(generator, IdGenerator):
         raise ConfigurationError(f"{VARIABLE}={name!r} is not an id generator")
     return generator

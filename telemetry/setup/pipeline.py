@@ -39,6 +39,7 @@ from telemetry.setup import signals
 from telemetry.setup.ids import id_generator
 from telemetry.setup.sampling import UserActionsRecorded
 from telemetry.setup.trace_exporters import OTLP, build, otlp_endpoint
+from telemetry.setup.variables import naming_variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -139,7 +140,7 @@ def configure(
     store: for `slashspan run`, which has called `check` before it starts the bot.
 
     Call it before the bot runs, from the main thread. What was recorded is sent when the process ends, within
-    SHUTDOWN_SECONDS. Called again, it returns what is already running.
+    SHUTDOWN_SECONDS. Called again, it returns what is already running, and logs which arguments it ignores.
 
     Raises ConfigurationError immediately for an invalid setting, or a table that is not ours. If the store cannot be
     reached, a warning is logged and the bot starts; its rows are written when the store is available again.
@@ -147,7 +148,15 @@ def configure(
     global _running
     with _lock:
         if _running is not None:
-            _log.info("slashspan is already configured; this call changes nothing")
+            given = {
+                "service_name": service_name,
+                "service_version": service_version,
+                "environment": environment,
+                "handle_sigterm": handle_sigterm or None,
+                "environ": environ,
+            }
+            if ignored := [name for name, value in given.items() if value is not None]:
+                _log.warning("slashspan is already configured; ignored in this call: %s", ", ".join(ignored))
             return _running
         environ = os.environ if environ is None else environ
         settings = Settings.from_environ(environ)
@@ -183,7 +192,8 @@ def _resource(service_name: str | None, service_version: str | None, environment
         "service.version": service_version,
         "deployment.environment.name": environment,
     }
-    return Resource.create({key: value for key, value in given.items() if value is not None})
+    with naming_variables("the OpenTelemetry resource"):
+        return Resource.create({key: value for key, value in given.items() if value is not None})
 
 
 def _build(settings: Settings, resource: Resource, environ: Mapping[str, str], *, check_store: bool) -> Telemetry:
@@ -191,6 +201,13 @@ def _build(settings: Settings, resource: Resource, environ: Mapping[str, str], *
     existing = trace.get_tracer_provider()
     if isinstance(existing, TracerProvider):
         resource = existing.resource
+        provider, own = existing, None
+    else:
+        sampler = DEFAULT_ON if settings.trace_ratio == 1 else UserActionsRecorded(settings.trace_ratio)
+        with naming_variables("the OpenTelemetry SDK"):
+            provider = own = TracerProvider(
+                resource=resource, sampler=sampler, shutdown_on_exit=False, id_generator=id_generator(environ)
+            )
     rows = None
     if COMMAND_CALLS in settings.exporters:
         store = open_store(settings.dsn, table=settings.table)
@@ -201,15 +218,8 @@ def _build(settings: Settings, resource: Resource, environ: Mapping[str, str], *
         DeadlineBatchProcessor(_retrying(name, exporter, settings, resource, environ), **_bounds(settings))
         for name, exporter in trace_exporters.items()
     ]
-    if isinstance(existing, TracerProvider):
-        provider, own = existing, None
-    else:
-        sampler = DEFAULT_ON if settings.trace_ratio == 1 else UserActionsRecorded(settings.trace_ratio)
-        provider = own = TracerProvider(
-            resource=resource, sampler=sampler, shutdown_on_exit=False, id_generator=id_generator(environ)
-        )
-        if traces:
-            trace.set_tracer_provider(provider)
+    if own is not None and traces:
+        trace.set_tracer_provider(own)
     for processor in (rows, *traces):
         if processor is not None:
             provider.add_span_processor(processor)

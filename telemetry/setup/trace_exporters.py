@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from slashspan.errors import ConfigurationError
 from slashspan.masking import mask_url, split_host, split_url
 from slashspan.settings import COMMAND_CALLS, NONE
+from telemetry.setup.variables import naming_variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,8 @@ def choices() -> list[str]:
 def build(name: str) -> SpanExporter:
     """The exporter of that name, created without arguments: it reads its own `OTEL_*` variables.
 
-    Raises ConfigurationError for an unknown name, or with the pip command if its extra is missing.
+    Raises ConfigurationError for an unknown name, for a wrong value of its variables, or with the pip command if its
+    extra is missing.
     """
     point_name = _otlp_entry_point() if name == OTLP else name
     points = [point for point in entry_points(group=GROUP) if point.name == point_name]
@@ -40,10 +42,8 @@ def build(name: str) -> SpanExporter:
         raise ConfigurationError(
             f"OTEL_TRACES_EXPORTER={name!r}: must be a comma-separated list of: {', '.join(choices())}"
         )
-    try:
+    with naming_variables(f"OTEL_TRACES_EXPORTER={name!r}"):
         exporter = points[0].load()()
-    except ImportError as error:
-        raise ConfigurationError(f"OTEL_TRACES_EXPORTER={name!r} cannot be loaded: {error}") from error
     if not isinstance(exporter, SpanExporter):
         raise ConfigurationError(f"OTEL_TRACES_EXPORTER={name!r} is not a span exporter")
     return exporter

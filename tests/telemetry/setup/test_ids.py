@@ -53,7 +53,7 @@ def test_a_generator_that_the_user_chose_is_used() -> None:
 @pytest.mark.usefixtures("_installed")
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("nobody", "must be one of: .*random.*sevens"), ("broken", "cannot be loaded"), ("other", "not an id generator")],
+    [("nobody", "must be one of: .*random.*sevens"), ("broken", "cannot be set up"), ("other", "not an id generator")],
 )
 def test_an_invalid_generator_is_a_configuration_error(name: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=f"OTEL_PYTHON_ID_GENERATOR='{name}'.*{message}"):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,9 +96,14 @@ async def test_a_provider_that_the_bot_sets_later_is_not_refused(tmp_path: Path)
         assert trace.get_tracer_provider() is later
 
 
-async def test_a_second_call_of_configure_changes_nothing(tmp_path: Path) -> None:
+async def test_a_second_call_of_configure_changes_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with closing_telemetry(SLASHSPAN_DSN=f"sqlite:///{tmp_path / 'once.db'}") as handle:
-        assert telemetry.configure(environ={"SLASHSPAN_DSN": "nonsense"}) is handle
+        assert telemetry.configure() is handle
+        assert caplog.records == []
+        assert telemetry.configure(service_name="other", environ={"SLASHSPAN_DSN": "nonsense"}) is handle
+        assert [(record.levelname, record.message) for record in caplog.records] == [
+            ("WARNING", "slashspan is already configured; ignored in this call: service_name, environ")
+        ]
         await say_ok()
     assert read_outcomes(f"sqlite:///{tmp_path / 'once.db'}") == [("slash", "ok", "ok")]
 
@@ -173,6 +181,66 @@ async def test_rows_survive_a_store_that_fails_and_recovers(
     assert counts is not None
     assert (counts.recorded, counts.stored, counts.lost) == (30, 30, 0)
     assert len(read_outcomes(server.dsn(database))) == 30
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a child gets no SIGINT on Windows")
+async def test_ctrl_c_while_the_store_is_checked_ends_the_bot(tmp_path: Path) -> None:
+    connected, closed = asyncio.Event(), asyncio.Event()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.set()
+        await reader.read()  # until the bot is gone: it gets no answer
+        writer.close()
+        await writer.wait_closed()
+        closed.set()
+
+    script = "import telemetry; telemetry.configure(); print('configured')"
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        bot = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            script,
+            cwd=ROOT,
+            env={**os.environ, "SLASHSPAN_DSN": f"postgresql://user@127.0.0.1:{port}/bot"},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        await connected.wait()
+        bot.send_signal(signal.SIGINT)
+        output, errors = await bot.communicate()
+        await closed.wait()
+    assert output == b""
+    assert errors.strip().endswith(b"KeyboardInterrupt")
+    assert bot.returncode == -signal.SIGINT
+
+
+@pytest.mark.parametrize(
+    ("variable", "exporters"),
+    [
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "otlp"),
+        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "command_calls,otlp"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "otlp"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "command_calls"),
+        ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "command_calls"),
+        ("OTEL_PYTHON_ID_GENERATOR", "command_calls"),
+    ],
+)
+def test_a_wrong_value_of_opentelemetrys_variables_is_a_configuration_error(
+    variable: str, exporters: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = threading.active_count()
+    environ = {
+        "OTEL_TRACES_EXPORTER": exporters,
+        "SLASHSPAN_DSN": f"sqlite:///{tmp_path / 'rows.db'}",
+        variable: "many",
+    }
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=variable):
+        telemetry.configure(environ=environ)
+    assert threading.active_count() == threads, "nothing was started"
+    assert not telemetry.DiscordInstrumentor().is_instrumented_by_opentelemetry
 
 
 async def test_configure_does_not_block_a_running_loop(server: Postgres, database: str) -> None:
