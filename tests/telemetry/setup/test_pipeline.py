@@ -239,7 +239,7 @@ def test_a_wrong_value_of_opentelemetrys_variables_is_a_configuration_error(
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=variable):
         telemetry.configure(environ=environ)
-    assert threading.active_count() == threads, "nothing was started"
+    assert threading.active_count() <= threads, "nothing was started"
     assert not telemetry.DiscordInstrumentor().is_instrumented_by_opentelemetry
 
 
