@@ -34,6 +34,8 @@ def build(name: str) -> SpanExporter:
     Raises ConfigurationError for an unknown name, for a wrong value of its variables, or with the pip command if its
     extra is missing.
     """
+    if name == OTLP:
+        otlp_endpoint(os.environ)  # the exporters would quote a wrong one, password included
     point_name = _otlp_entry_point() if name == OTLP else name
     points = [point for point in entry_points(group=GROUP) if point.name == point_name]
     if not points:
@@ -74,7 +76,7 @@ def otlp_endpoint(environ: Mapping[str, str]) -> Endpoint:
             break
     parts = split_url(url)
     address = None if parts is None else split_host(parts.hosts)
-    if parts is None or address is None or not 0 <= int(address[1] or 0) <= 65535:
+    if parts is None or address is None or not 1 <= int(address[1] or 1) <= 65535:
         raise ConfigurationError(
             f"{variable}={mask_url(url)!r}: must be like https://host:4317, with a port from 1 to 65535 and special "
             "characters of user and password percent-encoded"
