@@ -91,7 +91,7 @@ async def test_a_modal_that_is_answered_by_the_command_that_waited_for_it_is_ack
 class Choose(discord.ui.View):
     interaction: Interaction
 
-    @discord.ui.button(label="this")
+    @discord.ui.button(label="this", custom_id="this")
     async def this(self, interaction: Interaction, _: Any) -> None:
         self.interaction = interaction
         self.stop()
@@ -105,7 +105,8 @@ async def test_a_view_that_is_answered_by_the_command_that_waited_for_it_is_ackn
 
     @bot.tree.command()
     async def chooses(interaction: Interaction) -> None:
-        view = Choose()
+        view = Choose(timeout=None)
+        bot.add_view(view)
         await interaction.response.send_message("this?", view=view)
         await view.wait()
         await view.interaction.response.edit_message(content="this")
