@@ -44,8 +44,6 @@ def test_a_collector_keeps_its_identity_when_its_keys_change() -> None:
 @pytest.mark.parametrize("port", ["99999", "0", "hunter2", "-1", "43 17"])
 def test_a_bad_port_is_refused_before_the_exporter_quotes_the_url(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", f"https://user:hunter2@collector:{port}")
-    with pytest.raises(
-        ConfigurationError, match="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=.*a port from 1 to 65535"
-    ) as caught:
+    with pytest.raises(ConfigurationError, match=r"_TRACES_ENDPOINT=.*a port from 1 to 65535") as caught:
         build("otlp")
     assert "hunter" not in str(caught.value)
