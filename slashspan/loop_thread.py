@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, for blocking callers: their own thread may run a loop already."""
+"""An event loop in its own thread, for blocking callers whose thread may already run a loop."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ T = TypeVar("T")
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """Resolves names in its own thread: at exit, Python refuses the executor that asyncio would use."""
+    """Resolves host names synchronously: at exit, Python refuses the executor that asyncio would use."""
 
     async def getaddrinfo(self, host: Any, port: Any, **kwargs: Any) -> Any:
         return socket.getaddrinfo(host, port, **kwargs)
 
 
 class LoopThread:
-    """Runs until `stop`. Raises RuntimeError when the interpreter ends and no thread can be started any more."""
+    """Runs until `stop`. Raises RuntimeError if the interpreter shuts down and no thread can be started."""
 
     def __init__(self, name: str) -> None:
         self.loop: asyncio.AbstractEventLoop = _Loop()
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-        """Start it in the loop."""
+        """Start a coroutine in the loop."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
 
     def stop(self) -> None:
-        """End the thread, after what the loop is doing now."""
+        """Stop the thread, after what the loop is currently doing."""
         self.loop.call_soon_threadsafe(self.loop.stop)
 
     def _run(self) -> None:

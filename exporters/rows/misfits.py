@@ -1,4 +1,4 @@
-"""Is a row to blame for a write that failed, or the table?"""
+"""Decides whether a failed write was caused by a row or by the table."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def misfit(rows: Iterable[CommandCall]) -> str | None:
-    """The first column that holds what `from_span` would not have put there; None when all rows are as it makes them.
+    """The first column with a value that `from_span` would not produce; None if there is none.
 
-    Its name, never its value: that may be personal data, and what is returned is logged.
+    Its name, never its value: the result is logged, and the value may be personal data.
     """
     for row in rows:
         for column in ROW_COLUMNS:

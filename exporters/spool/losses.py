@@ -1,4 +1,4 @@
-"""What the spool could not keep: counted by reason, and logged at most once a minute. The journal's lock guards it."""
+"""Counts what the spool could not keep, by reason, and logs it at most once a minute. Guarded by the journal's lock."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _log = logging.getLogger("slashspan")
 
 
 class Losses:
-    """Of the journal in `folder`."""
+    """Losses of the journal in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.dropped: Counter[str] = Counter()
-        """Records given up, by `DropReason`."""
+        """Records dropped, by `DropReason`."""
         self.refused = 0
-        """Records that the disk refused. Their rows wait in memory."""
+        """Records that could not be written to disk. Their rows wait in memory."""
         self._throttled_log = ThrottledLog()
 
     def spool_full(self, records: int) -> None:
         if records:
             self.dropped[DropReason.SPOOL_FULL] += records
             self._throttled_log.warn(
-                "the spool %s is full; the oldest rows are dropped, %d so far. SLASHSPAN_SPOOL_MAX_BYTES is its bound.",
+                "the spool %s is full; the oldest rows are dropped, %d so far. SLASHSPAN_SPOOL_MAX_BYTES is the limit.",
                 self._folder,
                 self.dropped[DropReason.SPOOL_FULL],
             )
@@ -57,7 +57,7 @@ class Losses:
 
     @contextlib.contextmanager
     def logging_os_errors(self) -> Iterator[None]:
-        """For what may fail without a loss."""
+        """Log OS errors of operations that can fail without a loss."""
         try:
             yield
         except OSError as error:

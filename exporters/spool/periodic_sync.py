@@ -1,4 +1,4 @@
-"""`SLASHSPAN_SPOOL_SYNC=power`: a thread that has the disk write what was appended, so that no command waits for it."""
+"""`SLASHSPAN_SPOOL_SYNC=power`: a thread that syncs what was appended to disk, so that no command waits for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SYNC_SECONDS: Final = 0.2
-"""How far the disk may be behind."""
+"""Interval between syncs."""
 
 
 class PeriodicSync:

@@ -58,7 +58,7 @@ class PostgresStore(ForkAware):
         self._statement: Any = None
         self._thread: LoopThread | None = None
         self._partitions_checked: date | None = None
-        """UTC day; None: the table has no partitions."""
+        """The UTC day of the last check for partitions; None: the table has none."""
         arrays = ", ".join(f"${n}::{column.type.postgresql}[]" for n, column in enumerate(ROW_COLUMNS, 1))
         self._insert = (
             f"INSERT INTO {table.quoted} ({', '.join(_NAMES)}) SELECT * FROM unnest({arrays}) "  # noqa: S608 - quoted

@@ -1,7 +1,7 @@
-"""What an error of PostgreSQL says: whether rows are to blame, and a description without any value of a row.
+"""Interprets errors of PostgreSQL: whether rows caused them, and a description without any value of a row.
 
-The server quotes values in its DETAIL ("Failing row contains (…)"), in messages about data, and in whatever a trigger
-raises. SQLSTATE, constraint and column name are free of them (https://www.postgresql.org/docs/current/protocol-error-fields.html).
+The server quotes values in its DETAIL ("Failing row contains (…)"), in messages about data, and in what triggers raise.
+SQLSTATE, constraint and column name contain none (https://www.postgresql.org/docs/current/protocol-error-fields.html).
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from exporters.rows.command_call import CommandCall
 
 REFUSING_CLASSES: Final = ("22", "23", "54", "P0")
-"""SQLSTATE classes of a refused row: data exceptions, constraints, limits, what a trigger raises."""
+"""SQLSTATE classes of rejected rows: data exceptions, constraints, limits, errors raised by triggers."""
 _ENCODING_STATES: Final = ("22021", "22P05")
-"""A character that the database's encoding lacks."""
+"""SQLSTATE of a character that the database's encoding lacks."""
 _QUOTE_NOTHING: Final = ("08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "55", "57", "58")
-"""SQLSTATE classes whose messages speak of connections, names, rights and resources."""
+"""SQLSTATE classes whose messages are about connections, names, privileges and resources."""
 
 
 def refuses_rows(error: BaseException) -> bool:
-    """Whether the server, or the driver while it encoded them, refused rows; else the database cannot be used now."""
+    """Whether the server, or the driver during encoding, rejected rows; otherwise the database is unavailable."""
     state = getattr(error, "sqlstate", None)
     if state is None:
         return isinstance(error, (ValueError, TypeError, OverflowError)) and not isinstance(error, OSError)
@@ -36,7 +36,7 @@ def refuses_rows(error: BaseException) -> bool:
 
 
 def row_fault(error: BaseException, rows: Iterable[CommandCall]) -> str | None:
-    """Why a row is to blame for a refusal; None when it is the table: a constraint, column or trigger of its owner."""
+    """Why a row caused the error; None if the table did: a constraint, column or trigger of its owner."""
     if column := misfit(rows):
         return f"column {column} holds a value that PostgreSQL cannot store ({describe(error)})"
     if getattr(error, "sqlstate", None) in _ENCODING_STATES and not _from_a_function(error):
@@ -45,7 +45,7 @@ def row_fault(error: BaseException, rows: Iterable[CommandCall]) -> str | None:
 
 
 def describe(error: BaseException) -> str:
-    """For logs. Passwords are the caller's to redact."""
+    """A description for logs. The caller has to redact passwords."""
     if isinstance(error, (TimeoutError, asyncio.TimeoutError, futures.TimeoutError)):
         return "no answer in time"
     if not isinstance(error, asyncpg.PostgresError) or error.sqlstate is None:
@@ -62,5 +62,5 @@ def describe(error: BaseException) -> str:
 
 
 def _from_a_function(error: BaseException) -> bool:
-    """Whether a trigger or a constraint's function raised it."""
+    """Whether a trigger, or a function in a constraint, raised it."""
     return "function" in (getattr(error, "context", None) or "")

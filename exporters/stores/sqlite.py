@@ -43,7 +43,7 @@ ROW_ERRORS: Final = (
     OverflowError,
     UnicodeEncodeError,
 )
-"""What SQLite and its driver raise for a row, or for what the owner added to the table."""
+"""Raised by SQLite and its driver for a row, or for something that the owner added to the table."""
 BUSY_SECONDS: Final = 0.05
 """How long one attempt waits for SQLite's write lock. Attempts are repeated until the write's own timeout."""
 PAUSE_SECONDS: Final = 0.005
@@ -57,7 +57,7 @@ class SqliteStore(ForkAware):
         self._path = path.absolute()  # a bot may change its working directory
         self._table = table
         self._next = threading.Lock()
-        """Held while waiting for `_lock`, so that a fork comes before the next attempt of a waiting write."""
+        """Held while waiting for `_lock`, so that a fork can proceed before the next attempt of a waiting write."""
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._files: OpenFiles | None = None
@@ -79,7 +79,7 @@ class SqliteStore(ForkAware):
         try:
             values = [_bound(row) for row in yielding_gil(rows)]
         except (TypeError, OverflowError) as error:
-            raise RowsRejected(f"column called_at holds no time ({type(error).__name__})") from error
+            raise RowsRejected(f"column called_at does not contain a time ({type(error).__name__})") from error
 
         def insert(connection: sqlite3.Connection) -> None:
             with transaction(connection):
@@ -97,8 +97,8 @@ class SqliteStore(ForkAware):
             finally:
                 self._lock.release()
 
-    # Around a fork. SQLite keeps its locks in memory, which a child would inherit and trust; both would write over each
-    # other (https://www.sqlite.org/howtocorrupt.html, 2.6). So nothing is open while a process forks.
+    # Around a fork. SQLite tracks its locks in memory, which a child would inherit and trust: parent and child would
+    # overwrite each other's data (https://www.sqlite.org/howtocorrupt.html, 2.6). So no connection is open then.
 
     def before_fork(self) -> None:
         self._next.acquire()
@@ -126,16 +126,16 @@ class SqliteStore(ForkAware):
             time.sleep(PAUSE_SECONDS)
 
     def _try(self, action: Callable[[sqlite3.Connection], None]) -> str | None:
-        """None if it is done, else why the next attempt may succeed."""
+        """None if it succeeded, otherwise why the next attempt may succeed."""
         with self._next:
             self._lock.acquire()
         try:
             action(self._connected())
             if self._files is not None and self._files.unchanged():
                 return None
-            # The commit may have gone to files that have no name any more: write the rows again to the current ones.
+            # The commit may have gone to deleted files: write the rows again to the current ones.
             self._disconnect()
-            self._replaced.warn("%s was deleted or replaced while it was open; it is opened again", self._path)
+            self._replaced.warn("%s was deleted or replaced while it was open; opening it again", self._path)
             return "the file was deleted or replaced while it was open"
         except (sqlite3.Error, OSError) as error:
             if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
@@ -171,14 +171,14 @@ class SqliteStore(ForkAware):
             self._connection = self._files = None
 
     def _refusal(self, rows: Sequence[CommandCall], error: Exception) -> StoreError:
-        """Whether the rows or the table are to blame, without any value of a row."""
+        """The error for the rows or the table, without any value of a row."""
         if column := misfit(rows):
             return RowsRejected(f"column {column} holds a value that SQLite cannot store ({type(error).__name__})")
         if isinstance(error, sqlite3.DataError):
             return RowsRejected(f"a value is too large for SQLite ({type(error).__name__})")
         name = getattr(error, "sqlite_errorname", type(error).__name__)  # since Python 3.11
         constraint = _CONSTRAINT.fullmatch(str(error))  # a trigger's own message may quote the row
-        return StoreUnavailable(f"{self._path}: the table refuses rows: {constraint[0] if constraint else name}")
+        return StoreUnavailable(f"{self._path}: the table rejects rows: {constraint[0] if constraint else name}")
 
 
 def _bound(row: CommandCall) -> tuple[Any, ...]:

@@ -1,7 +1,7 @@
 """The files of a SQLite database: private when they are new, and watched while they are open.
 
-Whoever deletes or replaces a database that is open leaves the connection with files that have no name any more: every
-write succeeds, and is gone when the connection closes (https://www.sqlite.org/howtocorrupt.html, 4.2 and 4.4).
+If an open database is deleted or replaced, the connection is left with files without a name: every write succeeds, and
+is lost when the connection closes (https://www.sqlite.org/howtocorrupt.html, 4.2 and 4.4).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Final
 FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
 SIDE_FILES: Final = ("-wal", "-shm")
-"""What SQLite keeps beside a database in WAL mode, with the same permissions as the database."""
+"""Files that SQLite keeps next to a database in WAL mode, with the same permissions."""
 
 
 def create(path: Path) -> None:
-    """Make an empty database, and its folder, for the user alone. What exists keeps its mode. Raises OSError."""
+    """Create an empty database and its folder, for the user only. Existing ones are unchanged. Raises OSError."""
     for folder in reversed([path.parent, *path.parent.parents]):
         with contextlib.suppress(FileExistsError):
             if not folder.exists():
@@ -28,7 +28,7 @@ def create(path: Path) -> None:
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """Device and inode of the file that has this name now; None: there is none. Raises OSError."""
+    """Device and inode of the file with this name; None if there is none. Raises OSError."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -37,7 +37,7 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 
 class OpenFiles:
-    """The files of one connection. Made before it is opened, so that a file put in its place meanwhile is noticed."""
+    """The files of one connection. Created before it is opened, so that a replacement in the meantime is noticed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -45,14 +45,14 @@ class OpenFiles:
         self._opened = self._now()
 
     def add_side_files(self) -> None:
-        """Watch what SQLite has made beside the database, from now on."""
-        real = os.path.realpath(self._path)  # SQLite follows a link
+        """Also watch the files that SQLite has created next to the database."""
+        real = os.path.realpath(self._path)  # SQLite follows links
         side = [Path(real + suffix) for suffix in SIDE_FILES]
         self._names += side
         self._opened += [identity(name) for name in side]
 
     def unchanged(self) -> bool:
-        """Whether the names still stand for the files that are open. Raises OSError."""
+        """Whether the names still refer to the open files. Raises OSError."""
         return None not in self._opened and self._now() == self._opened
 
     def _now(self) -> list[tuple[int, int] | None]:

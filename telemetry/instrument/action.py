@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 ACK_SECONDS: Final = 3.0
 """How long Discord waits for the first acknowledgement, from when it sent the interaction."""
 ACK_GRACE_SECONDS: Final = 0.5
-"""An acknowledgement that was sent in time may be confirmed this much later."""
+"""How much later an acknowledgement that was sent in time may be confirmed."""
 _FAILED: Final = frozenset({Outcome.ERROR, Outcome.EXPIRED, Outcome.INTERRUPTED})
 
 current_action: ContextVar[Action | None] = ContextVar("slashspan_action", default=None)
@@ -101,7 +101,7 @@ class Action:
         """The outcome of the first exception."""
         self.error_type: str | None = None
         self.stack: str | None = None
-        """The code's stack at the exception, where stacks are recorded."""
+        """The stack of the exception, if stacks are recorded."""
         self.rejected = False
         """A check returned False, without an exception."""
         self.expired = False
@@ -112,11 +112,11 @@ class Action:
         """When rate limits delayed its requests, one or several at a time."""
         self.last_checkpoint_ns = 0
         self.work = 0
-        """Coroutines that discord.py has created for it and that have not ended."""
+        """Unfinished coroutines that discord.py has created for it."""
         self.unmatched = False
         """No handler has been found yet for this component or modal."""
         self.ended_ns: int | None = None
-        """When its last handler ended, nanoseconds since the receive: its duration."""
+        """When its last handler ended, in nanoseconds since the receive: its duration."""
         self.recorded = False
         """The span has ended."""
 
@@ -127,7 +127,7 @@ class Action:
 
     @property
     def ended(self) -> bool:
-        """Whether its handlers have ended: code that outlives them is no part of it."""
+        """Whether its handlers have ended: code that outlives them is not part of it."""
         return self.ended_ns is not None
 
     @property
@@ -146,7 +146,7 @@ class Action:
         self.span.set_attribute(key, value)
 
     def failed(self, error: BaseException) -> None:
-        """Note the exception that ended it; the first one counts, handlers may raise others."""
+        """Record the exception that ended it. The first one counts: handlers may raise others."""
         if self.failure is None:
             error = outcomes.unwrap(error)
             self.failure = outcomes.outcome_of(error)
@@ -172,7 +172,7 @@ class Action:
         return Outcome.UNHANDLED if self.unmatched and self.ack_ns is None else Outcome.OK
 
     def can_go_on(self) -> bool:
-        """Whether its bot is still there, so that its handlers may come to their end."""
+        """Whether its bot is still running, so that its handlers can finish."""
         client = self._client()
         return client is not None and not client.is_closed()
 
@@ -180,7 +180,7 @@ class Action:
 def _weakly(client: discord.Client) -> Callable[[], discord.Client | None]:
     try:
         return weakref.ref(client)
-    except TypeError:  # a stand-in of the bot's own
+    except TypeError:  # a substitute made by the bot
         return lambda: None
 
 
@@ -200,7 +200,7 @@ class Recorder:
     def begin(
         self, kind: str, command: str, key: int, attributes: Attributes, frame: Frame, client: discord.Client
     ) -> Action:
-        """Start the span of an action that `client` received with `frame`; `attributes` is taken over."""
+        """Start the span of an action that `client` received with `frame`; `attributes` becomes its own."""
         attributes[semconv.KIND] = kind
         attributes[semconv.COMMAND_NAME] = command
         for step in self._privacy:
@@ -249,14 +249,14 @@ class Recorder:
         if action.ended_ns is not None:
             self.end(action)
         elif action.unmatched and action.work == 0:
-            # Answered by code that waited for it (`wait_for("interaction")`), whose end nobody sees.
+            # Answered by code that waited for it (`wait_for("interaction")`), whose end is not visible.
             self.end(action, elapsed_ns=action.ack_ns)
 
     def finish(self, action: Action) -> None:
         """Its handlers have ended: that is its duration.
 
-        Others may still answer the interaction: an error handler that runs as an event, code that waits for the view or
-        the modal. So without an acknowledgement the span stays open until Discord would take none.
+        The interaction may still be answered: by an error handler that runs as an event, or by code that waits for the
+        view or the modal. So without an acknowledgement the span stays open until Discord would refuse one.
         """
         if action.ended:
             return
@@ -267,11 +267,11 @@ class Recorder:
             self.end_at_deadline(action, ACK_SECONDS + ACK_GRACE_SECONDS)
 
     def end_at_deadline(self, action: Action, seconds: float) -> None:
-        """End it `seconds` after its receive, if nothing has until then and no handler is running."""
+        """End it `seconds` after its receive, unless it has ended or a handler is running."""
         remaining = seconds - action.elapsed_ns() / 1e9
         try:
             loop = asyncio.get_running_loop()
-        except RuntimeError:  # a coroutine that the garbage collector closed
+        except RuntimeError:  # a coroutine closed by the garbage collector
             remaining = 0.0
         if remaining <= 0:
             self._deadline(action)
@@ -321,10 +321,10 @@ class Recorder:
         )
 
     def close(self, *, interrupt: bool) -> None:
-        """Begin no more; end every action that no handler is running for.
+        """Begin no more actions; end those without a running handler.
 
-        Of the others those whose bot is still there end by themselves, with their own outcome; the rest are recorded as
-        interrupted. `interrupt`: all of them are, because nothing can be recorded from now on.
+        The others end with their own outcome if their bot is still running; otherwise they are recorded as interrupted.
+        `interrupt`: all of them are, because nothing can be recorded any more.
         """
         self.closed = True
         for action in list(self._open):

@@ -1,4 +1,4 @@
-"""`slashspan.checkpoint`: named moments inside a user action, with a warning for the slow ones."""
+"""`slashspan.checkpoint`: named steps of a user action, with a warning for slow ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`slashspan.flow`: named work that is no user action, with checkpoints of its own. A span, never a row."""
+"""`slashspan.flow`: named work that is not a user action, with its own checkpoints. A span, never a row."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""How busy the bot's event loop is: a timer that notes how late it runs.
+"""Measures how busy the bot's event loop is: a timer that records how late it runs.
 
-While a bot blocks its loop, frames wait in the socket, and nothing but the loop could note when they came. So the probe
-says between which two moments the loop cannot have read anything: from the last time the timer was punctual to the
-next time it ran at all. A frame read after that has waited at most as long.
+While a bot blocks its loop, frames wait in the socket, and nothing but the loop could record when they arrived. So the
+probe returns the interval in which the loop may not have read anything: from the last punctual run of the timer to the
+next run. A frame read after that has waited at most as long.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 INTERVAL_SECONDS: Final = 0.05
-"""Between two runs of the timer: 20 wake-ups a second, which take less than a thousandth of a core."""
+"""Between two runs of the timer: 20 wake-ups per second, which take less than a thousandth of a core."""
 TOLERANCE_NS: Final = 20_000_000
-"""A timer this late is still punctual: the clock of Windows has steps of 16 ms."""
+"""A timer this late still counts as punctual: the clock of Windows has steps of 16 ms."""
 FREE: Final = (0, 0)
-"""In place of a busy stretch: there was none."""
+"""Instead of a busy interval: there was none."""
 _NS: Final = 1_000_000_000
 
 
 class LoopProbe:
-    """The timer of one event loop. Runs as long as `wanted` says so; keeps neither the loop nor the process alive."""
+    """The timer of one event loop. Runs while `wanted` returns True; keeps neither the loop nor the process alive."""
 
     def __init__(self, wanted: Callable[[], bool], record: Callable[[float], None]) -> None:
         self._wanted = wanted
@@ -36,36 +36,36 @@ class LoopProbe:
         self._running = False
         self._ran_ns = self._due_ns = 0
         self._busy_since: int | None = None
-        """The last punctual run before the loop was busy; None while the runs are punctual."""
+        """The last punctual run before the loop was busy; None while runs are punctual."""
 
     def start(self) -> None:
-        """Run from now on, on the running event loop; nothing when it does already."""
+        """Start on the running event loop, unless it is already running."""
         if not self._running:
             self._running = True
             self._busy_since = None
             self._arm(time.perf_counter_ns())
 
     def busy(self, now_ns: int) -> tuple[int, int] | None:
-        """The stretch before `now_ns`, on `time.perf_counter_ns`, in which the loop may have read nothing.
+        """The interval before `now_ns`, on `time.perf_counter_ns`, in which the loop may not have read anything.
 
-        FREE when there was none, None when the timer does not run.
+        FREE if there was none, None if the timer is not running.
 
         Blocks shorter than the interval and the tolerance together, 70 ms, can go unnoticed.
         """
         if not self._running:
             return None
-        if now_ns - self._due_ns > TOLERANCE_NS:  # overdue: busy until this moment
+        if now_ns - self._due_ns > TOLERANCE_NS:  # overdue: busy until now
             return (self._ran_ns if self._busy_since is None else self._busy_since), now_ns
         return FREE if self._busy_since is None else (self._busy_since, self._ran_ns)
 
     def _arm(self, now_ns: int) -> None:
         self._ran_ns, self._due_ns = now_ns, now_ns + int(INTERVAL_SECONDS * _NS)
-        # An empty context: the timer must not keep what is current here, an action for example.
+        # An empty context: the timer must not keep the current context alive, for example an action.
         asyncio.get_running_loop().call_later(INTERVAL_SECONDS, self._run, context=Context())
 
     @guarded
     def _run(self) -> None:
-        self._running = False  # also when something fails below
+        self._running = False  # even if something below fails
         if not self._wanted():
             return
         now = time.perf_counter_ns()
@@ -88,7 +88,7 @@ class LoopProbes:
         self._stopped = False
 
     def of_running_loop(self, wanted: Callable[[LoopProbe], bool]) -> LoopProbe:
-        """The running loop's probe, started; it stops by itself when `wanted` says no."""
+        """The running loop's probe, started; it stops when `wanted` returns False."""
         loop = asyncio.get_running_loop()
         probe = self._by_loop.get(loop)
         if probe is None:
@@ -99,5 +99,5 @@ class LoopProbes:
         return probe
 
     def stop(self) -> None:
-        """Let every timer run for the last time."""
+        """Let every timer run a last time."""
         self._stopped = True

@@ -89,7 +89,7 @@ def test_a_batch_of_rejected_rows_does_not_stop_the_next_one(
     assert delivery.counts().dropped == {DropReason.REJECTED: 40}
 
 
-def test_rows_that_a_constraint_of_the_owner_refuses_wait_until_it_is_gone(
+def test_rows_rejected_by_a_constraint_of_the_owner_wait_until_it_is_dropped(
     delivery: DeliveryWorker, server: Postgres, database: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     delivery.put(rows(1))

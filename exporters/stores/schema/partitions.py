@@ -23,13 +23,13 @@ _LOCK: Final = 0x736C6175
 
 
 def utc_now() -> datetime:
-    """The clock that decides which months are due."""
+    """The clock that decides which partitions are due."""
     return datetime.now(timezone.utc)
 
 
 async def try_partitions(connection: Any, table: Table, now: datetime, *, state: State | None = None) -> None:
-    """`ensure_partitions`, if the server lets us: the default partition takes every row, and `slashspan migrate`, run
-    by the owner, moves them."""
+    """`ensure_partitions`, if this role may create them. Otherwise the default partition takes the rows, and
+    `slashspan migrate`, run by the owner, moves them."""
     with contextlib.suppress(asyncpg.PostgresError):
         await ensure_partitions(connection, table, now, state=state)
 

@@ -88,10 +88,10 @@ class AppCommandHooks:
     @guarded
     def _end(self, action: Action, args: tuple[Any, ...]) -> None:
         if action.failure is None and args[0].command_failed:
-            if self._recorder.closed:  # nobody was left to see the exception
+            if self._recorder.closed:  # nothing was left to receive the exception
                 action.failure = Outcome.ERROR
             else:
-                action.rejected = True  # `interaction_check` said no: nothing is raised
+                action.rejected = True  # `interaction_check` returned False: nothing is raised
         self._recorder.finish(action)
 
     @guarded

@@ -1,4 +1,4 @@
-"""What a button or select is called: by names in the bot's code, never by its custom_id, which may hold anything."""
+"""Names buttons and selects: by names in the bot's code, never by the custom_id, which may contain anything."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def component_name(item: Any, view: Any) -> str:
-    """`Poll.vote`: the view's class and the item's name on it; the item's class, when the bot wrote one."""
+    """`Poll.vote`: the view's class and the item's name on it; or the item's class, if the bot defines one."""
     if not _is_discords(type(item)):
         return type(item).__name__
     view_name = type(view).__name__
@@ -21,9 +21,9 @@ def component_name(item: Any, view: Any) -> str:
 
 
 def _names(item: Any, view: Any) -> Iterator[str]:
-    """The names that the code has for it, the best first."""
+    """The item's possible names in the code, the best first."""
     callback = getattr(item, "callback", None)
-    # What `@discord.ui.button` makes of a method holds the method.
+    # What `@discord.ui.button` makes of a method refers to the method.
     decorated = getattr(callback, "callback", None)
     if (name := _own_name(decorated)) is not None:
         yield name
@@ -38,7 +38,7 @@ def _names(item: Any, view: Any) -> Iterator[str]:
 
 def _own_name(function: Any) -> str | None:
     name = getattr(function, "__name__", None)
-    return name if isinstance(name, str) and name.isidentifier() else None  # a lambda's is no identifier
+    return name if isinstance(name, str) and name.isidentifier() else None  # a lambda has no usable name
 
 
 def _is_discords(thing: Any) -> bool:

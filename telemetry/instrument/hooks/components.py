@@ -1,8 +1,8 @@
 """Buttons, selects, views, dynamic items, modals.
 
 discord.py creates the coroutine that will answer while it dispatches, synchronously, so a hook of the dispatching
-method sees whether anybody answers at all. What goes wrong inside is swallowed or only logged by discord.py; it is seen
-by running discord.py's own methods with an `Observed` object as their `self`.
+method sees whether anything answers at all. What goes wrong inside is swallowed or only logged by discord.py; it is
+seen by running discord.py's own methods with an `Observed` object as their `self`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class ComponentHooks:
         }
         self._item_methods = {
             "interaction_check": partial(check, find),
-            "_run_checks": partial(check, find),  # 2.6: asks the rows and containers around the item too
+            "_run_checks": partial(check, find),  # 2.6: also asks the rows and containers around the item
             "callback": partial(callback, find),
         }
         self._shadows = Shadows()
@@ -60,7 +60,7 @@ class ComponentHooks:
         from discord.ui.view import ViewStore
 
         pressed = ("component_type", "custom_id", "interaction")
-        defining_class(ViewStore, _DYNAMIC_TASK)  # called by `dispatch_dynamic_items`; AttributeError where it is not
+        defining_class(ViewStore, _DYNAMIC_TASK)  # called by `dispatch_dynamic_items`; otherwise AttributeError
         patches.wrap(ViewStore, "dispatch_view", self._dispatch_view, reads=pressed)
         patches.wrap(ViewStore, "dispatch_modal", self._dispatch_modal, reads=("custom_id", "interaction"))
         patches.wrap(ViewStore, "dispatch_dynamic_items", self._dispatch_dynamic_items, reads=pressed)
@@ -146,7 +146,7 @@ class ComponentHooks:
 
     @guarded
     def _end_with_task(self, task: Any, works: list[Work]) -> None:
-        # A task that is cancelled before its first step runs nothing of its coroutine. Before 2.6 none is returned.
+        # A task cancelled before its first step never runs its coroutine. Before 2.6 no task is returned.
         if task is not None and works:
             work = works[-1]
             task.add_done_callback(lambda _: self._done(work, asyncio.CancelledError()))
@@ -156,7 +156,7 @@ class ComponentHooks:
     async def _run(self, work: Work, task: Wrapped, target: Any, args: Args, kwargs: Kwargs) -> Any:
         """`task`, the `_scheduled_task` of a view or modal, in whose code the action is current."""
         own = discord_function(task) is None
-        if own:  # the bot's, which may do anything with its objects and so gets the real ones
+        if own:  # the bot's own code, which may do anything with its objects and so gets the real ones
             self._shadow(target, args)
         tokens = activate(work.action)
         try:
@@ -201,7 +201,7 @@ class ComponentHooks:
         return await function(Observed(modal, self._view_methods), *args, **kwargs)
 
     async def _run_dynamic(self, work: Work, call: Wrapped, args: Args, kwargs: Kwargs) -> Any:
-        """`schedule_dynamic_item_call`: makes an item for this one interaction, checks and calls it."""
+        """`schedule_dynamic_item_call`: creates an item for this interaction, checks and calls it."""
         component_type, factory, *rest = args
         made: list[Any] = []
         if discord_function(call) is not None:
@@ -220,7 +220,7 @@ class ComponentHooks:
 
     def _making(self, action: Action, made: list[Any], from_custom_id: Wrapped) -> Wrapped:
         async def observed(*args: Any) -> Any:
-            action.unmatched = False  # until here discord.py may find that the message has no such item
+            action.unmatched = False  # up to here discord.py may find that the message has no such item
             try:
                 item = await from_custom_id(*args)
             except BaseException as error:
@@ -265,7 +265,7 @@ class ComponentHooks:
             frame = frame_of(interaction.id)
             known = attributes.of_interaction(interaction, frame)
             action = self._recorder.begin(kind, name, interaction.id, known, frame, interaction.client)
-        else:  # a view's item beside a dynamic item, or code of the bot's own that calls discord.py's
+        else:  # a view's item as well as a dynamic item, or the bot's code that calls discord.py's
             action.unmatched = False
             if not action.command:
                 self._recorder.rename(action, name)
@@ -273,7 +273,7 @@ class ComponentHooks:
 
     @guarded
     def _undispatched(self, args: Args, position: int) -> bool:
-        """Whether a task runs that was not created by discord.py's own dispatching."""
+        """Whether the current task was not created by discord.py's dispatching."""
         action = self._recorder.find(args[position].id)
         return action is None or (action.work == 0 and not action.ended)
 

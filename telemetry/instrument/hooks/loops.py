@@ -101,7 +101,7 @@ class _TracedCoro:
 
     def __init__(self, trace: Callable[[weakref.ref[tasks.Loop[Any]], Coro], Coro]) -> None:
         self._trace = trace
-        # By weak references: the coroutine function leads to its loop by the bot's own names, and would keep it alive.
+        # Weak references: the coroutine function refers to its loop through the bot's names, and would keep it alive.
         self._traced: weakref.WeakKeyDictionary[tasks.Loop[Any], weakref.ref[Coro]] = weakref.WeakKeyDictionary()
 
     def __get__(self, loop: tasks.Loop[Any] | None, _: type) -> Any:

@@ -1,8 +1,8 @@
-"""Seeing what discord.py calls on an object of the bot's, without changing the object's class.
+"""Observes what discord.py calls on an object of the bot, without changing the object's class.
 
-A class of the bot's may be made for one message and must not be kept alive; a method may be set on the instance. So
-`Observed` replaces the object in discord.py's own frames only, and `Shadows` sets instance attributes for as long as a
-call runs, where the code that makes the call is not discord.py's.
+A class of the bot may be created for one message and must not be kept alive; a method may be set on the instance. So
+`Observed` replaces the object in discord.py's own code only, and `Shadows` sets instance attributes while a call runs,
+where other code makes the call.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ABSENT: Final = object()
 
 
 class Observed:
-    """`target`, but for the methods in `observers`, which are what those make of them."""
+    """`target`, except for the methods in `observers`, which are replaced by the result of the observer."""
 
     __slots__ = ("_slashspan_observers", "_slashspan_target")
 
@@ -46,18 +46,18 @@ class Observed:
 
 
 def real(value: Any) -> Any:
-    """What discord.py passes on is the bot's object."""
+    """The bot's own object, for arguments that discord.py passes on."""
     return value._slashspan_target if type(value) is Observed else value
 
 
 def discord_function(method: Any) -> Callable[..., Any] | None:
-    """The plain function under a bound method when discord.py wrote it, so that its `self` may be an `Observed`."""
+    """The function of a bound method if it is discord.py's, so that its `self` can be an `Observed`."""
     function = method.__func__ if isinstance(method, MethodType) else None
     return function if isinstance(function, FunctionType) and function.__module__.startswith("discord.") else None
 
 
 def check(find: Find, method: Method) -> Method:
-    """`method`, an `interaction_check` or its like: False and an exception are noted on the action."""
+    """`method`, such as `interaction_check`: False and exceptions are recorded on the action."""
 
     async def observed(interaction: Any, /, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -74,7 +74,7 @@ def check(find: Find, method: Method) -> Method:
 
 
 def callback(find: Find, method: Method) -> Method:
-    """`method`, a callback: an exception is noted on the action."""
+    """`method`, a callback: an exception is recorded on the action."""
 
     async def observed(interaction: Any, /, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -88,7 +88,7 @@ def callback(find: Find, method: Method) -> Method:
 
 
 def error_handler(find: Find, method: Method) -> Method:
-    """`method`, an `on_error(interaction, error, …)`: the exception that it handles is noted on the action."""
+    """`method`, an `on_error(interaction, error, …)`: the exception that it handles is recorded on the action."""
 
     def observed(interaction: Any, error: BaseException, /, *rest: Any) -> Any:
         if (action := find(interaction)) is not None:
@@ -99,14 +99,14 @@ def error_handler(find: Find, method: Method) -> Method:
 
 
 class _Shadow:
-    """An instance attribute of ours."""
+    """An instance attribute that we set."""
 
     __slots__ = ("before", "method", "uses")
 
     def __init__(self, method: Any, before: Any) -> None:
         self.method = method
         self.before = before
-        """What the instance had there, or `_ABSENT`."""
+        """What the instance had before, or `_ABSENT`."""
         self.uses = 0
 
 
@@ -115,10 +115,10 @@ class Shadows:
 
     def __init__(self) -> None:
         self._placed: dict[tuple[int, str], _Shadow] = {}
-        """By the object's id: whoever has placed one holds the object until it is removed."""
+        """By the object's id: the caller of `place` keeps the object alive until `remove`."""
 
     def place(self, target: Any, observers: Observers) -> None:
-        """Observe these methods of `target`, as far as it has them. Once more for each call until as many `remove`."""
+        """Observe these methods of `target`, if it has them. Each call needs a `remove`."""
         own: dict[str, Any] = vars(target)
         for name, observer in observers.items():
             shadow = self._placed.get((id(target), name))

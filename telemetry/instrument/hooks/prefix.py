@@ -39,9 +39,9 @@ class _Invocation:
     def __init__(self, ctx: commands.Context[Any]) -> None:
         self.context_id = id(ctx)
         self.failed_before = ctx.command_failed
-        """`command_failed` says nothing about this invocation: it was set already."""
+        """`command_failed` was set before this invocation, so it says nothing about it."""
         self.nested_failed = False
-        """Nor here: an invocation inside, with the same context, has set it."""
+        """The same, because a nested invocation with the same context has set it."""
 
 
 _invocation: ContextVar[_Invocation | None] = ContextVar("slashspan_invocation", default=None)
@@ -61,7 +61,7 @@ class PrefixHooks:
 
     def _invoke(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Awaitable[Any]:
         if not args or (args[0].command is None and not args[0].invoked_with):
-            return wrapped(*args, **kwargs)  # an ordinary message: nothing to record, nothing to pay
+            return wrapped(*args, **kwargs)  # an ordinary message: nothing to record
         return self._recorded(wrapped, args[0], args, kwargs)
 
     async def _recorded(self, wrapped: Wrapped, ctx: commands.Context[Any], args: Args, kwargs: Kwargs) -> Any:
@@ -102,7 +102,7 @@ class PrefixHooks:
             action.failed(commands.CommandNotFound())
         else:
             name = command.qualified_name
-            # A subcommand; not another command that was invoked with the same context.
+            # A subcommand, but not another command invoked with the same context.
             if not action.command or name.startswith(f"{action.command} "):
                 self._recorder.rename(action, name)
             if ctx.command_failed:
@@ -114,7 +114,7 @@ class PrefixHooks:
     def _note_failure(self, action: Action, invocation: _Invocation) -> None:
         if action.failure is not None or invocation.failed_before or invocation.nested_failed:
             return
-        if self._recorder.closed:  # nobody was left to see the exception
+        if self._recorder.closed:  # nothing was left to receive the exception
             action.failure = Outcome.ERROR
         else:
             action.failed(asyncio.CancelledError())
@@ -129,7 +129,7 @@ class PrefixHooks:
         if ctx.interaction is not None:
             action = self._recorder.find(ctx.interaction.id)
         else:
-            # Not by the message's id: a command that another one invokes has the same, so has another bot's.
+            # Not by the message's id, which a nested command or another bot's command shares.
             action = current_action.get()
             if action is not None and action.key != ctx.message.id:
                 action = None

@@ -30,7 +30,7 @@ def activate(action: Action) -> Tokens:
 
 
 def deactivate(tokens: Tokens) -> None:
-    """Undo `activate`. In another context, where a coroutine that nobody awaits is closed, there is nothing to undo."""
+    """Undo `activate`. If an unawaited coroutine is closed in another context, there is nothing to undo."""
     try:
         current_action.reset(tokens.action)
     except ValueError:
@@ -39,7 +39,7 @@ def deactivate(tokens: Tokens) -> None:
 
 
 class Work:
-    """One coroutine that runs code of an action."""
+    """A coroutine that runs code of an action."""
 
     __slots__ = ("_running", "action")
 
@@ -49,7 +49,7 @@ class Work:
         action.work += 1
 
     def done(self) -> bool:
-        """It has ended. False when it had before."""
+        """Mark it as ended. False if it already was."""
         if not self._running:
             return False
         self._running = False

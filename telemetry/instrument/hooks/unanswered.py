@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Unanswered:
-    """Opens an action that no view took, and ends it when it is answered or cannot be any more."""
+    """Opens an action that no view handles, and ends it when it is answered or can no longer be."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
@@ -36,7 +36,7 @@ class Unanswered:
 
     @guarded
     def on_dispatched(self, kind: str, args: Args, position: int) -> None:
-        """discord.py has dispatched the interaction `args[position]`: begin its action if nothing has."""
+        """Called after discord.py has dispatched the interaction `args[position]`: begin its action unless begun."""
         interaction: discord.Interaction[Any] = args[position]
         if self._recorder.find(interaction.id) is not None:
             return

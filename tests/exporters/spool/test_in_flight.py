@@ -195,7 +195,7 @@ def test_the_bound_holds_on_disk_while_the_store_is_unavailable(tmp_path: Path) 
     assert on_disk < PLENTY
 
 
-def test_without_pwrite_slots_are_written_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pwrite_slots_are_still_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "pwrite", raising=False)  # as on Windows
     log = journal(tmp_path)
     started(log, 1, 2, 3)

@@ -59,7 +59,7 @@ def run(script: str, *arguments: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_fork_does_not_wait_for_another_process_that_locks_sqlite(tmp_path: Path) -> None:
+def test_a_fork_does_not_wait_for_another_process_that_holds_sqlites_lock(tmp_path: Path) -> None:
     path = tmp_path / "calls.db"
     run(DURING_A_LOCK, str(path))
     assert execute(f"sqlite:///{path}", "SELECT count(*) AS n FROM command_calls")[0]["n"] == 10
@@ -84,7 +84,7 @@ store.close(timeout=20)
 """
 
 
-def test_parent_and_child_write_over_connections_of_their_own(dsn: str) -> None:
+def test_parent_and_child_have_their_own_connections(dsn: str) -> None:
     run(IN_BOTH, dsn)
     assert execute(dsn, "SELECT count(*) AS n FROM command_calls")[0]["n"] == 160
 
@@ -106,12 +106,12 @@ store.close(timeout=20)
 """
 
 
-def test_a_child_that_ends_leaves_the_parents_connection_open(dsn: str) -> None:
+def test_a_child_that_exits_leaves_the_parents_connection_open(dsn: str) -> None:
     run(WITHOUT_A_WRITE, dsn)
     assert execute(dsn, "SELECT count(*) AS n FROM command_calls")[0]["n"] == 80
 
 
-def test_a_write_waits_for_the_lock_as_long_as_it_may(tmp_path: Path) -> None:
+def test_a_write_waits_for_the_lock_until_its_timeout(tmp_path: Path) -> None:
     path = tmp_path / "calls.db"
     store = open_store(f"sqlite:///{path}")
     store.prepare(timeout=20)

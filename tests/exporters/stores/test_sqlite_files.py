@@ -77,7 +77,7 @@ def move_folder(file: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [lambda file: file.unlink(), delete_all, replace, move_folder])
-def test_rows_written_after_the_file_was_deleted_or_replaced_are_in_the_new_one(
+def test_rows_written_after_the_file_was_deleted_or_replaced_are_in_the_new_file(
     store: Store, file: Path, change: Any
 ) -> None:
     change(file)
@@ -85,7 +85,7 @@ def test_rows_written_after_the_file_was_deleted_or_replaced_are_in_the_new_one(
     assert set(span_ids(file)) >= set(range(10, 20))
 
 
-def test_rows_written_after_the_log_beside_the_file_was_deleted_are_stored(store: Store, file: Path) -> None:
+def test_rows_written_after_the_wal_file_was_deleted_are_stored(store: Store, file: Path) -> None:
     delete_wal(file)
     store.write(rows(20)[10:], timeout=SECONDS)
     store.close(timeout=SECONDS)
@@ -93,7 +93,7 @@ def test_rows_written_after_the_log_beside_the_file_was_deleted_are_stored(store
 
 
 @pytest.mark.parametrize("change", [delete_all, replace, delete_wal])
-def test_a_file_that_changes_during_the_commit_does_not_get_the_rows_acknowledged(
+def test_a_commit_into_a_replaced_file_is_not_acknowledged(
     store: Store, file: Path, change: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changed: list[Any] = []
@@ -114,7 +114,7 @@ def test_a_file_that_changes_during_the_commit_does_not_get_the_rows_acknowledge
     assert set(span_ids(file)) >= set(range(10, 20))
 
 
-def test_a_file_that_is_deleted_again_and_again_is_unavailable(
+def test_a_file_that_is_deleted_repeatedly_is_unavailable(
     store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(OpenFiles, "unchanged", lambda _: False)
@@ -136,18 +136,18 @@ def test_a_bot_that_changes_its_working_directory_keeps_its_file(
     assert span_ids(tmp_path / "calls.db") == [0, 1]
 
 
-def test_a_new_database_and_its_folders_are_for_the_user_alone(store: Store, file: Path) -> None:
+def test_a_new_database_and_its_folder_are_private(store: Store, file: Path) -> None:
     assert [mode(beside(file, suffix)) for suffix in ("", "-wal", "-shm")] == [0o600] * 3
     assert [mode(folder) for folder in (file.parent, file.parent.parent)] == [0o700] * 2
 
 
-def test_a_database_made_by_migrate_is_for_the_user_alone(file: Path) -> None:
+def test_a_database_created_by_migrate_is_private(file: Path) -> None:
     run_migration(f"sqlite:///{file}", "command_calls")
     assert mode(file) == 0o600
     assert mode(file.parent) == 0o700
 
 
-def test_modes_of_files_that_exist_are_left_alone(file: Path) -> None:
+def test_the_permissions_of_existing_files_are_left_alone(file: Path) -> None:
     file.parent.mkdir(0o755, parents=True)
     file.parent.chmod(0o755)
     file.touch(0o644)
@@ -159,7 +159,7 @@ def test_modes_of_files_that_exist_are_left_alone(file: Path) -> None:
     opened.close(timeout=SECONDS)
 
 
-def test_a_database_behind_a_link_is_watched_where_it_is(file: Path, tmp_path: Path) -> None:
+def test_a_database_behind_a_symbolic_link_is_watched(file: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.db"
     run_migration(f"sqlite:///{file}", "command_calls")
     link.symlink_to(file)

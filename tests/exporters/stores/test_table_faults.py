@@ -142,7 +142,7 @@ def store(dsn: str) -> Iterator[Store]:
 
 @pytest.mark.parametrize("count", [2, BACKLOG])
 @pytest.mark.parametrize(("dsn", "fault"), CASES, indirect=["dsn"])
-def test_a_fault_of_the_table_keeps_the_rows_and_names_itself(fault: str, count: int, dsn: str, store: Store) -> None:
+def test_an_error_of_the_table_is_named_and_keeps_the_rows(fault: str, count: int, dsn: str, store: Store) -> None:
     done, undone, named = FAULTS[fault][dsn.partition(":")[0]]
     batch = [dataclasses.replace(ROW, span_id=n, guild_id=None) for n in range(count)]
     execute(dsn, *done)
@@ -158,7 +158,7 @@ def test_a_fault_of_the_table_keeps_the_rows_and_names_itself(fault: str, count:
 
 
 @pytest.mark.parametrize("count", [2, BACKLOG])
-def test_a_misfit_in_a_row_is_named_by_its_column_only(dsn: str, store: Store, count: int) -> None:
+def test_an_invalid_value_is_reported_by_its_column_only(dsn: str, store: Store, count: int) -> None:
     batch = [dataclasses.replace(row, player_name="nelly") for row in rows(count)]
     batch[1] = dataclasses.replace(batch[1], player_name="nelly \udc80")
     with pytest.raises(RowsRejected, match="column player_name") as caught:

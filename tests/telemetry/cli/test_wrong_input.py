@@ -34,7 +34,9 @@ def call(folder: Path, *arguments: str, **environ: str) -> Result:
 
 
 @pytest.mark.parametrize("arguments", ON_A_STORE, ids=" ".join)
-def test_a_file_that_is_no_database_and_a_folder_are_named(arguments: list[str], tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_and_a_folder_are_named_in_the_error(
+    arguments: list[str], tmp_path: Path
+) -> None:
     (tmp_path / "text.db").write_text("no database at all\n" * 100)
     for path, said in ((tmp_path, "is a folder"), (tmp_path / "text.db", "not a database")):
         done = call(tmp_path, *arguments, "--dsn", f"sqlite:///{path}")
@@ -45,7 +47,7 @@ def test_a_file_that_is_no_database_and_a_folder_are_named(arguments: list[str],
     assert (tmp_path / "text.db").read_text() == "no database at all\n" * 100
 
 
-def test_the_doctor_sees_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
+def test_the_doctor_finds_a_file_in_place_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = call(tmp_path, "doctor", "--dsn", f"sqlite:///{tmp_path}/file/calls.db")
     assert done.exit_code == 1
@@ -54,7 +56,7 @@ def test_the_doctor_sees_a_file_where_a_folder_should_be(tmp_path: Path) -> None
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read and write everything")
 @pytest.mark.parametrize("arguments", ON_A_STORE[1:5], ids=" ".join)
-def test_a_file_that_may_not_be_read_is_named(arguments: list[str], tmp_path: Path) -> None:
+def test_an_unreadable_file_is_named_in_the_error(arguments: list[str], tmp_path: Path) -> None:
     (tmp_path / "calls.db").write_bytes(b"")
     (tmp_path / "calls.db").chmod(0)
     done = call(tmp_path, *arguments, "--dsn", f"sqlite:///{tmp_path}/calls.db")
@@ -63,14 +65,14 @@ def test_a_file_that_may_not_be_read_is_named(arguments: list[str], tmp_path: Pa
 
 
 @pytest.mark.parametrize("user", ["abc", "-1", "0", "9223372036854775808", "1.5", ""])
-def test_what_is_no_user_id_is_refused(user: str, tmp_path: Path) -> None:
+def test_an_invalid_user_id_is_refused(user: str, tmp_path: Path) -> None:
     for command in ("forget", "export"):
         done = call(tmp_path, command, "--dsn", f"sqlite:///{tmp_path}/calls.db", "--", user)
         assert done.exit_code == 2
         assert "USER_ID" in done.output
 
 
-def test_an_env_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+def test_an_env_file_that_is_not_text_is_named_in_the_error(tmp_path: Path) -> None:
     (tmp_path / "bad.env").write_bytes(b"\xff\xfe=x")
     done = call(tmp_path, "stats", "--env-file", str(tmp_path / "bad.env"))
     assert done.exit_code == 2
@@ -86,7 +88,7 @@ def test_migrate_is_advised_only_where_it_helps(tmp_path: Path) -> None:
     assert "slashspan migrate" not in call(tmp_path, "stats", "--dsn", f"sqlite:///{tmp_path}/text.db").output
 
 
-def test_a_row_whose_time_is_none_spoils_no_command(tmp_path: Path) -> None:
+def test_a_row_with_an_invalid_time_breaks_no_command(tmp_path: Path) -> None:
     dsn = f"sqlite:///{tmp_path}/calls.db"
     execute(dsn, SQLITE["text"])
     assert call(tmp_path, "migrate", "--dsn", dsn).exit_code == 0

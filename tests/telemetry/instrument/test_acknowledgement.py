@@ -1,4 +1,4 @@
-"""An acknowledgement counts whoever gives it, also after the handler has ended; the duration is the handler's."""
+"""Every acknowledgement counts, even after the handler has ended; the duration is that of the handler."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ async def test_a_command_that_is_never_answered_is_recorded_with_its_own_duratio
     assert milliseconds(span) < ACK_SECONDS * 1000
 
 
-async def test_what_ended_unanswered_has_its_own_outcome_when_recording_ends() -> None:
+async def test_an_unanswered_action_has_its_own_outcome_when_recording_ends() -> None:
     ended = asyncio.Event()
     bot = make_bot()
 
@@ -156,7 +156,7 @@ async def test_what_ended_unanswered_has_its_own_outcome_when_recording_ends() -
 
 
 @pytest.mark.parametrize("kind", ["component", "modal"])
-async def test_an_interaction_that_a_command_waited_for_ends_when_it_is_answered(kind: str) -> None:
+async def test_an_interaction_that_a_command_waits_for_ends_when_it_is_answered(kind: str) -> None:
     bot = make_bot()
     type_ = discord.InteractionType.component if kind == "component" else discord.InteractionType.modal_submit
 
@@ -189,7 +189,7 @@ async def test_an_interaction_that_a_command_waited_for_ends_when_it_is_answered
     assert milliseconds(span) == pytest.approx(attributes[semconv.ACK_MS], abs=0.01)
 
 
-async def test_checkpoints_after_the_handler_belong_to_no_command() -> None:
+async def test_checkpoints_after_the_handler_are_not_recorded() -> None:
     import telemetry
 
     bot = make_bot()

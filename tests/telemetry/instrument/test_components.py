@@ -1,4 +1,4 @@
-"""Components and modals: their names, and failures wherever the bot's code puts the method that shows them."""
+"""Components and modals: their names, and failures wherever the bot defines the methods that reveal them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def with_setup(bot: commands.Bot, setup: Any) -> commands.Bot:
 
 
 async def pressed(view: Any, *custom_ids: str) -> list[dict[str, Any]]:
-    """What is recorded of a press of each of these buttons, in this order."""
+    """What is recorded when these buttons are pressed, in this order."""
     found: list[dict[str, Any]] = []
     bot = with_setup(make_bot(), lambda bot: bot.add_view(view()))
     with Recorded() as recorded:
@@ -135,7 +135,7 @@ async def test_an_item_of_a_plain_view_is_named_by_its_callback() -> None:
     assert attributes[semconv.COMMAND_NAME] == "View.on_press"
 
 
-async def test_every_action_has_the_applications_id() -> None:
+async def test_every_action_has_the_application_id() -> None:
     with Recorded() as recorded:
         async with running(make_bot(), guilds=[GUILD]) as standin:
             await standin.slash("ok", guild=GUILD)
@@ -195,7 +195,7 @@ def with_item_check() -> Plain:
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
-async def test_a_method_set_on_a_view_or_item_is_seen(view: Any, outcome: str, error: str | None) -> None:
+async def test_a_method_set_on_a_view_or_item_is_observed(view: Any, outcome: str, error: str | None) -> None:
     (attributes,) = await pressed(view, "breaks")
     assert ending(attributes) == ("Plain.press", outcome, error)
 
@@ -226,7 +226,7 @@ async def modal_error(interaction: Interaction, error: Exception) -> None:
 @pytest.mark.parametrize(
     ("name", "method", "outcome"), [("on_error", modal_error, "error"), ("interaction_check", refuses, "rejected")]
 )
-async def test_a_method_set_on_a_modal_is_seen(name: str, method: Any, outcome: str) -> None:
+async def test_a_method_set_on_a_modal_is_observed(name: str, method: Any, outcome: str) -> None:
     with Recorded() as recorded:
         async with running(asking_bot(lambda modal: setattr(modal, name, method)), guilds=[GUILD]) as standin:
             opener = await standin.slash("asks", guild=GUILD)
@@ -240,7 +240,7 @@ async def test_a_method_set_on_a_modal_is_seen(name: str, method: Any, outcome: 
 
 
 @pytest.mark.parametrize(("name", "outcome"), [("on_error", "error"), ("interaction_check", "rejected")])
-async def test_a_method_set_on_a_tree_is_seen(name: str, outcome: str) -> None:
+async def test_a_method_set_on_a_tree_is_observed(name: str, outcome: str) -> None:
     async def tree_error(interaction: Interaction, error: Exception) -> None:
         await interaction.response.send_message("sorry")
 
@@ -273,7 +273,7 @@ class Dice(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"dice:(?P<h
 
 
 @pytest.mark.parametrize(("how", "outcome", "error"), [("breaks", "error", BROKEN), ("refuses", "rejected", None)])
-async def test_a_method_set_on_a_dynamic_item_is_seen(how: str, outcome: str, error: str | None) -> None:
+async def test_a_method_set_on_a_dynamic_item_is_observed(how: str, outcome: str, error: str | None) -> None:
     bot = with_setup(make_bot(), lambda bot: bot.add_dynamic_items(Dice))
     with Recorded() as recorded:
         async with running(bot, guilds=[GUILD]) as standin:
@@ -322,12 +322,12 @@ class ThroughSuper(Plain):
         await super().on_error(*arguments)
 
 
-async def test_a_view_that_overrides_its_task_and_calls_discord_pys_is_recorded_once() -> None:
+async def test_a_view_that_overrides_its_task_and_calls_the_original_is_recorded_once() -> None:
     (attributes,) = await pressed(ThroughSuper, "breaks")
     assert ending(attributes) == ("ThroughSuper.press", "error", BROKEN)
 
 
-async def test_presses_of_one_view_at_the_same_time_are_kept_apart() -> None:
+async def test_simultaneous_presses_of_one_view_are_recorded_separately() -> None:
     arrived: list[str] = []
     met = asyncio.Event()
 
@@ -365,7 +365,7 @@ async def test_presses_of_one_view_at_the_same_time_are_kept_apart() -> None:
     assert endings == {("Together.one", "error", BROKEN), ("Together.two", "ok", None)}
 
 
-async def test_a_view_sees_nothing_of_being_observed() -> None:
+async def test_a_view_cannot_tell_that_it_is_observed() -> None:
     before = dict(vars(Plain))
     seen: list[Any] = []
 

@@ -1,4 +1,4 @@
-"""Recording that ends in the middle of a command, and code that ends in another context than it began in."""
+"""Recording that ends during a command, and code that ends in another context than it began."""
 
 from __future__ import annotations
 
@@ -79,9 +79,7 @@ START: dict[str, Callable[[StandIn], Awaitable[Any]]] = {
 
 @pytest.mark.parametrize("fails", [False, True])
 @pytest.mark.parametrize("kind", ["slash", "prefix", "component"])
-async def test_a_command_that_runs_when_uninstrumenting_is_recorded_with_its_own_outcome(
-    kind: str, fails: bool
-) -> None:
+async def test_a_command_running_during_uninstrument_is_recorded_with_its_own_outcome(kind: str, fails: bool) -> None:
     running_in: list[asyncio.Task[Any]] = []
     released = asyncio.Event()
     with Recorded() as recorded:
@@ -97,7 +95,7 @@ async def test_a_command_that_runs_when_uninstrumenting_is_recorded_with_its_own
     assert (span.attributes or {})[semconv.OUTCOME] == ("error" if fails else "ok")
 
 
-async def test_a_command_that_runs_at_the_end_of_the_process_is_recorded_as_interrupted() -> None:
+async def test_a_command_running_at_the_end_of_the_process_is_recorded_as_interrupted() -> None:
     running_in: list[asyncio.Task[Any]] = []
     released = asyncio.Event()
     with Recorded() as recorded:
@@ -111,7 +109,7 @@ async def test_a_command_that_runs_at_the_end_of_the_process_is_recorded_as_inte
     assert len(recorded.roots) == 1
 
 
-async def test_a_flow_that_is_closed_in_another_context_ends(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_flow_closed_in_another_context_ends(caplog: pytest.LogCaptureFixture) -> None:
     async def numbers() -> AsyncGenerator[int, None]:
         with telemetry.flow("counting"):
             yield 1
@@ -138,10 +136,10 @@ async def waits_in_a_flow() -> None:
 
 
 @pytest.mark.parametrize("kind", ["slash", "prefix", "component"])
-async def test_an_action_whose_coroutine_is_closed_in_another_context_ends(
+async def test_an_action_whose_coroutine_is_closed_in_another_context_is_ended(
     kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The garbage collector does so with a task that nobody holds."""
+    """As the garbage collector does with an unreferenced task."""
     running_in: list[asyncio.Task[Any]] = []
     bot = slow_bot(running_in, asyncio.Event(), False)
     with Recorded() as recorded:

@@ -58,7 +58,7 @@ def make_view(refs: list[weakref.ref[Any]], custom_id: str) -> discord.ui.View:
     return Confirm(timeout=None)
 
 
-async def test_view_classes_made_in_functions_are_collected() -> None:
+async def test_view_classes_defined_in_functions_are_garbage_collected() -> None:
     refs: list[weakref.ref[Any]] = []
     bot = make_bot()
     with Recorded() as recorded:
@@ -106,7 +106,7 @@ def make_modal(refs: list[weakref.ref[Any]]) -> discord.ui.Modal:
     return Ask()
 
 
-async def test_dynamic_items_and_modals_made_in_functions_are_collected() -> None:
+async def test_dynamic_items_and_modals_defined_in_functions_are_garbage_collected() -> None:
     refs: list[weakref.ref[Any]] = []
     bot = make_bot()
 
@@ -162,7 +162,7 @@ def make_cog(refs: list[weakref.ref[Any]]) -> commands.Cog:
     return cog
 
 
-async def test_reloaded_cogs_are_collected() -> None:
+async def test_reloaded_cogs_are_garbage_collected() -> None:
     refs: list[weakref.ref[Any]] = []
     bot = make_bot()
     with Recorded() as recorded:
@@ -194,7 +194,7 @@ def make_loop(refs: list[weakref.ref[Any]]) -> asyncio.Task[None]:
     return once.start()
 
 
-async def test_a_loop_that_refers_to_itself_is_collected() -> None:
+async def test_a_loop_that_refers_to_itself_is_garbage_collected() -> None:
     refs: list[weakref.ref[Any]] = []
     with Recorded() as recorded:
         for _ in range(20):
@@ -203,7 +203,7 @@ async def test_a_loop_that_refers_to_itself_is_collected() -> None:
         await gone(refs)
 
 
-async def test_an_exception_is_not_kept_by_tasks_that_outlive_the_command() -> None:
+async def test_tasks_that_outlive_the_command_do_not_keep_its_exception() -> None:
     refs: list[weakref.ref[Any]] = []
     bot = make_bot()
     forever = asyncio.Event()
@@ -235,7 +235,7 @@ async def test_an_exception_is_not_kept_by_tasks_that_outlive_the_command() -> N
     await asyncio.gather(*background)
 
 
-async def test_a_command_whose_task_is_collected_is_recorded_and_collected() -> None:
+async def test_a_command_whose_task_is_garbage_collected_is_recorded() -> None:
     refs: list[weakref.ref[Any]] = []
     bot = make_bot()
 
@@ -255,7 +255,7 @@ async def test_a_command_whose_task_is_collected_is_recorded_and_collected() -> 
     assert len(refs) == 1
 
 
-async def test_a_closed_bot_is_collected() -> None:
+async def test_a_closed_bot_is_garbage_collected() -> None:
     with Recorded() as recorded:
         refs = await run_bot()
         await gone(refs)

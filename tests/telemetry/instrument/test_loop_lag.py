@@ -36,7 +36,7 @@ ROUNDING_MS = 0.001
 """The gateway delay is a difference of two large floats."""
 
 
-async def test_a_command_that_arrives_while_the_loop_is_blocked_says_how_long_it_waited(tmp_path: Path) -> None:
+async def test_a_command_that_arrives_while_the_loop_is_blocked_records_its_wait(tmp_path: Path) -> None:
     environ = {"SLASHSPAN_DSN": "sqlite:///rows.db", "PYTHONPATH": f"{ROOT}:{ROOT / 'examples'}"}
     async with bot_process([BLOCKING], tmp_path, environ) as bot:
         await (await bot.discord.slash("ping")).answered()
@@ -59,7 +59,7 @@ async def test_a_command_that_arrives_while_the_loop_is_blocked_says_how_long_it
     assert all(0 <= delay < loop_delay for _, _, delay, _ in rows[:-1])
 
 
-async def test_the_lag_of_the_loop_is_a_metric() -> None:
+async def test_the_loop_lag_is_a_metric() -> None:
     reader = InMemoryMetricReader()
     with Recorded() as recorded:
         DiscordInstrumentor().uninstrument()
@@ -83,7 +83,7 @@ async def test_the_lag_of_the_loop_is_a_metric() -> None:
             await until_async(measured)
 
 
-async def test_the_probe_ends_with_the_bot() -> None:
+async def test_the_probe_stops_with_the_bot() -> None:
     with Recorded():
         async with running(make_bot(), guilds=[GUILD]) as standin:
             await (await standin.slash("ok", guild=GUILD)).answered()
@@ -97,7 +97,7 @@ async def test_the_probe_ends_with_the_bot() -> None:
     await until_async(lambda: not probe._running)
 
 
-def test_a_probe_keeps_no_loop_alive() -> None:
+def test_a_probe_does_not_keep_its_loop_alive() -> None:
     loops: list[weakref.ref[asyncio.AbstractEventLoop]] = []
 
     async def main() -> None:
@@ -145,7 +145,7 @@ RECEIVED = 1_000_000 * MS
         (-30, (-2000, -10), 2000.0),  # our clock is behind Discord's: only the loop is known
     ],
 )
-def test_the_delay_is_bounded_by_the_busy_stretch_and_by_the_age(
+def test_the_delay_is_bounded_by_the_busy_interval_and_the_age(
     age_ms: int, busy_ms: tuple[int, int] | None, delay: float | None
 ) -> None:
     stretch = busy_ms and (FREE if busy_ms == FREE else (RECEIVED + busy_ms[0] * MS, RECEIVED + busy_ms[1] * MS))
@@ -153,7 +153,7 @@ def test_the_delay_is_bounded_by_the_busy_stretch_and_by_the_age(
     assert frame.loop_delay_ms(10_000 << 22) == delay
 
 
-async def test_every_action_says_how_long_it_waited_for_the_loop() -> None:
+async def test_every_action_records_how_long_it_waited_for_the_loop() -> None:
     with Recorded() as recorded:
         async with running(make_bot(), guilds=[GUILD]) as standin:
             await (await standin.slash("ok", guild=GUILD)).answered()

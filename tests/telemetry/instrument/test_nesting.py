@@ -95,7 +95,7 @@ def ending(span: Any) -> tuple[str, str, str | None]:
     return attributes[semconv.COMMAND_NAME], attributes[semconv.OUTCOME], attributes.get(semconv.ERROR_TYPE)
 
 
-async def test_an_error_handler_that_invokes_the_command_again_records_the_second_try_as_ok() -> None:
+async def test_a_command_invoked_again_by_an_error_handler_is_recorded_as_ok() -> None:
     bot = make_bot()
     tries: list[bool] = []
 
@@ -116,7 +116,7 @@ async def test_an_error_handler_that_invokes_the_command_again_records_the_secon
     assert [ending(span) for span in recorded.roots] == [("second_try", "ok", None), ("second_try", "error", BROKEN)]
 
 
-async def test_two_bots_in_one_process_record_the_same_message_each_for_itself() -> None:
+async def test_two_bots_in_one_process_each_record_the_same_message() -> None:
     both = asyncio.Event()
     bots = [make_bot(), make_bot()]
     arrived: list[commands.Bot] = []

@@ -105,7 +105,7 @@ def test_partitions_are_created_ahead_across_a_new_year(dsn: str) -> None:
     assert len(shapes) == 1
 
 
-def test_months_are_made_while_a_store_stays_connected(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_partitions_are_created_while_a_store_stays_connected(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from exporters.stores import postgres
 
     now = datetime.now(UTC)
