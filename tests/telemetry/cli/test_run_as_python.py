@@ -135,7 +135,7 @@ def test_an_option_that_hides_us_from_the_bot_is_refused(flag: str, both: Any) -
     _, recorded = both(["bot.py"], [flag])
     assert recorded.returncode == 2
     assert "PYTHONPATH" in recorded.stderr
-    assert "telemetry.configure()" in recorded.stderr
+    assert "slashspan.configure()" in recorded.stderr
 
 
 def test_another_sitecustomize_runs_as_it_does_without_ours(both: Any, tmp_path: Path) -> None:
