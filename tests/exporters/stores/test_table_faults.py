@@ -1,4 +1,4 @@
-"""What the owner added to the table refuses rows: they are kept, and no log or error holds a value of a row."""
+"""If something that the owner added to the table rejects rows, they are kept, and no log or error contains a value."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SECONDS = 20.0
 BACKLOG = 100
-"""Rows: PostgreSQL copies so many, and inserts fewer."""
+"""Enough rows for COPY in PostgreSQL; fewer are inserted."""
 ROW = dataclasses.replace(FULL, player_name="nelly", discord_uid=80351110224678912)
 
 _TRIGGER = "CREATE TRIGGER refuse BEFORE INSERT ON command_calls "
