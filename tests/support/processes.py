@@ -21,6 +21,8 @@ PLAIN = str(ROOT / "tests" / "bots" / "plain.py")
 """A bot that imports nothing of slashspan."""
 RUN = ["-m", "telemetry.cli", "run"]
 """`slashspan run`, as arguments of `python`."""
+READY_SECONDS = 90.0
+"""Sixteen bots of a benchmark that start together on a busy machine take long."""
 
 
 class BotProcess:
@@ -59,7 +61,7 @@ class BotProcess:
 
 async def becomes_ready(process: asyncio.subprocess.Process, discord: StandIn) -> bool:
     """Wait until the bot is connected; False if its process ends before."""
-    ready = asyncio.ensure_future(discord.ready())
+    ready = asyncio.ensure_future(discord.ready(READY_SECONDS))
     ended = asyncio.ensure_future(process.wait())
     await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
     ended.cancel()
