@@ -5,9 +5,10 @@ from __future__ import annotations
 import codecs
 import contextlib
 import json
+import os
 import sys
 import unicodedata
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import click
 from rich.console import Console
@@ -49,6 +50,13 @@ def say(text: str, *, err: bool = False) -> None:
     stream = sys.stderr if err else sys.stdout  # click.echo would write UTF-8 where the encoding is ASCII
     stream.write(f"{shown(text)}\n")
     stream.flush()
+
+
+def end_quietly() -> NoReturn:
+    """When nobody reads the output any more: nothing is written to it at the end either."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(1)
 
 
 def say_json(data: Any) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from telemetry.cli.options import FAILED_STATUS, dsn_option, env_file_option, settings_of
-from telemetry.cli.output import say
+from telemetry.cli.output import end_quietly, say
 
 if TYPE_CHECKING:
     from exporters.spool.status import DestinationStatus
@@ -108,12 +108,12 @@ def export(dsn: str | None, user_id: int, as_json: bool) -> None:
     def show(place: str, store: str, found: dict[str, Any]) -> None:
         nonlocal count
         count += 1
-        if as_json:
-            click.echo(json.dumps({"place": place, "store": store, **found}))
-            return
         row, span = found.get("row"), found.get("span")
         what = f"{row['called_at']}  {row['command']}  {row.get('outcome')}" if row else span and span["name"]
-        say(f"{place}  {what}")
+        try:
+            say(json.dumps({"place": place, "store": store, **found}) if as_json else f"{place}  {what}")
+        except BrokenPipeError:  # as of `| head`; an OSError, which would be taken for the store's
+            end_quietly()
 
     found, user = _spool(settings), UserRecords(ids)
     try:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -237,3 +240,17 @@ def test_export_finds_the_pseudonym_when_the_key_is_set(spool: Path, dsn: str) -
     assert call(spool, dsn, "export", str(NELLY), "--json").stdout == ""
     shown = call(spool, dsn, "export", str(NELLY), "--json", SLASHSPAN_USER_ID_KEY="secret").stdout
     assert len(shown.splitlines()) == 5
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_export_ends_quietly_when_nobody_reads_on(form: list[str], spool: Path, dsn: str) -> None:
+    write_rows(dsn, rows(3000))
+    command = [sys.executable, "-m", "telemetry.cli", "export", str(NELLY), *form]
+    settings = {**os.environ, "SLASHSPAN_DSN": dsn, "SLASHSPAN_SPOOL": str(spool)}
+    with subprocess.Popen(command, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(60) == 1
+        assert process.stderr.read() == b""
