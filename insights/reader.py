@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from slashspan.dsn import POSTGRESQL_EXTRA, Dsn
 from slashspan.errors import ConfigurationError
+from slashspan.loop_thread import LoopThread
 from slashspan.sqlite_time import CALLED_AT_AS_ISO, SQLITE_SINCE_DAY, SQLITE_UNTIL_DAY
 from slashspan.table import Table
 
@@ -81,14 +82,10 @@ class SqliteReader:
         self._path = path
         self._connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=READ_SECONDS)
         self._connection.row_factory = sqlite3.Row
+        self._connection.text_factory = lambda data: data.decode("utf-8", "replace")
 
     def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
-        values = {
-            key: value.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-            if isinstance(value, datetime)
-            else value
-            for key, value in parameters.items()
-        }
+        values = {key: _as_text(value) if isinstance(value, datetime) else value for key, value in parameters.items()}
         try:
             rows = self._connection.execute(_sql("sqlite", name, self._source(parameters)), values).fetchall()
         except sqlite3.Error as error:
@@ -96,11 +93,14 @@ class SqliteReader:
         return [dict(row) for row in rows]
 
     def _source(self, parameters: Mapping[str, Any]) -> str:
-        """The table with all times in our form, whoever wrote them; limited by day here, where the index is used."""
-        found = [row[1] for row in self._connection.execute(f"PRAGMA table_info({self._table})")]
-        if "called_at" not in found:
+        """The table with all times in our form and all values of their column's type, whoever wrote them.
+
+        Limited by day here, where the index is used.
+        """
+        types = {row[1]: row[2].upper() for row in self._connection.execute(f"PRAGMA table_info({self._table})")}
+        if "called_at" not in types:
             return self._table
-        columns = [f'"{column}"' if column != "called_at" else f"{CALLED_AT_AS_ISO} AS called_at" for column in found]
+        columns = [f'{_checked(name, type_)} AS "{name}"' for name, type_ in types.items()]
         bounds = [
             bound for name, bound in (("since", SQLITE_SINCE_DAY), ("until", SQLITE_UNTIL_DAY)) if name in parameters
         ]
@@ -114,8 +114,26 @@ class SqliteReader:
         self._connection.close()
 
 
+def _checked(name: str, type_: str) -> str:
+    """SQL for a column's values: SQLite keeps any value in any column (https://www.sqlite.org/datatype3.html)."""
+    if name == "called_at":
+        return CALLED_AT_AS_ISO
+    if any(word in type_ for word in ("CHAR", "CLOB", "TEXT")):
+        return f'CAST("{name}" AS TEXT)'
+    return f'CASE WHEN typeof("{name}") <> \'blob\' THEN "{name}" END' if _is_loose(type_) else _number(name)
+
+
+def _is_loose(type_: str) -> bool:
+    """Whether a column of that declared type may hold text on purpose."""
+    return not any(word in type_ for word in ("INT", "REAL", "FLOA", "DOUB"))
+
+
+def _number(name: str) -> str:
+    return f"CASE WHEN typeof(\"{name}\") IN ('integer', 'real') THEN \"{name}\" END"
+
+
 class PostgresReader:
-    """Reads over one connection, in an event loop of its own."""
+    """Reads over one connection, in an event loop on a thread of its own: a notebook's thread has a running one."""
 
     def __init__(self, dsn: Dsn, table: Table) -> None:
         try:
@@ -124,18 +142,20 @@ class PostgresReader:
             raise ConfigurationError(f"SLASHSPAN_DSN={dsn.masked!r} needs an extra: {POSTGRESQL_EXTRA}") from None
         self._errors = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.TimeoutError)
         self._table = table.quoted
-        self._loop = asyncio.new_event_loop()
-        try:
-            self._connection = self._loop.run_until_complete(
-                asyncpg.connect(
-                    **dsn.connect_arguments(),
-                    timeout=CONNECT_SECONDS,
-                    command_timeout=READ_SECONDS,
-                    statement_cache_size=0,
-                )
+        self._thread = LoopThread("slashspan-reader")
+
+        async def connect() -> Any:
+            return await asyncpg.connect(
+                **dsn.connect_arguments(),
+                timeout=CONNECT_SECONDS,
+                command_timeout=READ_SECONDS,
+                statement_cache_size=0,
             )
+
+        try:
+            self._connection = self._thread.submit(connect()).result()
         except (*self._errors, ValueError) as error:
-            self._loop.close()
+            self._thread.stop()
             raise ReadError(f"{dsn} cannot be reached: {dsn.redact(str(error) or type(error).__name__)}") from error
 
     def query(self, name: str, parameters: Mapping[str, Any]) -> list[Row]:
@@ -148,7 +168,7 @@ class PostgresReader:
 
         sql = _PARAMETER.sub(number, _sql("postgresql", name, self._table))
         try:
-            rows = self._loop.run_until_complete(self._connection.fetch(sql, *(parameters[key] for key in order)))
+            rows = self._thread.submit(self._connection.fetch(sql, *(parameters[key] for key in order))).result()
         except self._errors as error:
             raise ReadError(f"{str(error) or type(error).__name__}{_advice(error)}") from error
         return [dict(row) for row in rows]
@@ -158,5 +178,5 @@ class PostgresReader:
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(*self._errors):
-            self._loop.run_until_complete(self._connection.close(timeout=1))
-        self._loop.close()
+            self._thread.submit(self._connection.close(timeout=1)).result()
+        self._thread.stop()

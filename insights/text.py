@@ -21,9 +21,8 @@ def print_summary(summary: Summary, console: Console) -> None:
         return
     first, last = (f"{at:%Y-%m-%d %H:%M:%S}" if at else "?" for at in (summary.first, summary.last))
     console.print(f"{summary.calls:,} calls by {summary.users:,} users, {first} to {last} UTC", markup=False)
-    console.print(
-        "outcomes: " + ", ".join(f"{name or '?'} {n:,}" for name, n in summary.outcomes.items()), markup=False
-    )
+    outcomes = ", ".join(f"{shown(name or '?')} {calls:,}" for name, calls in summary.outcomes.items())
+    console.print(f"outcomes: {outcomes}", markup=False)
     console.print(_commands(summary))
     if summary.steps:
         console.print(_steps(summary))

@@ -1,7 +1,7 @@
 -- Nearest-rank percentiles: the smallest value that at least p % of the calls do not exceed. Integer arithmetic, so that
 -- both dialects round alike.
 WITH calls AS (
-    SELECT coalesce(kind, '') AS kind, command, discord_uid, outcome, duration_ms, ack_ms
+    SELECT coalesce(kind, '') AS kind, coalesce(command, '') AS command, discord_uid, outcome, duration_ms, ack_ms
       FROM {table}
      WHERE called_at >= :since AND called_at < :until
 ), durations AS (
@@ -9,13 +9,13 @@ WITH calls AS (
            row_number() OVER (PARTITION BY kind, command ORDER BY duration_ms) AS place,
            count(*) OVER (PARTITION BY kind, command) AS total
       FROM calls
-     WHERE duration_ms IS NOT NULL
+     WHERE duration_ms BETWEEN -1e300 AND 1e300  -- not NaN or infinity
 ), acks AS (
     SELECT kind, command, ack_ms,
            row_number() OVER (PARTITION BY kind, command ORDER BY ack_ms) AS place,
            count(*) OVER (PARTITION BY kind, command) AS total
       FROM calls
-     WHERE ack_ms IS NOT NULL
+     WHERE ack_ms BETWEEN -1e300 AND 1e300
 ), duration_percentiles AS (
     SELECT kind, command,
            min(CASE WHEN place * 100 >= 50 * total THEN duration_ms END) AS p50_ms,

@@ -1,7 +1,19 @@
-WITH steps AS (
-    SELECT command, json_extract(step.value, '$.name') AS name, json_extract(step.value, '$.step_ms') AS step_ms
-      FROM {table}, json_each(checkpoints) AS step
+-- Entries without a name or a time are passed over, whoever wrote them: the column takes any text.
+WITH lists AS (
+    SELECT coalesce(command, '') AS command,
+           CASE WHEN json_valid(checkpoints) THEN
+               CASE json_type(checkpoints) WHEN 'array' THEN checkpoints ELSE '[]' END
+           ELSE '[]' END AS list
+      FROM {table}
      WHERE called_at >= :since AND called_at < :until AND checkpoints IS NOT NULL
+), entries AS (
+    SELECT command, CASE step.type WHEN 'object' THEN step.value ELSE '{}' END AS step
+      FROM lists, json_each(list) AS step
+), steps AS (
+    SELECT command, json_extract(step, '$.name') AS name, json_extract(step, '$.step_ms') AS step_ms
+      FROM entries
+     WHERE json_type(step, '$.name') = 'text' AND json_type(step, '$.step_ms') IN ('integer', 'real')
+       AND abs(json_extract(step, '$.step_ms')) < 1e300
 ), ranked AS (
     SELECT command, name, step_ms,
            row_number() OVER (PARTITION BY command, name ORDER BY step_ms) AS place,

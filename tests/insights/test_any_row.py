@@ -1,0 +1,117 @@
+"""A report survives any row: other programs, older bots and people write into the table too."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import math
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+import insights
+from exporters.admin.migrate import run_migration
+from insights.text import print_summary
+from tests.support.rows import FULL, rows
+from tests.support.stored_rows import write_rows
+from tests.support.tables import execute
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+JSON_VALUES = [
+    {"slashspan.left_out_chars": 40_000},
+    "text",
+    5,
+    None,
+    [],
+    [1, "two", None, [3], {}],
+    [{"name": None, "step_ms": 1}, {"name": {"a": 1}, "step_ms": 1}, {"name": ["a"], "step_ms": 1}],
+    [{"name": "a"}, {"name": "a", "step_ms": None}, {"name": "a", "step_ms": "1.5"}, {"name": "a", "step_ms": [1]}],
+    [{"name": "a", "step_ms": 10**400}, {"name": "a", "step_ms": True}],
+]
+
+
+def reported(dsn: str) -> insights.Summary:
+    """The summary, printed and as JSON too."""
+    with insights.open_reader(dsn) as reader:
+        summary = insights.summary(reader)
+    print_summary(summary, Console(file=io.StringIO(), width=80))
+    json.loads(summary.to_json(), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    return summary
+
+
+def test_any_json_in_the_checkpoints_leaves_the_other_rows_in_the_report(dsn: str) -> None:
+    write_rows(
+        dsn,
+        [
+            FULL,
+            *(dataclasses.replace(row, checkpoints=json.dumps(v)) for row, v in zip(rows(9), JSON_VALUES, strict=True)),
+        ],
+    )
+    summary = reported(dsn)
+    assert summary.calls == 10
+    assert [(step.name, step.calls) for step in summary.steps] == [("rows_fetched", 1)]
+
+
+def test_times_that_are_no_numbers_leave_the_other_rows_in_the_report(dsn: str) -> None:
+    write_rows(dsn, rows(1))
+    odd = ["'NaN'", "'Infinity'", "'-Infinity'"] if dsn.startswith("postgres") else ["9e999", "-9e999", "'x'", "x'ff'"]
+    for number, value in enumerate(odd):
+        execute(
+            dsn,
+            "INSERT INTO command_calls (discord_uid, player_name, command, called_at, kind, outcome, duration_ms, "
+            f"ack_ms, span_id) VALUES (1, 'ann', 'admin ban', '2026-01-01T00:00:00.000000Z', 'slash', 'ok', {value}, "
+            f"{value}, {number + 100})",
+        )
+    (command,) = reported(dsn).commands
+    assert command.calls == len(odd) + 1
+    assert (command.p50_ms, command.p95_ms, command.ack_p95_ms) == (12.5, 12.5, 3.25)
+
+
+_values = st.one_of(
+    st.none(),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False),
+    st.text(st.characters(codec="utf-8")),
+    st.binary(max_size=20),
+    st.sampled_from(["[", "{}", '[{"name": 1}]', "2026-01-01 10:00:00+02:00", "2026-02-31T10:00:00.000000Z", "NaN"]),
+)
+_COLUMNS = [
+    "discord_uid",
+    "player_name",
+    "command",
+    "called_at",
+    "kind",
+    "outcome",
+    "duration_ms",
+    "ack_ms",
+    "checkpoints",
+]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(values=st.lists(_values, min_size=len(_COLUMNS), max_size=len(_COLUMNS)))
+def test_any_value_in_any_column_of_sqlite_leaves_the_other_rows_in_the_report(
+    tmp_path: Path, values: list[object]
+) -> None:
+    file = tmp_path / "any.db"
+    if not file.exists():
+        run_migration(f"sqlite:///{file}", "command_calls")
+        write_rows(f"sqlite:///{file}", rows(1))
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("DELETE FROM command_calls WHERE span_id IS NULL")
+        connection.execute(
+            f"INSERT INTO command_calls ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})",
+            [value if value is not None else "" for value in values[:4]] + values[4:],
+        )
+    summary = reported(f"sqlite:///{file}")
+    assert summary.calls >= 1
+    assert all(math.isfinite(command.p95_ms or 0) for command in summary.commands)
+    assert "admin ban" in {command.command for command in summary.commands}
