@@ -132,9 +132,12 @@ def install(patches: Patches, shards: Shards) -> None:
 
     def received(socket: DiscordWebSocket) -> None:
         at, now = wall(), monotonic()
-        _current.set((at, now, socket.shard_id, FREE))
-        busy = track(socket).busy(now)
-        if busy is not FREE:
-            _current.set((at, now, socket.shard_id, busy))
+        try:
+            probe = track(socket)
+            busy = FREE if now < probe.free_until_ns else probe.busy(now)
+        except Exception:
+            _current.set((at, now, socket.shard_id, None))  # not the frame before it
+            raise
+        _current.set((at, now, socket.shard_id, busy))
 
     patches.before(DiscordWebSocket, "received_message", received)

@@ -18,8 +18,8 @@ from slashspan.guard import guarded
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-INTERVAL_SECONDS: Final = 0.05
-"""Between two runs of the timer: 20 wake-ups per second, which take less than a thousandth of a core."""
+INTERVAL_SECONDS: Final = 0.1
+"""Between two runs of the timer: ten wake-ups per second take about a thousandth of a core."""
 TOLERANCE_NS: Final = 20_000_000
 """A timer this late still counts as punctual: the clock of Windows has steps of 16 ms."""
 FREE: Final = (0, 0)
@@ -35,6 +35,8 @@ class LoopProbe:
         self._record = record
         self._running = False
         self._ran_ns = self._due_ns = 0
+        self.free_until_ns = 0
+        """Before this time `busy` returns FREE, so that most frames need not call it."""
         self._busy_since: int | None = None
         """The last punctual run before the loop was busy; None while runs are punctual."""
 
@@ -50,7 +52,7 @@ class LoopProbe:
 
         FREE if there was none, None if the timer is not running.
 
-        Blocks shorter than the interval and the tolerance together, 70 ms, can go unnoticed.
+        Blocks shorter than the interval and the tolerance together, 120 ms, can go unnoticed.
         """
         if not self._running:
             return None
@@ -60,12 +62,13 @@ class LoopProbe:
 
     def _arm(self, now_ns: int) -> None:
         self._ran_ns, self._due_ns = now_ns, now_ns + int(INTERVAL_SECONDS * _NS)
+        self.free_until_ns = self._due_ns + TOLERANCE_NS if self._busy_since is None else 0
         # An empty context: the timer must not keep the current context alive, for example an action.
         asyncio.get_running_loop().call_later(INTERVAL_SECONDS, self._run, context=Context())
 
     @guarded
     def _run(self) -> None:
-        self._running = False  # even if something below fails
+        self._running, self.free_until_ns = False, 0  # even if something below fails
         if not self._wanted():
             return
         now = time.perf_counter_ns()

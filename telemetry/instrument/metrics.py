@@ -56,7 +56,7 @@ class Instruments:
         self._loop_lag = meter.create_histogram(
             "discord.loop.lag",
             unit="s",
-            description="How late a timer ran that is due 20 times a second in the bot's event loop",
+            description="How late a timer ran that is due ten times a second in the bot's event loop",
             explicit_bucket_boundaries_advisory=LAG_BUCKETS,
         )
         meter.create_observable_gauge(
