@@ -90,7 +90,17 @@ class Patches:
                     return wrapper(original.__get__(instance), instance, args, kwargs)
             return original(instance, *args, **kwargs)
 
-        self._put(owner, name, _as_coroutine_function(patched, original))
+        # The same once more: one function that calls the other would cost another call for every message.
+        @functools.wraps(original)
+        async def patched_coroutine(instance: Any, /, *args: Any, **kwargs: Any) -> Any:
+            if active:
+                if kwargs and count:
+                    args, kwargs = as_positional(names, args, kwargs)
+                if len(args) >= count:
+                    return await wrapper(original.__get__(instance), instance, args, kwargs)
+            return await original(instance, *args, **kwargs)
+
+        self._put(owner, name, _like(original, patched, patched_coroutine))
 
     def before(self, owner: type, name: str, note: Callable[[Any], None]) -> None:
         """Call `note` with the instance before the method `owner.name`; cheaper than `wrap`."""
@@ -114,7 +124,16 @@ class Patches:
                     report(name)
             return original(instance, *args, **kwargs)
 
-        self._put(owner, name, _as_coroutine_function(patched, original))
+        @functools.wraps(original)
+        async def patched_coroutine(instance: Any, /, *args: Any, **kwargs: Any) -> Any:
+            if active:
+                try:
+                    note(instance)
+                except Exception:  # noqa: BLE001 - a bug of ours stays ours
+                    report(name)
+            return await original(instance, *args, **kwargs)
+
+        self._put(owner, name, _like(original, patched, patched_coroutine))
 
     def add(self, owner: type, name: str, value: Any) -> None:
         """Give `owner` an attribute that it does not have. Raises AttributeError when it has one."""
@@ -154,8 +173,8 @@ def _unwrap(owner: type, patches: list[tuple[str, weakref.ref[Any]]], keep: int)
             setattr(owner, name, patched.__wrapped__)
 
 
-def _as_coroutine_function(patched: Any, original: Any) -> Any:
-    """`patched`, which `inspect.iscoroutinefunction` answers as it does for `original`.
+def _like(original: Any, patched: Any, patched_coroutine: Any) -> Any:
+    """The one of the two that `inspect.iscoroutinefunction` answers as it does for `original`.
 
     Before Python 3.12 only a real coroutine function does that, and its body runs when it is awaited.
     """
@@ -163,12 +182,7 @@ def _as_coroutine_function(patched: Any, original: Any) -> Any:
         return patched
     if sys.version_info >= (3, 12):
         return inspect.markcoroutinefunction(patched)
-
-    @functools.wraps(original)
-    async def coroutine_function(instance: Any, /, *args: Any, **kwargs: Any) -> Any:
-        return await patched(instance, *args, **kwargs)
-
-    return coroutine_function
+    return patched_coroutine
 
 
 def _own(owner: type, name: str) -> Any:
