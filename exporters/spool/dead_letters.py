@@ -136,15 +136,15 @@ class DeadLetters:
     @contextlib.contextmanager
     def _locked(self, name: str) -> Iterator[None]:
         fd = os.open(self.folder / name, os.O_RDWR | os.O_CREAT, FILE_MODE)
-        try:
+        with os.fdopen(fd, "r+b") as file:  # older versions of portalocker unlock no bare descriptor
             try:
-                portalocker.lock(fd, portalocker.LockFlags.EXCLUSIVE)
+                portalocker.lock(file, portalocker.LockFlags.EXCLUSIVE)
             except portalocker.LockException as error:
                 raise OSError(f"{self.folder / name} cannot be locked: {error}") from error
-            yield
-            portalocker.unlock(fd)  # closing would not, if a child was forked in the meantime
-        finally:
-            os.close(fd)
+            try:
+                yield
+            finally:
+                portalocker.unlock(file)  # closing would not, if a child was forked in the meantime
 
 
 def _lines(path: Path) -> Iterator[str]:
