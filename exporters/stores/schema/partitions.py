@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
-from exporters.stores.schema.postgres_plan import State, read_state
+from exporters.stores.schema.postgres_state import TableState, read_state
 
 if TYPE_CHECKING:
     from slashspan.table import Table
@@ -27,7 +27,7 @@ def utc_now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-async def try_partitions(connection: Any, table: Table, now: datetime, *, state: State | None = None) -> None:
+async def try_partitions(connection: Any, table: Table, now: datetime, *, state: TableState | None = None) -> None:
     """`ensure_partitions`, if this role may create them. Otherwise the default partition takes the rows, and
     `slashspan migrate`, run by the owner, moves them."""
     with contextlib.suppress(asyncpg.PostgresError):
@@ -35,7 +35,7 @@ async def try_partitions(connection: Any, table: Table, now: datetime, *, state:
 
 
 async def ensure_partitions(
-    connection: Any, table: Table, now: datetime, *, move: bool = False, state: State | None = None
+    connection: Any, table: Table, now: datetime, *, move: bool = False, state: TableState | None = None
 ) -> list[str]:
     """Create partitions for this month and MONTHS_AHEAD more; the names of those created. Ignores unpartitioned tables.
 
@@ -61,14 +61,14 @@ async def ensure_partitions(
     return made
 
 
-def months_to_make(table: Table, state: State | None, now: datetime) -> list[datetime]:
+def months_to_make(table: Table, state: TableState | None, now: datetime) -> list[datetime]:
     """This month and MONTHS_AHEAD more, without those that have a partition."""
     there = {leaf["name"] for leaf in state.partitions} if state else set()
     months = [_month(now, ahead) for ahead in range(MONTHS_AHEAD + 1)]
     return [month for month in months if table.part(f"{month:%Y_%m}") not in there]
 
 
-async def stray_months(connection: Any, state: State) -> list[datetime]:
+async def stray_months(connection: Any, state: TableState) -> list[datetime]:
     """The months of the rows in the default partition."""
     for leaf in state.partitions:
         if leaf["bound"] == "DEFAULT":
@@ -86,7 +86,7 @@ def _month(now: datetime, ahead: int) -> datetime:
     return datetime(now.astimezone(timezone.utc).year + years, month + 1, 1, tzinfo=timezone.utc)
 
 
-async def _make(connection: Any, table: Table, state: State, month: datetime, *, move: bool) -> None:
+async def _make(connection: Any, table: Table, state: TableState, month: datetime, *, move: bool) -> None:
     new = table.beside(f"{month:%Y_%m}")
     since, until = month.isoformat(), _month(month, 1).isoformat()
     async with connection.transaction():

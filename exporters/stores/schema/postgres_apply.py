@@ -17,6 +17,7 @@ from exporters.stores.errors import SchemaMismatch, StoreError, StoreUnavailable
 from exporters.stores.schema import postgres_plan as plans
 from exporters.stores.schema.partitions import ensure_partitions, months_to_make, stray_months, try_partitions, utc_now
 from exporters.stores.schema.plan import MIGRATE, Plan, Step
+from exporters.stores.schema.postgres_state import TableState, read_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,7 @@ async def prepare(connection: Any, table: Table, now: datetime) -> bool:
 
     Takes one round trip if there is nothing to do. Returns whether the table has partitions.
     """
-    state = await plans.read_state(connection, table)
+    state = await read_state(connection, table)
     if state is None or not plans.is_ready(state, table):
         try:
             state = await _brought_up_to_date(connection, table)
@@ -52,10 +53,10 @@ async def prepare(connection: Any, table: Table, now: datetime) -> bool:
     return True
 
 
-async def _brought_up_to_date(connection: Any, table: Table) -> plans.State | None:
+async def _brought_up_to_date(connection: Any, table: Table) -> TableState | None:
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", ADVISORY_LOCK)
-        state = await plans.read_state(connection, table)
+        state = await read_state(connection, table)
         if state is None:
             steps = [plans.creation(table, partitioned=False)]
         else:
@@ -68,7 +69,7 @@ async def _brought_up_to_date(connection: Any, table: Table) -> plans.State | No
 
 async def plan(connection: Any, table: Table, options: plans.MigrationOptions) -> Plan:
     """What `migrate` would do. Changes nothing. Raises SchemaMismatch."""
-    state = await plans.read_state(connection, table)
+    state = await read_state(connection, table)
     found = plans.full_plan(state, table, await plans.read_versions(connection, table), options)
     if not (state.partitioned if state else options.partitioned):
         return found
@@ -137,7 +138,7 @@ async def _partitioned(connection: Any, table: Table, done: Callable[[Step], Non
 
 
 async def _next(connection: Any, table: Table, options: plans.MigrationOptions) -> Step | None:
-    state = await plans.read_state(connection, table)
+    state = await read_state(connection, table)
     steps = plans.full_plan(state, table, await plans.read_versions(connection, table), options).steps
     return steps[0] if steps else None
 

@@ -6,9 +6,7 @@ Nothing here rewrites the table or blocks writers for long, except in two cases 
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
-from importlib import resources
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from exporters.rows.command_call import LEGACY_COLUMNS
@@ -19,6 +17,7 @@ from exporters.stores.schema.plan import MIGRATE, Plan, Step, missing_columns, r
 if TYPE_CHECKING:
     from exporters.rows.columns import Column, Dialect
     from exporters.stores.schema import Index, Migration
+    from exporters.stores.schema.postgres_state import TableState
     from slashspan.table import Table
 
 DIALECT: Final[Dialect] = "postgresql"
@@ -26,27 +25,7 @@ NAIVE: Final = "timestamp without time zone"
 AWARE: Final = "timestamp with time zone"
 UTC: Final = "UTC"
 _NO_REWRITE_SINCE: Final = 120000
-_STATE: Final = resources.files("exporters.stores.schema").joinpath(DIALECT).joinpath("state.sql").read_text("utf-8")
 _SHORT: Final = {AWARE: "timestamptz"}
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """The table as the catalog describes it."""
-
-    kind: str
-    """`pg_class.relkind`: r an ordinary table, p a partitioned one."""
-    rows: int
-    """The planner's estimate."""
-    server: int
-    zone: str
-    columns: dict[str, dict[str, Any]]
-    indexes: dict[str, dict[str, Any]]
-    partitions: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def partitioned(self) -> bool:
-        return self.kind == "p"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +35,6 @@ class MigrationOptions:
     partitioned: bool = False
     zone: str = UTC
     """Time zone of a naive `called_at`."""
-
-
-async def read_state(connection: Any, table: Table) -> State | None:
-    """None if there is no such table. One round trip."""
-    row = await connection.fetchrow(_STATE, table.quoted)
-    if row is None:
-        return None
-    found = {key: json.loads(row[key] or "{}") for key in ("columns", "indexes")}
-    partitions = json.loads(row["partitions"] or "[]")
-    return State(row["kind"], row["rows"], row["server"], row["zone"], **found, partitions=partitions)
 
 
 def record_table(table: Table) -> str:
@@ -85,7 +54,7 @@ async def read_versions(connection: Any, table: Table) -> set[int]:
     return {row["version"] for row in rows}
 
 
-def is_ready(state: State, table: Table) -> bool:
+def is_ready(state: TableState, table: Table) -> bool:
     """Whether a store can write: every column with its type, and the unique key."""
     steps = schema.migrations(DIALECT, table)
     return not missing_columns(steps, state.columns) and not _wrong(state, steps) and _identity(state) is not None
@@ -103,7 +72,7 @@ def creation(table: Table, *, partitioned: bool) -> Step:
     return Step(f"create {table}{', in monthly partitions' if partitioned else ''}", tuple(sql))
 
 
-def quick_steps(state: State, table: Table, recorded: set[int]) -> list[Step]:
+def quick_steps(state: TableState, table: Table, recorded: set[int]) -> list[Step]:
     """What a store does itself: add the columns of later migrations. Raises SchemaMismatch for everything else."""
     steps = schema.migrations(DIALECT, table)
     _check(state, table, steps, recorded)
@@ -116,7 +85,7 @@ def quick_steps(state: State, table: Table, recorded: set[int]) -> list[Step]:
     return [_columns_step(state, table, step) for step in steps if step.version in lacking]
 
 
-def full_plan(state: State | None, table: Table, recorded: set[int], options: MigrationOptions) -> Plan:
+def full_plan(state: TableState | None, table: Table, recorded: set[int], options: MigrationOptions) -> Plan:
     """Everything that is missing. Raises SchemaMismatch for a table that is not ours."""
     if state is None:
         return Plan((creation(table, partitioned=options.partitioned),))
@@ -146,7 +115,7 @@ def full_plan(state: State | None, table: Table, recorded: set[int], options: Mi
     return Plan(tuple(plan), tuple(_notes(state, table, options)) if plan else ())
 
 
-def _check(state: State, table: Table, steps: list[Migration], recorded: set[int]) -> None:
+def _check(state: TableState, table: Table, steps: list[Migration], recorded: set[int]) -> None:
     if state.kind not in ("r", "p"):
         raise SchemaMismatch(
             f"{table} is not a table (pg_class.relkind {state.kind!r}). Choose another name with SLASHSPAN_TABLE"
@@ -181,7 +150,7 @@ def _convertible(name: str, want: str, found: str) -> bool:
     return found == want
 
 
-def _wrong(state: State, steps: list[Migration]) -> list[str]:
+def _wrong(state: TableState, steps: list[Migration]) -> list[str]:
     """Columns whose type has to be changed first."""
     return [
         f"{column.name} is {state.columns[column.name]['type']}"
@@ -192,7 +161,7 @@ def _wrong(state: State, steps: list[Migration]) -> list[str]:
     ]
 
 
-def _conversions(state: State, table: Table, options: MigrationOptions) -> list[Step]:
+def _conversions(state: TableState, table: Table, options: MigrationOptions) -> list[Step]:
     steps = []
     for column in _ours(schema.migrations(DIALECT, table)):
         found = state.columns.get(column.name)
@@ -211,11 +180,11 @@ def _conversions(state: State, table: Table, options: MigrationOptions) -> list[
     return steps
 
 
-def _rewrites(state: State, options: MigrationOptions) -> bool:
+def _rewrites(state: TableState, options: MigrationOptions) -> bool:
     return options.zone != UTC or state.server < _NO_REWRITE_SINCE
 
 
-def _columns_step(state: State, table: Table, step: Migration) -> Step:
+def _columns_step(state: TableState, table: Table, step: Migration) -> Step:
     """Nullable and without defaults, so that only the catalog changes and old rows stay as they are."""
     lacking = [column for column in step.columns if column.name not in state.columns]
     sql = [
@@ -235,20 +204,20 @@ def _fills(table: Table, column: str) -> str:
     return f'ALTER TABLE {table.quoted} ALTER COLUMN "{column}" SET DEFAULT now()'
 
 
-def _has(state: State, table: Table, index: Index) -> bool:
+def _has(state: TableState, table: Table, index: Index) -> bool:
     if index.suffix == schema.IDENTITY:
         return _identity(state) is not None
     return bool(state.indexes.get(table.part(index.suffix), {}).get("valid"))
 
 
-def _identity(state: State) -> str | None:
+def _identity(state: TableState) -> str | None:
     for name, index in state.indexes.items():
         if index["valid"] and index["key"] and sorted(index["columns"]) == ["called_at", "span_id"]:
             return name
     return None
 
 
-def _index_steps(state: State, table: Table, index: Index) -> list[Step]:
+def _index_steps(state: TableState, table: Table, index: Index) -> list[Step]:
     name = table.part(index.suffix)
     if not state.partitioned:
         leftover = [_drop_leftover(table.beside(index.suffix))] if name in state.indexes else []
@@ -285,7 +254,7 @@ def _recorded(table: Table, version: int) -> str:
     )
 
 
-def _notes(state: State, table: Table, options: MigrationOptions) -> list[str]:
+def _notes(state: TableState, table: Table, options: MigrationOptions) -> list[str]:
     notes = []
     if state.columns["id"]["type"] == "integer":
         notes.append("id stays an integer, which ends at 2,147,483,647; changing it to bigint would rewrite the table")

@@ -32,7 +32,7 @@ _SAMPLE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ExistingColumn:
     """A column of the existing table."""
 
     type: str
@@ -42,10 +42,10 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class TableState:
     """The table as SQLite describes it."""
 
-    columns: dict[str, Found]
+    columns: dict[str, ExistingColumn]
     indexes: dict[str, tuple[bool, tuple[str, ...]]]
     """By name: whether it is a key, and its columns."""
     triggers: frozenset[str]
@@ -117,7 +117,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def read_state(connection: sqlite3.Connection, table: Table) -> State | None:
+def read_state(connection: sqlite3.Connection, table: Table) -> TableState | None:
     """None if there is no such table. Raises SchemaMismatch for anything but an ordinary table."""
     kind = connection.execute("SELECT type FROM sqlite_master WHERE name = ? COLLATE NOCASE", (table.name,)).fetchone()
     if kind is None:
@@ -125,7 +125,7 @@ def read_state(connection: sqlite3.Connection, table: Table) -> State | None:
     if kind[0] != "table":
         raise SchemaMismatch(f"{table} is not a table but a {kind[0]}. Choose another name with SLASHSPAN_TABLE")
     columns = {
-        row[1]: Found(row[2].upper(), bool(row[3]), row[4], row[5])
+        row[1]: ExistingColumn(row[2].upper(), bool(row[3]), row[4], row[5])
         for row in connection.execute(f"PRAGMA table_info({table.quoted})")
     }
     indexes = {}
@@ -145,7 +145,7 @@ def read_state(connection: sqlite3.Connection, table: Table) -> State | None:
             raise SchemaMismatch(
                 f"table {table} is not a command_calls table: {error}. Choose another name with SLASHSPAN_TABLE"
             ) from error
-    return State(columns, indexes, frozenset(row[0] for row in triggers), times)
+    return TableState(columns, indexes, frozenset(row[0] for row in triggers), times)
 
 
 def statements(script: str) -> Iterator[str]:
@@ -168,7 +168,7 @@ def _is_ready(connection: sqlite3.Connection, table: Table) -> bool:
     return state is not None and _has_identity(state)
 
 
-def _quick_steps(state: State, table: Table, recorded: set[int]) -> list[Step]:
+def _quick_steps(state: TableState, table: Table, recorded: set[int]) -> list[Step]:
     steps = schema.migrations(DIALECT, table)
     _check(state, table, steps, recorded)
     lacking = missing_columns(steps, state.columns)
@@ -178,7 +178,7 @@ def _quick_steps(state: State, table: Table, recorded: set[int]) -> list[Step]:
     return [_columns_step(state, table, step) for step in steps if step.version in lacking]
 
 
-def _check(state: State, table: Table, steps: list[Migration], recorded: set[int]) -> None:
+def _check(state: TableState, table: Table, steps: list[Migration], recorded: set[int]) -> None:
     reasons = []
     if absent := [name for name in LEGACY_COLUMNS if name not in state.columns]:
         reasons.append(f"it lacks {', '.join(absent)}")
@@ -197,7 +197,7 @@ def _check(state: State, table: Table, steps: list[Migration], recorded: set[int
     refuse_newer(table, missing_columns(steps, state.columns), recorded, steps[-1].version)
 
 
-def _fits(column: Column, found: Found) -> bool:
+def _fits(column: Column, found: ExistingColumn) -> bool:
     """By SQLite's rules of type affinity (https://www.sqlite.org/datatype3.html, 3.1)."""
     integer = "INT" in found.type
     text = not integer and any(word in found.type for word in ("CHAR", "CLOB", "TEXT"))
@@ -207,11 +207,11 @@ def _fits(column: Column, found: Found) -> bool:
     return {"INTEGER": integer, "TEXT": text, "REAL": real}[column.type.sqlite]
 
 
-def _is_rowid(state: State) -> bool:
+def _is_rowid(state: TableState) -> bool:
     return state.columns["id"].type == "INTEGER" and state.columns["id"].key == 1
 
 
-def _has_identity(state: State) -> bool:
+def _has_identity(state: TableState) -> bool:
     return any(key and sorted(columns) == ["called_at", "span_id"] for key, columns in state.indexes.values())
 
 
@@ -226,14 +226,14 @@ def _creation(table: Table) -> Step:
     return Step(f"create {table}", (*sql, *(_recorded(table, step) for step in steps)))
 
 
-def _columns_step(state: State, table: Table, step: Migration) -> Step:
+def _columns_step(state: TableState, table: Table, step: Migration) -> Step:
     lacking = [column for column in step.columns if column.name not in state.columns]
     sql = [f'ALTER TABLE {table.quoted} ADD COLUMN "{column.name}" {column.type.sqlite}' for column in lacking]
     sql += [_RECORD, _forgotten(table) if step.indexes else _recorded(table, step)]
     return Step(f"add {', '.join(column.name for column in lacking)}", tuple(sql))
 
 
-def _triggers(state: State, table: Table, steps: list[Migration]) -> list[Step]:
+def _triggers(state: TableState, table: Table, steps: list[Migration]) -> list[Step]:
     """SQLite can neither add a column with such a default to existing rows, nor set a default later."""
     todo = []
     for column in _ours(steps):
