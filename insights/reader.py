@@ -93,7 +93,7 @@ class SqliteReader:
         return [dict(row) for row in rows]
 
     def _source(self, parameters: Mapping[str, Any]) -> str:
-        """The table with all times in our form and all values of their column's type, whoever wrote them.
+        """The table with all times in our form and all values in their column's type, whoever wrote them.
 
         Limited by day here, where the index is used.
         """
@@ -124,7 +124,7 @@ def _checked(name: str, type_: str) -> str:
 
 
 def _is_loose(type_: str) -> bool:
-    """Whether a column of that declared type may hold text on purpose."""
+    """Whether a column of this declared type is meant to contain text."""
     return not any(word in type_ for word in ("INT", "REAL", "FLOA", "DOUB"))
 
 
@@ -133,7 +133,7 @@ def _number(name: str) -> str:
 
 
 class PostgresReader:
-    """Reads over one connection, in an event loop on a thread of its own: a notebook's thread has a running one."""
+    """Reads over one connection, in an event loop in its own thread: a notebook's thread already runs one."""
 
     def __init__(self, dsn: Dsn, table: Table) -> None:
         try:

@@ -32,8 +32,8 @@ CALLED_AT_AS_ISO: Final = (
     "CASE WHEN length(called_at) = 27 AND substr(called_at, 11, 1) = 'T' AND substr(called_at, 27) = 'Z' "
     f"THEN called_at ELSE ({' '.join(_CONVERTED.split())}) END"
 )
-"""SQL: `called_at` in our form, NULL for what is not a time; ours is checked first, for speed."""
+"""SQL: `called_at` in our form, NULL if it is not a time; our form is checked first, for speed."""
 SQLITE_SINCE_DAY: Final = "called_at >= date(:since, '-1 day')"
-"""SQL that can use an index: true for every time from the parameter `since` on, which is in our form."""
+"""SQL that can use an index: true for every time not before the parameter `since`, which is in our form."""
 SQLITE_UNTIL_DAY: Final = "called_at < date(:until, '+1 day') || 'U'"
 """The same for every time until `until`: `U` is greater than the `T` or the space after a date."""

@@ -53,7 +53,7 @@ def say(text: str, *, err: bool = False) -> None:
 
 
 def end_quietly() -> NoReturn:
-    """When nobody reads the output any more: nothing is written to it at the end either."""
+    """For output that nobody reads any more: nothing is written to it at exit either."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(1)

@@ -90,7 +90,7 @@ class Patches:
                     return wrapper(original.__get__(instance), instance, args, kwargs)
             return original(instance, *args, **kwargs)
 
-        # The same once more: one function that calls the other would cost another call for every message.
+        # Repeated, because calling one function from the other would cost another call for every message.
         @functools.wraps(original)
         async def patched_coroutine(instance: Any, /, *args: Any, **kwargs: Any) -> Any:
             if active:
@@ -174,7 +174,7 @@ def _unwrap(owner: type, patches: list[tuple[str, weakref.ref[Any]]], keep: int)
 
 
 def _like(original: Any, patched: Any, patched_coroutine: Any) -> Any:
-    """The one of the two that `inspect.iscoroutinefunction` answers as it does for `original`.
+    """Whichever of the two is a coroutine function exactly if `original` is one.
 
     Before Python 3.12 only a real coroutine function does that, and its body runs when it is awaited.
     """

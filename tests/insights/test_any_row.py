@@ -1,4 +1,4 @@
-"""A report survives any row: other programs, older bots and people write into the table too."""
+"""A report works whatever rows the table contains: other programs, older bots and people write to it too."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ JSON_VALUES = [
 
 
 def reported(dsn: str) -> insights.Summary:
-    """The summary, printed and as JSON too."""
+    """The summary, which can also be printed and converted to JSON."""
     with insights.open_reader(dsn) as reader:
         summary = insights.summary(reader)
     print_summary(summary, Console(file=io.StringIO(), width=80))
@@ -60,7 +60,7 @@ def test_any_json_in_the_checkpoints_leaves_the_other_rows_in_the_report(dsn: st
     assert [(step.name, step.calls) for step in summary.steps] == [("rows_fetched", 1)]
 
 
-def test_times_that_are_no_numbers_leave_the_other_rows_in_the_report(dsn: str) -> None:
+def test_durations_that_are_not_numbers_leave_the_other_rows_in_the_report(dsn: str) -> None:
     write_rows(dsn, rows(1))
     odd = ["'NaN'", "'Infinity'", "'-Infinity'"] if dsn.startswith("postgres") else ["9e999", "-9e999", "'x'", "x'ff'"]
     for number, value in enumerate(odd):

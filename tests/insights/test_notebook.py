@@ -1,4 +1,4 @@
-"""A notebook's cell runs inside an event loop."""
+"""A notebook runs its cells inside an event loop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.rows import rows
 from tests.support.stored_rows import write_rows
 
 
-def test_a_summary_is_read_where_an_event_loop_is_running(dsn: str) -> None:
+def test_a_summary_can_be_read_in_a_running_loop(dsn: str) -> None:
     write_rows(dsn, rows(3))
 
     async def cell() -> int:
@@ -21,7 +21,7 @@ def test_a_summary_is_read_where_an_event_loop_is_running(dsn: str) -> None:
     assert asyncio.run(cell()) == 3
 
 
-def test_a_server_that_cannot_be_reached_is_a_read_error_there_too() -> None:
+def test_an_unreachable_server_is_a_read_error_in_a_running_loop() -> None:
     async def cell() -> None:
         insights.open_reader("postgresql://nobody@127.0.0.1:1/none")
 

@@ -1,4 +1,4 @@
-"""Times with an offset, as aware datetimes are stored by Python's SQLite adapters, are read as the moment they are."""
+"""Times with an offset, as Python's SQLite adapters store aware datetimes, are converted to UTC."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def table_of(dsn: str, *times: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_an_offset_is_read(form: str, tmp_path: Path) -> None:
+def test_a_time_with_an_offset_is_read_in_utc(form: str, tmp_path: Path) -> None:
     dsn, moment = f"sqlite:///{tmp_path / 'old.db'}", FORMS[form]
     table_of(dsn, form)
     with insights.open_reader(dsn) as reader:
@@ -64,7 +64,7 @@ def test_a_time_with_an_offset_is_pruned_when_it_is_old_enough(form: str, tmp_pa
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "10:00", "2026-03-05 10:00:00.12x", "2026-03-05 10:00:00+99:99"])
-def test_what_is_no_time_is_in_no_period(text: str, tmp_path: Path) -> None:
+def test_an_invalid_time_is_in_no_period(text: str, tmp_path: Path) -> None:
     dsn = f"sqlite:///{tmp_path / 'old.db'}"
     table_of(dsn, text, "2026-03-05 10:00:00")
     with insights.open_reader(dsn) as reader:

@@ -243,7 +243,7 @@ def test_export_finds_the_pseudonym_when_the_key_is_set(spool: Path, dsn: str) -
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
-def test_export_ends_quietly_when_nobody_reads_on(form: list[str], spool: Path, dsn: str) -> None:
+def test_export_ends_quietly_when_its_output_is_closed(form: list[str], spool: Path, dsn: str) -> None:
     write_rows(dsn, rows(3000))
     command = [sys.executable, "-m", "telemetry.cli", "export", str(NELLY), *form]
     settings = {**os.environ, "SLASHSPAN_DSN": dsn, "SLASHSPAN_SPOOL": str(spool)}
