@@ -147,7 +147,7 @@ class PostgresReader:
         async def connect() -> Any:
             return await asyncpg.connect(
                 **dsn.connect_arguments(),
-                timeout=CONNECT_SECONDS,
+                timeout=dsn.connect_timeout or CONNECT_SECONDS,
                 command_timeout=READ_SECONDS,
                 statement_cache_size=0,
             )

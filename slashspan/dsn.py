@@ -29,10 +29,26 @@ _SHOWN_OPTIONS: Final = frozenset(
     (
         *("host", "port", "user", "dbname", "database", "service", "passfile"),
         *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslnegotiation"),
-        *("target_session_attrs", "application_name", "connect_timeout"),
+        *("target_session_attrs", "application_name", "connect_timeout", "channel_binding"),
+        *("pgbouncer", "connection_limit", "pool_timeout"),
     )
 )
 """Options of a PostgreSQL URL that are not secret."""
+_CHOICES_OF: Final = {
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    "sslnegotiation": ("postgres", "direct"),
+    "target_session_attrs": ("any", "primary", "standby", "prefer-standby", "read-write", "read-only"),
+    "channel_binding": ("disable", "prefer", "require"),
+}
+_NOT_SENT: Final = frozenset(
+    (
+        *("channel_binding", "gssencmode", "sslsni", "sslcompression", "load_balance_hosts", "tcp_user_timeout"),
+        *("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"),
+        *("pgbouncer", "connection_limit", "pool_timeout", "socket_timeout", "statement_cache_size", "supa"),
+    )
+)
+"""Options of libpq, Prisma and Supabase without a counterpart in asyncpg, which would send them to the server as
+settings. The server would refuse the connection, because it does not know them."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -51,6 +67,10 @@ class Dsn:
     database: str | None = None
     options: tuple[tuple[str, str], ...] = ()
     """The other options of the URL's query, such as `sslmode`."""
+    connect_timeout: float | None = None
+    """Seconds for connecting to PostgreSQL, if the URL sets them."""
+    read_only: bool = False
+    """SQLite's `?mode=ro`: the file can be read, and nothing can be written to it."""
 
     @classmethod
     def parse(cls, text: str | Dsn) -> Dsn:
@@ -65,7 +85,7 @@ class Dsn:
         if dialect is None:
             quotes = "; leave out the quotes" if text[:1] in ("'", '"') else ""
             raise _wrong(text, f"must be one of: {CHOICES}{quotes}")
-        return cls(text, SQLITE, _sqlite_file(text)) if dialect == SQLITE else cls(text, dialect, **_postgresql(text))
+        return cls(text, dialect, **(_sqlite(text) if dialect == SQLITE else _postgresql(text)))
 
     @property
     def is_sqlite(self) -> bool:
@@ -161,13 +181,22 @@ def _wrong(text: str, why: str) -> ConfigurationError:
     return ConfigurationError(f"SLASHSPAN_DSN={mask_dsn(text)!r}: {why}")
 
 
-def _sqlite_file(text: str) -> Path:
-    path = unquote(text[len(_SQLITE_PREFIX) :].partition("?")[0])
+def _sqlite(text: str) -> dict[str, Any]:
+    written, _, query = text[len(_SQLITE_PREFIX) :].partition("?")
+    path = unquote(written)
     if text[: len(_SQLITE_PREFIX)].lower() != _SQLITE_PREFIX or not path or "\0" in path:
         raise _wrong(text, "names no file; write sqlite:///path or sqlite:////absolute/path")
     if path == ":memory:":
         raise _wrong(text, "would lose every row; use a file")
-    return Path(path)
+    if query not in ("", "mode=rw", "mode=rwc", "mode=ro"):
+        raise _wrong(
+            text, "a SQLite file has only mode=ro, mode=rw or mode=rwc; write a ? in its name as %3F"
+        )
+    try:
+        file = Path(path).expanduser()
+    except RuntimeError:
+        raise _wrong(text, "there is no such home folder") from None
+    return {"file": file, "read_only": query == "mode=ro"}
 
 
 def _postgresql(text: str) -> dict[str, Any]:
@@ -190,13 +219,34 @@ def _postgresql(text: str) -> dict[str, Any]:
         options.pop(name, None)  # the part before the query takes precedence, as in asyncpg
     if any("\0" in value for value in (user, password, database, *options.values())):
         raise _wrong(text, "must not contain a NUL character")
+    seconds = _connect_timeout(text, options.pop("connect_timeout", ""))
+    _check_options(text, options)
     return {
+        "connect_timeout": seconds,
         "hosts": hosts,
         "user": user or None,
         "password": password or None,
         "database": database or None,
-        "options": tuple(options.items()),
+        "options": tuple((name, value) for name, value in options.items() if name not in _NOT_SENT),
     }
+
+
+def _connect_timeout(text: str, seconds: str) -> float | None:
+    """As libpq reads it: 0 and negative numbers mean that there is none."""
+    if not seconds:
+        return None
+    digits = seconds.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 5):
+        raise _wrong(text, "connect_timeout must be a whole number of seconds")
+    return float(seconds) if int(seconds) > 0 else None
+
+
+def _check_options(text: str, options: dict[str, str]) -> None:
+    for name, choices in _CHOICES_OF.items():
+        if options.get(name, choices[0]) not in choices:
+            raise _wrong(text, f"{name} must be one of: {', '.join(choices)}")
+    if options.pop("schema", "public") != "public":  # Prisma's
+        raise _wrong(text, "an option names a schema; leave it out and set SLASHSPAN_TABLE=schema.command_calls")
 
 
 def _options(text: str, parts: UrlParts) -> dict[str, str]:

@@ -53,7 +53,8 @@ def sqlite_connection(dsn: Dsn, *, seconds: float, create: bool = False) -> Iter
             raise StoreUnavailable(f"{path} does not exist")
         if path.is_dir():
             raise StoreUnavailable(f"{path} is a folder; SLASHSPAN_DSN must name a file")
-        with contextlib.closing(sqlite3.connect(path, timeout=seconds, isolation_level=None)) as connection:
+        uri = f"{path.absolute().as_uri()}?mode={'ro' if dsn.read_only else 'rwc'}"
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=seconds, isolation_level=None)) as connection:
             yield connection
     except (sqlite3.Error, OSError) as error:
         raise StoreUnavailable(f"{path}: {error}") from error
@@ -67,7 +68,9 @@ async def postgres_connection(dsn: Dsn) -> AsyncIterator[Any]:
     except ModuleNotFoundError:
         raise ConfigurationError(f"SLASHSPAN_DSN={dsn.masked!r} needs an extra: {POSTGRESQL_EXTRA}") from None
     try:
-        connection = await asyncpg.connect(**dsn.connect_arguments(), timeout=CONNECT_SECONDS, statement_cache_size=0)
+        connection = await asyncpg.connect(
+            **dsn.connect_arguments(), timeout=dsn.connect_timeout or CONNECT_SECONDS, statement_cache_size=0
+        )
         try:
             yield connection
         finally:

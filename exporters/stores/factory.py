@@ -17,6 +17,8 @@ def open_store(dsn: Dsn | str, *, table: str = "command_calls") -> Store:
     """The store for `dsn`, not connected yet. Raises ConfigurationError."""
     dsn = Dsn.parse(dsn)
     named = Table.parse(table, schemas=not dsn.is_sqlite)
+    if dsn.read_only:
+        raise ConfigurationError(f"SLASHSPAN_DSN={dsn.text.partition('?')[0]!r} has ?mode=ro; leave it out to record")
     if dsn.is_sqlite:
         return SqliteStore(dsn.path, named)
     try:

@@ -161,7 +161,9 @@ class PostgresStore(ForkAware):
             await self._keep_partitions()
             return self._statement
         connection = await asyncpg.connect(
-            **self._dsn.connect_arguments(), timeout=CONNECT_SECONDS, statement_cache_size=0
+            **self._dsn.connect_arguments(),
+            timeout=self._dsn.connect_timeout or CONNECT_SECONDS,
+            statement_cache_size=0,
         )
         try:
             _keep_alive(connection)
