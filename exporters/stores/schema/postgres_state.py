@@ -1,4 +1,4 @@
-"""PostgreSQL: what the catalog says of the table, in one query."""
+"""PostgreSQL: the state of the table according to the catalog, read with one query."""
 
 from __future__ import annotations
 
