@@ -189,9 +189,7 @@ def _sqlite(text: str) -> dict[str, Any]:
     if path == ":memory:":
         raise _wrong(text, "would lose every row; use a file")
     if query not in ("", "mode=rw", "mode=rwc", "mode=ro"):
-        raise _wrong(
-            text, "a SQLite file has only mode=ro, mode=rw or mode=rwc; write a ? in its name as %3F"
-        )
+        raise _wrong(text, "a SQLite file has only mode=ro, mode=rw or mode=rwc; write a ? in its name as %3F")
     try:
         file = Path(path).expanduser()
     except RuntimeError:
