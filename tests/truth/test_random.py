@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 RUNS, ACTIONS = 10, 500
 # The outcome of a cooldown shared by all users depends on the order.
-STATELESS = [case for case in ALL if "cooling" not in case.name]
+# On a machine that is seconds late, an answer by somebody else than the handler comes after Discord's deadline.
+STATELESS = [case for case in ALL if "cooling" not in case.name and not case.answered_late]
 
 
 async def play(order: list[Case], concurrency: int, *dsns: str) -> list[tuple[Case, Action]]:
