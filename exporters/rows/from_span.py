@@ -8,6 +8,7 @@ from exporters.rows.command_call import ROW_COLUMNS, CommandCall
 from exporters.rows.values import INT64, MAX_JSON, as_float, as_int64, as_json, as_text, fitting_json, json_text
 from slashspan import semconv
 from slashspan.action_record import record_of
+from slashspan.service_name import is_unknown, process_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -122,14 +123,17 @@ _last_service: tuple[Resource | None, Service] = (None, (None, None, None))
 
 
 def service_of(resource: Resource) -> Service:
-    """The bot's service, from the resource."""
+    """The bot's service, from the resource; where that names none, the script's or module's name."""
     # A process has one or two resources; hashing one would cost more than the row.
     global _last_service
     known, service = _last_service
     if known is not resource:
         get = resource.attributes.get
         environment = get("deployment.environment.name", get("deployment.environment"))
-        service = (_optional(get("service.name")), _optional(get("service.version")), _optional(environment))
+        name = _optional(get("service.name"))
+        if is_unknown(name):
+            name = process_name()
+        service = (name, _optional(get("service.version")), _optional(environment))
         _last_service = (resource, service)
     return service
 

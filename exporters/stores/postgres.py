@@ -19,6 +19,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from exporters.common.at_fork import ForkAware, register
 from exporters.rows.columns import TIMESTAMP
@@ -123,7 +124,8 @@ class PostgresStore(ForkAware):
         meanwhile: Callable[[], None] = lambda: None,
     ) -> Any:
         async def bounded() -> Any:
-            return await asyncio.wait_for(make(), timeout)
+            with suppress_instrumentation():  # a bot that traces asyncpg does not want to see our INSERTs
+                return await asyncio.wait_for(make(), timeout)
 
         try:
             future = self._loop_thread().submit(bounded())

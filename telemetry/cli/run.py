@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from dotenv import dotenv_values
 
+from slashspan import service_name
 from slashspan.errors import ConfigurationError
 from telemetry.setup import autostart, pipeline
 
@@ -40,11 +41,11 @@ def load_env_file(path: Path, environ: MutableMapping[str, str]) -> None:
         environ.setdefault(name, value)
 
 
-def default_service_name(target: str, environ: Mapping[str, str]) -> str | None:
+def default_service_name(target: str, environ: Mapping[str, str], *, module: bool) -> str | None:
     """The name of the bot's file or module, unless OpenTelemetry's variables name the service."""
-    if environ.get("OTEL_SERVICE_NAME") or "service.name=" in environ.get("OTEL_RESOURCE_ATTRIBUTES", ""):
+    if service_name.is_given(environ):
         return None
-    return Path(target).absolute().stem
+    return service_name.of_module(target) if module else Path(target).absolute().stem
 
 
 def run(target: str, arguments: Sequence[str], *, module: bool) -> NoReturn:
@@ -64,7 +65,7 @@ def run(target: str, arguments: Sequence[str], *, module: bool) -> NoReturn:
     settings = pipeline.check(os.environ)
     environ = dict(os.environ)
     if settings.exporters:
-        environ = autostart.environment(environ, default_service_name(target, environ))
+        environ = autostart.environment(environ, default_service_name(target, environ, module=module))
     flags = interpreter_flags(sys.orig_argv, sys.argv)
     _become([sys.executable, *flags, *(["-m"] if module else []), target, *arguments], environ)
 

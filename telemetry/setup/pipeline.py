@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import functools
 import logging
 import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import DEFAULT_ON
@@ -33,9 +33,10 @@ from exporters.spool.row_spool import RowSpool
 from exporters.stores.errors import SchemaMismatch, StoreUnavailable
 from exporters.stores.factory import open_store
 from slashspan.errors import ConfigurationError
+from slashspan.service_name import is_given, process_name
 from slashspan.settings import COMMAND_CALLS, Settings, unknown_variables
 from telemetry.instrument.instrumentor import DiscordInstrumentor
-from telemetry.setup import signals
+from telemetry.setup import providers, signals
 from telemetry.setup.ids import id_generator
 from telemetry.setup.sampling import UserActionsRecorded
 from telemetry.setup.trace_exporters import OTLP, build, otlp_endpoint
@@ -188,7 +189,7 @@ def check(environ: Mapping[str, str]) -> Settings:
 
 def _resource(service_name: str | None, service_version: str | None, environment: str | None) -> Resource:
     given = {
-        "service.name": service_name,
+        "service.name": service_name or (None if is_given(os.environ) else process_name()),
         "service.version": service_version,
         "deployment.environment.name": environment,
     }
@@ -198,16 +199,17 @@ def _resource(service_name: str | None, service_version: str | None, environment
 
 def _build(settings: Settings, resource: Resource, environ: Mapping[str, str], *, check_store: bool) -> Telemetry:
     trace_exporters = {name: build(name) for name in settings.exporters if name != COMMAND_CALLS}
-    existing = trace.get_tracer_provider()
-    if isinstance(existing, TracerProvider):
-        resource = existing.resource
-        provider, own = existing, None
+    existing = providers.of_the_bot()
+    own: TracerProvider | None = None
+    if existing is not None:
+        resource = getattr(existing, "resource", None) or resource
     else:
         sampler = DEFAULT_ON if settings.trace_ratio == 1 else UserActionsRecorded(settings.trace_ratio)
         with naming_variables("the OpenTelemetry SDK"):
-            provider = own = TracerProvider(
+            own = TracerProvider(
                 resource=resource, sampler=sampler, shutdown_on_exit=False, id_generator=id_generator(environ)
             )
+    provider = own or existing
     rows = None
     if COMMAND_CALLS in settings.exporters:
         store = open_store(settings.dsn, table=settings.table)
@@ -219,7 +221,7 @@ def _build(settings: Settings, resource: Resource, environ: Mapping[str, str], *
         for name, exporter in trace_exporters.items()
     ]
     if own is not None and traces:
-        trace.set_tracer_provider(own)
+        providers.stand_in(own)
     for processor in (rows, *traces):
         if processor is not None:
             provider.add_span_processor(processor)
@@ -301,3 +303,14 @@ class CommandCallsSpanExporter(CommandCallsExporter):
         store = open_store(settings.dsn, table=settings.table)
         _check(store)
         super().__init__(store, **_rows_bounds(settings, Resource.create()))
+        _warn_about_foreign_processor()
+
+
+@functools.cache
+def _warn_about_foreign_processor() -> None:
+    """Once per process."""
+    _log.warning(
+        "command_calls in a BatchSpanProcessor of another setup: spans are safe once they reach the exporter; if the "
+        "process is killed, spans still in the memory of that processor and commands still running are lost. "
+        "`slashspan run`, slashspan.configure() and OTEL_PYTHON_DISTRO=slashspan keep those too"
+    )

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from telemetry.setup.pipeline import Telemetry
 
 FOLDER: Final = Path(__file__).with_name("path")
-SERVICE_VARIABLE: Final = "_SLASHSPAN_RUN_SERVICE"
-"""Carries the service name from `slashspan run` to the bot and its children. Not a setting."""
 AFTER_OTHERS: Final = -100
 """Priority among multiprocessing's finalizers: those of the bot come first."""
 
@@ -31,28 +29,31 @@ _log = logging.getLogger("slashspan")
 _terminated = False
 
 
-def environment(environ: Mapping[str, str], service_name: str | None) -> dict[str, str]:
-    """`environ` with variables that make a Python process record; `service_name` None: as OpenTelemetry names it."""
+def environment(environ: Mapping[str, str], service: str | None) -> dict[str, str]:
+    """`environ` with variables that make a Python process record; `service` None: as OpenTelemetry names it."""
     path = environ.get("PYTHONPATH", "")
     entries = path.split(os.pathsep) if path else []
     if str(FOLDER) not in entries:
         entries.insert(0, str(FOLDER))
     added = {"PYTHONPATH": os.pathsep.join(entries)}
-    if service_name is not None:
-        added[SERVICE_VARIABLE] = service_name
+    if service is not None:
+        from slashspan import service_name
+
+        added[service_name.VARIABLE] = service
     return {**environ, **added}
 
 
-def start() -> None:
+def start(*, check_store: bool = True) -> None:
     """Start recording. Never raises: an error is logged in one line, and the bot runs without recording."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # `python -W error` is meant for the bot, not for what we import
+        from slashspan import service_name
         from slashspan.errors import ConfigurationError
         from telemetry.setup import pipeline, signals
 
         try:
-            # The table was created or checked before the bot was started.
-            telemetry = pipeline.configure(service_name=os.environ.get(SERVICE_VARIABLE), check_store=False)
+            name = os.environ.get(service_name.VARIABLE)
+            telemetry = pipeline.configure(service_name=name, check_store=check_store)
         except ConfigurationError as error:
             _log.error("slashspan does not record: %s", error)
             return

@@ -50,7 +50,8 @@ def start():
     except ImportError as error:  # a child process of the bot may run in another environment
         sys.stderr.write("slashspan: process %d is not recorded: %s\n" % (os.getpid(), error))
         return
-    autostart.start()
+    # Under `slashspan run` the table was created or checked before the bot was started.
+    autostart.start(check_store=__name__ != "sitecustomize")
 
 
 def end():
@@ -75,5 +76,7 @@ def run_the_next_sitecustomize():
 
 if sys.version_info >= (3, 10):
     atexit.register(end)
-    sys.meta_path.insert(0, FirstImport())
-run_the_next_sitecustomize()
+    if "telemetry.setup.autostart" not in sys.modules:
+        sys.meta_path.insert(0, FirstImport())
+if __name__ == "sitecustomize":  # and not loaded by slashspan's distro
+    run_the_next_sitecustomize()

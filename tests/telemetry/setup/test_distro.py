@@ -1,0 +1,145 @@
+"""`opentelemetry-instrument python bot.py`: the recording of `slashspan run`, whatever else is installed."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import ROOT
+from tests.support.processes import PLAIN, bot_process
+from tests.support.stored_rows import read_outcomes, read_rows
+
+INSTRUMENT = str(Path(sys.executable).parent / "opentelemetry-instrument")
+OURS = {"OTEL_PYTHON_DISTRO": "slashspan", "OTEL_BSP_SCHEDULE_DELAY": "60000"}
+"""opentelemetry-distro is installed here too, so the choice is made. Batches are a minute apart."""
+LAUNCHER = str(ROOT / "tests" / "bots" / "launcher.py")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+
+
+def calls(folder: Path) -> list[tuple[str, str]]:
+    return sorted((row["command"], row["outcome"]) for row in read_rows(f"sqlite:///{folder / 'command_calls.db'}"))
+
+
+@posix
+@pytest.mark.parametrize("how", ["close", "interrupt", "terminate", "exit", "unhandled"])
+async def test_rows_are_written_however_the_bot_ends(how: str, tmp_path: Path) -> None:
+    arguments = ["raise"] if how == "unhandled" else []
+    async with bot_process([INSTRUMENT, sys.executable, PLAIN, *arguments], tmp_path, OURS) as bot:
+        await (await bot.discord.slash("ping")).answered()
+        await (await bot.discord.slash("hang")).acknowledged()
+        await bot.discord.idle()
+        if how in ("close", "unhandled"):
+            await bot.discord.slash("leave")
+        elif how == "interrupt":
+            await bot.interrupt()
+        elif how == "exit":
+            await bot.discord.slash("die")
+        else:
+            bot.signal(signal.SIGTERM)
+        status = await bot.ended()
+    assert status == {"close": 0, "interrupt": 0, "terminate": 143, "exit": 7, "unhandled": 1}[how], bot.output
+    assert {("ping", "ok"), ("hang", "cancelled")} <= set(calls(tmp_path)), bot.output
+    assert {row["service_name"] for row in read_rows(f"sqlite:///{tmp_path / 'command_calls.db'}")} == {"plain"}
+
+
+@posix
+async def test_rows_survive_sigkill_and_running_commands_are_interrupted(tmp_path: Path) -> None:
+    command = [INSTRUMENT, sys.executable, PLAIN]
+    async with bot_process(command, tmp_path, OURS) as bot:
+        await (await bot.discord.slash("ping")).answered()
+        await (await bot.discord.slash("hang")).acknowledged()
+        await bot.discord.idle()
+        bot.kill()
+        await bot.ended()
+    async with bot_process(command, tmp_path, OURS) as bot:
+        await (await bot.discord.slash("ping")).answered()
+        await bot.interrupt()
+        await bot.ended()
+    assert calls(tmp_path) == [("hang", "interrupted"), ("ping", "ok"), ("ping", "ok")], bot.output
+
+
+@posix
+async def test_a_bot_that_replaces_itself_is_recorded_before_and_after(tmp_path: Path) -> None:
+    async with bot_process([INSTRUMENT, sys.executable, PLAIN], tmp_path, OURS) as bot:
+        await (await bot.discord.slash("ping")).answered()
+        await bot.discord.idle()
+        await bot.discord.slash("restart")
+        await bot.discord.gone()
+        await bot.discord.ready()
+        await (await bot.discord.slash("ping")).answered()
+        await bot.interrupt()
+        assert await bot.ended() == 0
+    assert calls(tmp_path) == [("ping", "ok"), ("ping", "ok"), ("restart", "ok")], bot.output
+
+
+@posix
+@pytest.mark.parametrize("imported", [[], ["imported"]], ids=["", "discord imported before"])
+async def test_a_forked_bot_is_recorded(imported: list[str], tmp_path: Path) -> None:
+    async with bot_process([INSTRUMENT, sys.executable, LAUNCHER, "fork", *imported], tmp_path, OURS) as bot:
+        await (await bot.discord.slash("ping")).answered()
+        await bot.discord.slash("leave")
+        assert await bot.ended() == 0, bot.output
+    assert calls(tmp_path) == [("leave", "ok"), ("ping", "ok")], bot.output
+    assert {row["service_name"] for row in read_rows(f"sqlite:///{tmp_path / 'command_calls.db'}")} == {"launcher"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "warned"),
+    [
+        ({"OTEL_PYTHON_DISTRO": "slashspan"}, []),
+        ({"OTEL_PYTHON_DISTRO": "distro", "OTEL_PYTHON_CONFIGURATOR": "slashspan"}, []),
+        ({"OTEL_PYTHON_DISTRO": "slashspan", "OTEL_PYTHON_CONFIGURATOR": "configurator"}, ["memory of that processor"]),
+        ({"OTEL_PYTHON_DISTRO": "distro"}, ["memory of that processor"]),
+    ],
+    ids=["our distro", "our configurator", "their configurator", "their distro"],
+)
+async def test_another_distro_is_chosen_by_the_standard_variables(
+    environ: dict[str, str], warned: list[str], tmp_path: Path
+) -> None:
+    environ = {
+        "OTEL_TRACES_EXPORTER": "command_calls",
+        "OTEL_METRICS_EXPORTER": "none",
+        "OTEL_LOGS_EXPORTER": "none",
+        **environ,
+    }
+    async with bot_process([INSTRUMENT, sys.executable, PLAIN], tmp_path, environ) as bot:
+        await (await bot.discord.slash("ping")).answered()
+        await bot.interrupt()
+        await bot.ended()
+    assert calls(tmp_path) == [("ping", "ok")], bot.output
+    assert ("memory of that processor" in bot.output) == bool(warned), bot.output
+    assert {row["service_name"] for row in read_rows(f"sqlite:///{tmp_path / 'command_calls.db'}")} == {"plain"}
+
+
+async def test_a_disabled_instrumentation_records_nothing(tmp_path: Path) -> None:
+    environ = {**OURS, "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "discord"}
+    async with bot_process([INSTRUMENT, sys.executable, PLAIN], tmp_path, environ) as bot:
+        await (await bot.discord.slash("ping")).answered()
+        await bot.interrupt()
+        await bot.ended()
+    assert not (tmp_path / "command_calls.db").exists()
+
+
+async def test_a_wrong_setting_is_one_line_and_the_bot_runs(tmp_path: Path) -> None:
+    environ = {**OURS, "SLASHSPAN_USER_IDS": "some"}
+    async with bot_process([INSTRUMENT, sys.executable, PLAIN], tmp_path, environ) as bot:
+        await (await bot.discord.slash("ping")).answered()
+        await bot.interrupt()
+        await bot.ended()
+    assert "SLASHSPAN_USER_IDS='some': must be one of" in bot.output
+    assert "Traceback" not in bot.output
+
+
+async def test_the_module_names_the_service(tmp_path: Path) -> None:
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "ladder.py").write_text(Path(PLAIN).read_text("utf-8"), "utf-8")
+    async with bot_process([INSTRUMENT, sys.executable, "-m", "ours.ladder"], tmp_path, OURS) as bot:
+        await (await bot.discord.slash("ping")).answered()
+        await bot.interrupt()
+        await bot.ended()
+    dsn = f"sqlite:///{tmp_path / 'command_calls.db'}"
+    assert read_outcomes(dsn) == [("slash", "ping", "ok")], bot.output
+    assert {row["service_name"] for row in read_rows(dsn)} == {"ours.ladder"}
