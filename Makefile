@@ -54,6 +54,10 @@ $(COLLECTOR): tools/collector/builder.yaml
 versions: $(STAMP) ## tests and demo on discord.py 2.4 to 2.7, the oldest and newest Python, the lowest pins (ARGS=--short: the extremes)
 	@$(BIN)/python -m tools.versions $(ARGS)
 
+bots: $(STAMP) ## Red, jishaku and a bot of discord-games from PyPI, unchanged: the same plain and recorded, every action a row
+	@$(BIN)/python -m tools.bots
+	@$(BIN)/python -m pytest -q tests/pypi_bots
+
 docs: $(STAMP) ## regenerate docs/reference.md from the code
 	@$(BIN)/python -m tools.reference > docs/reference.md
 
@@ -64,6 +68,7 @@ lock: $(STAMP) ## renew requirements.lock and requirements-lowest.lock from pypr
 	@mkdir -p .cache
 	$(COMPILE) --python-version 3.10 --all-extras --resolution lowest-direct pyproject.toml --output-file .cache/lowest.txt
 	$(COMPILE) --python-version 3.10 --group test --constraint .cache/lowest.txt .cache/lowest.txt --output-file requirements-lowest.lock
+	@$(BIN)/python -m tools.bots --lock
 
 clean: ## remove everything that the targets created
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

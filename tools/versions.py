@@ -9,20 +9,18 @@ Each combination has a virtual environment in `.cache/versions`. A Python that t
 from __future__ import annotations
 
 import argparse
-import os
 import re
-import shutil
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+from tools.environments import ROOT, find_python, prepare, run
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
 CACHE: Final = ROOT / ".cache" / "versions"
 LOCK: Final = ROOT / "requirements.lock"
 LOWEST: Final = ROOT / "requirements-lowest.lock"
@@ -68,71 +66,19 @@ def combinations(*, short: bool) -> Iterator[Combination]:
                     yield Combination(python, discord)
 
 
-def find_python(version: str) -> str | None:
-    """A Python of that minor version, on PATH, from pyenv or known to uv; nothing is downloaded."""
-    candidates = [shutil.which(f"python{version}")]
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    candidates += [str(folder / "bin" / "python") for folder in sorted(pyenv.glob(f"{version}*"), reverse=True)]
-    found = _run([uv(), "python", "find", "--no-python-downloads", "--no-project", version], quiet=True)
-    candidates.append(found.stdout.strip() if found.returncode == 0 else None)
-    asks = "import sys; print('%d.%d' % sys.version_info[:2])"
-    for candidate in candidates:
-        # pyenv's shims are on PATH even for versions that are not active; they fail when they are called.
-        if (
-            candidate
-            and Path(candidate).exists()
-            and _run([candidate, "-c", asks], quiet=True).stdout == f"{version}\n"
-        ):
-            return candidate
-    return None
-
-
-def uv() -> str:
-    """The `uv` next to this Python."""
-    return str(Path(sys.executable).with_name("uv.exe" if os.name == "nt" else "uv"))
-
-
-def prepare(combination: Combination, python: str) -> Path:
-    """The Python of the combination's environment, created if it is missing or its pins have changed."""
-    folder = CACHE / combination.name
-    own = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    wanted = folder / "requirements.txt"
-    text = combination.requirements()
-    if not own.exists() or not wanted.exists() or wanted.read_text("utf-8") != text:
-        print(f"setting up {combination.name} …", flush=True)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        _check([uv(), "venv", "--quiet", "--clear", "--python", python, str(folder)])
-        pins = folder / "requirements.new"
-        pins.write_text(text, "utf-8")
-        install = [uv(), "pip", "install", "--quiet", "--python", str(own), "--no-deps"]
-        _check([*install, "-r", str(pins)])
-        _check([*install, "--no-build-isolation", "-e", str(ROOT)])
-        pins.replace(wanted)
-    return own
-
-
 def try_out(own: Path, *, short: bool) -> bool:
     """Run the tests, then the demo; returns whether both passed. Their output is shown."""
-    tests = _run([str(own), "-m", "pytest", "-q", "-p", "no:cacheprovider", *(SHORT if short else FULL)])
+    tests = run([str(own), "-m", "pytest", "-q", "-p", "no:cacheprovider", *(SHORT if short else FULL)])
     if tests.returncode != 0:
         return False
     store = own.parent / "demo.db"
     for file in own.parent.glob("demo.db*"):
         file.unlink()
     demo = [str(own), "-m", "telemetry.cli", "demo", "--commands", str(DEMO_COMMANDS), "--dsn", f"sqlite:///{store}"]
-    shown = _run(demo, quiet=True)
+    shown = run(demo, quiet=True)
     if shown.returncode != 0:
         print(shown.stdout, shown.stderr)
     return shown.returncode == 0
-
-
-def _run(command: Sequence[str], *, quiet: bool = False) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=ROOT, capture_output=quiet, text=True, check=False)  # noqa: S603 - our own
-
-
-def _check(command: Sequence[str]) -> None:
-    if _run(command).returncode != 0:
-        raise SystemExit(f"failed: {' '.join(command)}")
 
 
 def main() -> int:
@@ -149,7 +95,7 @@ def main() -> int:
         if python is None:
             results.append(f"skipped  {combination.name}: this machine has no Python {combination.python}")
             continue
-        own = prepare(combination, python)
+        own = prepare(CACHE / combination.name, python, combination.requirements())
         print(combination.name, flush=True)
         started = time.monotonic()
         passed = try_out(own, short=arguments.short)

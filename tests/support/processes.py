@@ -74,13 +74,18 @@ async def becomes_ready(process: asyncio.subprocess.Process, discord: StandIn) -
 
 @contextlib.asynccontextmanager
 async def bot_process(
-    command: Sequence[str], cwd: Path, environ: dict[str, str] | None = None, **stand_in: Any
+    command: Sequence[str],
+    cwd: Path,
+    environ: dict[str, str] | None = None,
+    *,
+    python: str = sys.executable,
+    **stand_in: Any,
 ) -> AsyncIterator[BotProcess]:
     """Run `python command…` connected to a stand-in; killed at the end if it is still running."""
     async with StandIn(**stand_in) as discord:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "SLASHSPAN_"))}
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
+            python,
             *command,
             cwd=cwd,
             env={
