@@ -41,7 +41,8 @@ class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no ty
 
     `instrument(tracer_provider=…, meter_provider=…, settings=…, detail=True)`: the providers default to the global
     ones, the settings to `Settings.from_environ(os.environ)`. With `detail` off, as when only rows are written, REST
-    requests get no spans and exceptions no stack; their times and types are kept.
+    requests get no spans and exceptions no stack; their times and types are kept. `request_hook(span, route)` and
+    `response_hook(span, status)` are called with the span of each REST request.
     `uninstrument()` puts back every attribute that was patched. Commands that are running then are recorded when they
     end; with `interrupt=True`, for when nothing can be recorded any more, they are recorded as interrupted.
     """
@@ -69,6 +70,13 @@ class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no ty
         checkpoints.set_slow_ms(settings.slow_checkpoint_ms)
         flows.use_tracer(tracer)
         limits = RateLimitHooks()
+        rest = RestHooks(
+            recorder,
+            limits,
+            spans=detail and settings.rest_spans,
+            request_hook=kwargs.get("request_hook"),
+            response_hook=kwargs.get("response_hook"),
+        )
         patches = Patches()
         for records, install in (
             ("the time of receipt, gateway metrics", functools.partial(gateway.install, shards=shards)),
@@ -77,9 +85,9 @@ class DiscordInstrumentor(BaseInstrumentor):  # type: ignore[misc] # ships no ty
             ("prefix commands", PrefixHooks(recorder).install),
             ("components, modals", ComponentHooks(recorder, unanswered).install),
             ("components answered by on_interaction", unanswered.install),
-            ("acknowledgements, REST requests", RestHooks(recorder, limits, spans=detail).install),
+            ("acknowledgements, REST requests", rest.install),
             ("rate limits", limits.install),
-            ("ext.tasks loops", LoopHooks(tracer).install),
+            ("ext.tasks loops", LoopHooks(tracer, spans=settings.loop_spans).install),
         ):
             patches.install(records, install)
         if patches.missing:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from discord.ext import tasks
 from opentelemetry import context as context_api
 from opentelemetry.context import Context
-from opentelemetry.trace import SpanKind, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, SpanKind, set_span_in_context
 from opentelemetry.trace.status import Status, StatusCode
 
 from slashspan.guard import guarded
@@ -39,8 +39,9 @@ _UNTRACED: Final = "_slashspan_untraced"
 class LoopHooks:
     """Traces all loops, from their next iteration on."""
 
-    def __init__(self, tracer: Tracer) -> None:
+    def __init__(self, tracer: Tracer, *, spans: bool = True) -> None:
         self._tracer = tracer
+        self._spans = spans
 
     def install(self, patches: Patches) -> None:
         patches.add(tasks.Loop, _ATTRIBUTE, _TracedCoro(self.traced))
@@ -68,6 +69,8 @@ class LoopHooks:
 
     @guarded
     def _begin(self, name: str) -> _Begun:
+        if not self._spans:
+            return _Begun(INVALID_SPAN, context_api.attach(Context()), current_action.set(None))
         span = self._tracer.start_span(name, context=Context(), kind=SpanKind.INTERNAL)
         return _Begun(span, context_api.attach(set_span_in_context(span, Context())), current_action.set(None))
 

@@ -7,8 +7,10 @@ a span around the HTTP call alone would miss all of that. Paths are templates: r
 from __future__ import annotations
 
 import json
+import logging
 import time
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
 import discord
@@ -31,8 +33,12 @@ if TYPE_CHECKING:
     from telemetry.instrument.patching import Patches
 
     Wrapped = Callable[..., Awaitable[Any]]
+    RequestHook = Callable[[Span, discord.http.Route], None]
+    ResponseHook = Callable[[Span, int | None], None]
     Args = tuple[Any, ...]
     Kwargs = dict[str, Any]
+
+_log = logging.getLogger("slashspan")
 
 CALLBACK_PATH: Final = "/interactions/{webhook_id}/{webhook_token}/callback"
 UNKNOWN_INTERACTION: Final = 10062
@@ -51,12 +57,26 @@ ACK_KINDS: Final = {
 
 
 class RestHooks:
-    """The wrappers, bound to one recorder. `spans`: create CLIENT spans, instead of only recording times."""
+    """The wrappers, bound to one recorder. `spans`: create CLIENT spans, instead of only recording times.
 
-    def __init__(self, recorder: Recorder, limits: RateLimitHooks, *, spans: bool) -> None:
+    `request_hook(span, route)` is called when such a span starts, `response_hook(span, status)` before it ends, with
+    the status of the last response, or None if there was none.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        limits: RateLimitHooks,
+        *,
+        spans: bool,
+        request_hook: RequestHook | None = None,
+        response_hook: ResponseHook | None = None,
+    ) -> None:
         self._recorder = recorder
         self._limits = limits
         self._spans = spans
+        self._request_hook = request_hook
+        self._response_hook = response_hook
 
     def install(self, patches: Patches) -> None:
         """Requests: acknowledgements and spans."""
@@ -109,11 +129,22 @@ class RestHooks:
 
     @guarded
     def _start(self, route: discord.http.Route) -> Span:
-        return self._recorder.tracer.start_span(
-            f"{route.method} {route.path}",
-            kind=SpanKind.CLIENT,
-            attributes={"http.request.method": route.method, "url.template": route.path},
+        attributes = {"http.request.method": route.method, "url.template": route.path}
+        if host := urlsplit(route.BASE).hostname:
+            attributes["server.address"] = host
+        span = self._recorder.tracer.start_span(
+            f"{route.method} {route.path}", kind=SpanKind.CLIENT, attributes=attributes
         )
+        if self._request_hook is not None and span.is_recording():
+            self._call_hook(self._request_hook, span, route)
+        return span
+
+    def _call_hook(self, hook: Callable[[Span, Any], None], span: Span, argument: Any) -> None:
+        """Never raises: an error in the user's hook is logged, and the request goes on."""
+        try:
+            hook(span, argument)
+        except Exception:  # noqa: BLE001 - the hook is the user's, and the request must go on
+            _log.exception("a hook of DiscordInstrumentor failed: %r", hook)
 
     @guarded
     def _finish(
@@ -138,17 +169,20 @@ class RestHooks:
         total = time.perf_counter_ns() - call.started_ns
         span.set_attributes(
             {
-                "http.request.resend_count": max(0, call.tries - 1),
                 "discord.rest.wire_ms": call.wire_ns / 1e6,
                 "discord.rest.waited_ms": max(0, total - call.wire_ns) / 1e6,
                 "discord.rest.rate_limited_ms": limited_ns / 1e6,
             }
         )
+        if call.tries > 1:
+            span.set_attribute("http.request.resend_count", call.tries - 1)
         if call.status is not None:
             span.set_attribute("http.response.status_code", call.status)
         if error is not None:
             span.set_attribute("error.type", outcomes.type_name(error))
             span.set_status(Status(StatusCode.ERROR, outcomes.type_name(error)))
+        if self._response_hook is not None and span.is_recording():
+            self._call_hook(self._response_hook, span, call.status)
         span.end()
 
     def _acknowledge(
