@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 
 from exporters.delivery import self_metrics
 from exporters.delivery.exporter import CommandCallsExporter
@@ -38,7 +37,7 @@ from slashspan.settings import COMMAND_CALLS, Settings, unknown_variables
 from telemetry.instrument.instrumentor import DiscordInstrumentor
 from telemetry.setup import providers, signals
 from telemetry.setup.ids import id_generator
-from telemetry.setup.sampling import UserActionsRecorded
+from telemetry.setup.sampling import log_that_rows_are_complete, sampler
 from telemetry.setup.trace_exporters import OTLP, build, otlp_endpoint
 from telemetry.setup.variables import naming_variables
 
@@ -177,6 +176,7 @@ def configure(
 def check(environ: Mapping[str, str]) -> Settings:
     """Raise ConfigurationError for all that `configure` would refuse; create or check the table. Starts nothing."""
     settings = Settings.from_environ(environ)
+    sampler(environ, settings.trace_ratio)
     for name in settings.exporters:
         if name == COMMAND_CALLS:
             store = open_store(settings.dsn, table=settings.table)
@@ -204,10 +204,12 @@ def _build(settings: Settings, resource: Resource, environ: Mapping[str, str], *
     if existing is not None:
         resource = getattr(existing, "resource", None) or resource
     else:
-        sampler = DEFAULT_ON if settings.trace_ratio == 1 else UserActionsRecorded(settings.trace_ratio)
+        chosen = sampler(environ, settings.trace_ratio)
+        if COMMAND_CALLS in settings.exporters:
+            log_that_rows_are_complete(environ)
         with naming_variables("the OpenTelemetry SDK"):
             own = TracerProvider(
-                resource=resource, sampler=sampler, shutdown_on_exit=False, id_generator=id_generator(environ)
+                resource=resource, sampler=chosen, shutdown_on_exit=False, id_generator=id_generator(environ)
             )
     provider = own or existing
     rows = None

@@ -1,15 +1,25 @@
-"""Sampling of traces that leaves rows complete."""
+"""Sampling of traces that leaves rows complete: `OTEL_TRACES_SAMPLER`, or `SLASHSPAN_TRACE_RATIO`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.sdk.trace.sampling import Decision, ParentBased, Sampler, SamplingResult, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import (
+    DEFAULT_ON,
+    Decision,
+    ParentBased,
+    Sampler,
+    SamplingResult,
+    TraceIdRatioBased,
+)
 
 from slashspan import semconv
+from slashspan.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Link, SpanKind
@@ -17,15 +27,66 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import Attributes
 
 
+VARIABLE: Final = "OTEL_TRACES_SAMPLER"
+ARGUMENT: Final = "OTEL_TRACES_SAMPLER_ARG"
+GROUP: Final = "opentelemetry_traces_sampler"
+_KEEP_ALL: Final = ("always_on", "parentbased_always_on")
+_BY_RATIO: Final = ("traceidratio", "parentbased_traceidratio")
+
+_log = logging.getLogger("slashspan")
+
+
+def sampler(environ: Mapping[str, str], ratio: float) -> Sampler:
+    """For a provider that we create. `ratio` is that of `SLASHSPAN_TRACE_RATIO`.
+
+    Raises ConfigurationError for an unknown sampler, an argument that it cannot use, or two ways to sample at once.
+    """
+    name = environ.get(VARIABLE, "").strip()
+    if not name:
+        return DEFAULT_ON if ratio == 1 else UserActionsRecorded(ParentBased(TraceIdRatioBased(ratio)))
+    if ratio != 1:
+        raise ConfigurationError(f"{VARIABLE}={name!r} and SLASHSPAN_TRACE_RATIO={ratio:g} both sample traces; set one")
+    points = entry_points(group=GROUP)
+    point = next((point for point in points if point.name == name), None)
+    if point is None:
+        raise ConfigurationError(f"{VARIABLE}={name!r}: must be one of: {', '.join(sorted({p.name for p in points}))}")
+    argument = environ.get(ARGUMENT, "").strip()
+    try:
+        chosen: Any = point.load()(_ratio(argument) if name in _BY_RATIO else argument or None)
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        raise ConfigurationError(f"{VARIABLE}={name!r} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not isinstance(chosen, Sampler):
+        raise ConfigurationError(f"{VARIABLE}={name!r} is not a sampler")
+    return UserActionsRecorded(chosen)
+
+
+def log_that_rows_are_complete(environ: Mapping[str, str]) -> None:
+    """Where a sampler is chosen that leaves traces out: it does not apply to rows."""
+    name = environ.get(VARIABLE, "").strip()
+    if name and name not in _KEEP_ALL:
+        _log.warning("%s=%s applies to traces; rows in command_calls are never sampled", VARIABLE, name)
+
+
+def _ratio(argument: str) -> float:
+    try:
+        ratio = float(argument or 1)
+    except ValueError:
+        ratio = -1
+    if not 0 <= ratio <= 1:
+        raise ConfigurationError(f"{ARGUMENT}={argument!r}: must be a number from 0 to 1")
+    return ratio
+
+
 class UserActionsRecorded(Sampler):
-    """Samples a share of the traces by trace id; user actions outside of it are still recorded, and so become rows.
+    """Samples the traces that another sampler chooses; all other user actions are still recorded, and become rows.
 
     Their spans are RECORD_ONLY: other exporters get neither them nor their children.
     """
 
-    def __init__(self, ratio: float) -> None:
-        self._ratio = ratio
-        self._delegate = ParentBased(TraceIdRatioBased(ratio))
+    def __init__(self, chosen: Sampler) -> None:
+        self._delegate = chosen
 
     def should_sample(
         self,
@@ -43,4 +104,4 @@ class UserActionsRecorded(Sampler):
         return result
 
     def get_description(self) -> str:
-        return f"UserActionsRecorded{{{self._ratio}}}"
+        return f"UserActionsRecorded{{{self._delegate.get_description()}}}"
