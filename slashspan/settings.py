@@ -119,6 +119,18 @@ SETTINGS: Final = (
         _exporters,
         "Comma-separated: `command_calls`, `otlp`, `console`; or `none`, which wraps nothing and costs nothing",
     ),
+    Setting(
+        "OTEL_METRICS_EXPORTER",
+        NONE,
+        str,
+        "Comma-separated: `otlp`, `prometheus` (needs `opentelemetry-exporter-prometheus`), `console`; or `none`",
+    ),
+    Setting(
+        "OTEL_TRACES_SAMPLER",
+        "parentbased_always_on",
+        str,
+        "Chooses traces, with `OTEL_TRACES_SAMPLER_ARG`; rows are never sampled",
+    ),
     Setting("OTEL_SDK_DISABLED", "false", _flag, "`true` turns everything off, like `OTEL_TRACES_EXPORTER=none`"),
     Setting(
         "SLASHSPAN_DSN",

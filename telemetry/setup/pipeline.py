@@ -35,7 +35,7 @@ from slashspan.errors import ConfigurationError
 from slashspan.service_name import is_given, process_name
 from slashspan.settings import COMMAND_CALLS, Settings, unknown_variables
 from telemetry.instrument.instrumentor import DiscordInstrumentor
-from telemetry.setup import providers, signals
+from telemetry.setup import metric_exporters, providers, signals
 from telemetry.setup.ids import id_generator
 from telemetry.setup.sampling import log_that_rows_are_complete, sampler
 from telemetry.setup.trace_exporters import OTLP, build, otlp_endpoint
@@ -44,6 +44,7 @@ from telemetry.setup.variables import naming_variables
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.trace.export import SpanExporter
 
     from exporters.rows.counts import Counts
@@ -68,12 +69,14 @@ class Telemetry:
         rows: CommandCallsProcessor | None = None,
         traces: Sequence[DeadlineBatchProcessor] = (),
         provider: TracerProvider | None = None,
+        meters: MeterProvider | None = None,
     ) -> None:
         self.settings = settings
         self._rows = rows
         self._traces = tuple(traces)
         self._provider = provider
         """Our provider; None if the bot has its own."""
+        self._meters = meters
         self._ended = threading.Lock()
 
     @property
@@ -111,6 +114,8 @@ class Telemetry:
             processor.shutdown_within(max(0.0, deadline - time.monotonic()))
         if self._provider is not None:
             self._provider.shutdown()
+        if self._meters is not None:
+            self._meters.shutdown(max(1.0, deadline - time.monotonic()) * 1000)
         with _lock:
             if _running is self:
                 _running = None
@@ -177,6 +182,7 @@ def check(environ: Mapping[str, str]) -> Settings:
     """Raise ConfigurationError for all that `configure` would refuse; create or check the table. Starts nothing."""
     settings = Settings.from_environ(environ)
     sampler(environ, settings.trace_ratio)
+    metric_exporters.names(environ)
     for name in settings.exporters:
         if name == COMMAND_CALLS:
             store = open_store(settings.dsn, table=settings.table)
@@ -212,6 +218,7 @@ def _build(settings: Settings, resource: Resource, environ: Mapping[str, str], *
                 resource=resource, sampler=chosen, shutdown_on_exit=False, id_generator=id_generator(environ)
             )
     provider = own or existing
+    meters = metric_exporters.start(environ, resource)  # before instruments are created
     rows = None
     if COMMAND_CALLS in settings.exporters:
         store = open_store(settings.dsn, table=settings.table)
@@ -228,7 +235,7 @@ def _build(settings: Settings, resource: Resource, environ: Mapping[str, str], *
         if processor is not None:
             provider.add_span_processor(processor)
     DiscordInstrumentor().instrument(tracer_provider=provider, settings=settings, detail=bool(traces))
-    return Telemetry(settings, rows, traces, own)
+    return Telemetry(settings, rows, traces, own, meters)
 
 
 def _rows_processor(

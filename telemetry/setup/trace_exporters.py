@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 GROUP: Final = "opentelemetry_traces_exporter"
 OTLP: Final = "otlp"
-_PROTOCOLS: Final = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
+PROTOCOLS: Final = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
 
 
 def choices() -> list[str]:
@@ -87,13 +87,13 @@ def otlp_endpoint(environ: Mapping[str, str]) -> Endpoint:
 
 
 def _otlp_entry_point() -> str:
-    return _PROTOCOLS[_protocol(os.environ)]
+    return PROTOCOLS[_protocol(os.environ)]
 
 
 def _protocol(environ: Mapping[str, str]) -> str:
     for variable in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
         if protocol := environ.get(variable, "").strip():
-            if protocol not in _PROTOCOLS:
-                raise ConfigurationError(f"{variable}={protocol!r}: must be one of: {', '.join(_PROTOCOLS)}")
+            if protocol not in PROTOCOLS:
+                raise ConfigurationError(f"{variable}={protocol!r}: must be one of: {', '.join(PROTOCOLS)}")
             return protocol
     return "grpc"
