@@ -13,7 +13,9 @@ from exporters.rows.command_call import COLUMNS
 from slashspan import semconv
 from slashspan.settings import SETTINGS
 from telemetry.cli import cli
+from telemetry.cli.options import FAILED_STATUS, USAGE_STATUS
 from telemetry.instrument.metrics import Instruments
+from telemetry.setup import signals
 
 
 class _Recorded(NoOpMeter):
@@ -88,8 +90,22 @@ def _spans() -> list[str]:
     return [*lines, ""]
 
 
+def _exit_statuses() -> list[str]:
+    return [
+        *("| exit status | meaning |", "|---|---|", "| 0 | success |"),
+        f"| {FAILED_STATUS} | it failed: the database cannot be reached, `doctor` found an error, a check did not pass |",
+        f"| {USAGE_STATUS} | a setting, an option or an argument is invalid; nothing was done |",
+        "| the bot's own | `slashspan run`, once the bot has started |",
+        f"| {signals.EXIT_STATUS} | `slashspan run`: a SIGTERM ended the bot |",
+        "",
+        'Shell completion is click\'s: `eval "$(_SLASHSPAN_COMPLETE=bash_source slashspan)"` in `~/.bashrc`, or with',
+        "`zsh_source` in `~/.zshrc`; for fish `_SLASHSPAN_COMPLETE=fish_source slashspan | source`.",
+        "",
+    ]
+
+
 def _cli() -> list[str]:
-    lines = ["## Command line", ""]
+    lines = ["## Command line", "", *_exit_statuses()]
     for name, command in sorted(cli.commands.items()):
         parent = click.Context(cli, info_name="slashspan", terminal_width=100, **cli.context_settings)
         context = click.Context(command, parent=parent, info_name=name)
