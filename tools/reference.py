@@ -93,7 +93,7 @@ def _spans() -> list[str]:
 def _exit_statuses() -> list[str]:
     return [
         *("| exit status | meaning |", "|---|---|", "| 0 | success |"),
-        f"| {FAILED_STATUS} | it failed: the database cannot be reached, `doctor` found an error, a check did not pass |",
+        f"| {FAILED_STATUS} | it failed: no database, an error that `doctor` found, a check that did not pass |",
         f"| {USAGE_STATUS} | a setting, an option or an argument is invalid; nothing was done |",
         "| the bot's own | `slashspan run`, once the bot has started |",
         f"| {signals.EXIT_STATUS} | `slashspan run`: a SIGTERM ended the bot |",
