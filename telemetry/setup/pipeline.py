@@ -35,7 +35,7 @@ from slashspan.errors import ConfigurationError
 from slashspan.service_name import is_given, process_name
 from slashspan.settings import COMMAND_CALLS, Settings, unknown_variables
 from telemetry.instrument.instrumentor import DiscordInstrumentor
-from telemetry.setup import metric_exporters, providers, signals
+from telemetry.setup import metric_exporters, providers, signals, unsupported
 from telemetry.setup.ids import id_generator
 from telemetry.setup.sampling import log_that_rows_are_complete, sampler
 from telemetry.setup.trace_exporters import OTLP, build, otlp_endpoint
@@ -183,6 +183,7 @@ def check(environ: Mapping[str, str]) -> Settings:
     settings = Settings.from_environ(environ)
     sampler(environ, settings.trace_ratio)
     metric_exporters.names(environ)
+    unsupported.refuse_config_file(environ)
     for name in settings.exporters:
         if name == COMMAND_CALLS:
             store = open_store(settings.dsn, table=settings.table)
@@ -210,6 +211,8 @@ def _build(settings: Settings, resource: Resource, environ: Mapping[str, str], *
     if existing is not None:
         resource = getattr(existing, "resource", None) or resource
     else:
+        unsupported.refuse_config_file(environ)
+        unsupported.warn_about_logs(environ)
         chosen = sampler(environ, settings.trace_ratio)
         if COMMAND_CALLS in settings.exporters:
             log_that_rows_are_complete(environ)
