@@ -95,7 +95,7 @@ class Rest:
         if kind in (4, 7):
             message = self._show(action, data)
             if kind == 7 and action.source is not None:
-                message["id"] = action.source["id"]
+                message |= {key: action.source[key] for key in ("id", "interaction_metadata") if key in action.source}
             resource["message"] = message
         elif kind == 9:
             action.modal = data
@@ -170,6 +170,13 @@ class Rest:
 
     def _show(self, action: Action, body: dict[str, Any]) -> dict[str, Any]:
         message = payloads.message(self._discord.bot, action.channel.id, body)
+        # discord.py before 2.7 finds the view of an answer by this.
+        message["interaction_metadata"] = {
+            "id": str(action.id),
+            "type": payloads.INTERACTION_TYPES[action.kind],
+            "user": action.user.payload(),
+            "authorizing_integration_owners": {},
+        }
         action.messages.append(message)
         return message
 
