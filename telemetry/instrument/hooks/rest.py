@@ -6,6 +6,7 @@ a span around the HTTP call alone would miss all of that. Paths are templates: r
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import time
@@ -25,6 +26,7 @@ from telemetry.instrument.hooks.rate_limits import RestCall, current_call
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextvars import Token
 
     from opentelemetry.trace import Span
 
@@ -92,17 +94,17 @@ class RestHooks:
         call = RestCall(self._limits.on(client))
         token = current_call.set(call)
         span = self._start(route) if self._spans else None
-        error: BaseException | None = None
         try:
             # The aiohttp instrumentation would record the real URL, including the token.
             with suppress_http_instrumentation():
-                return await wrapped(*args, **kwargs)
-        except BaseException as caught:
-            error = caught
-            raise
-        finally:
-            current_call.reset(token)
+                result = await wrapped(*args, **kwargs)
+        except BaseException as error:  # not kept in a variable that outlives it: the frame would keep the exception
+            _restore(token)
             self._finish(call, route, span, error, kwargs)
+            raise
+        _restore(token)
+        self._finish(call, route, span, None, kwargs)
+        return result
 
     async def _try(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
         call = current_call.get()
@@ -196,6 +198,11 @@ class RestHooks:
             self._recorder.acknowledged(action, call.answered_ns - action.frame.monotonic_ns, kind)
         elif isinstance(error, discord.NotFound) and error.code == UNKNOWN_INTERACTION:
             self._recorder.expired(action, error)
+
+
+def _restore(token: Token[RestCall | None]) -> None:
+    with contextlib.suppress(ValueError):  # closed in another context
+        current_call.reset(token)
 
 
 def _callback_type(kwargs: Kwargs) -> int:

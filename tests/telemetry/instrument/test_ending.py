@@ -157,3 +157,13 @@ async def test_an_action_whose_coroutine_is_closed_in_another_context_is_ended(
     assert [record.message for record in caplog.records if record.name.startswith("opentelemetry")] == []
     (span,) = recorded.roots
     assert (span.attributes or {})[semconv.OUTCOME] == "cancelled"
+
+
+async def test_a_request_closed_in_another_context_ends_without_an_error() -> None:
+    bot = make_bot()
+    with Recorded() as recorded:
+        async with running(bot, guilds=[GUILD]):
+            request: Any = bot.http.request(discord.http.Route("GET", "/users/@me"))
+            contextvars.copy_context().run(request.send, None)
+            request.close()
+            await until_async(lambda: any(span.name == "GET /users/@me" for span in recorded.spans[1:]))
