@@ -11,8 +11,9 @@ instrument   discord.py → spans
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+import slashspan
 
 if TYPE_CHECKING:
     from telemetry.instrument.checkpoints import checkpoint
@@ -22,21 +23,16 @@ if TYPE_CHECKING:
 
 __all__ = ["DiscordInstrumentor", "Telemetry", "checkpoint", "configure", "flow"]
 
-# Imported when first asked for: in a bot under `slashspan run`, discord must not be imported before the bot does it.
-_MODULES = {
-    "DiscordInstrumentor": "telemetry.instrument.instrumentor",
-    "Telemetry": "telemetry.setup.pipeline",
-    "checkpoint": "telemetry.instrument.checkpoints",
-    "configure": "telemetry.setup.pipeline",
-    "flow": "telemetry.instrument.flows",
-}
 
+if not TYPE_CHECKING:  # a type checker must not take every name for one of ours
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
-    return value
+    def __getattr__(name: str) -> Any:
+        # Loaded by `slashspan` when first asked for: under `slashspan run`, discord must not be imported before the bot
+        # does it.
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(slashspan, name)
+        return value
 
 
 def __dir__() -> list[str]:

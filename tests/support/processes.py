@@ -51,6 +51,18 @@ class BotProcess:
         await self.discord.idle()
         self.signal(signal.SIGINT)
 
+    async def end(self, how: str) -> int:
+        """Have it end as the name of the test's case says; its exit status."""
+        if how in ("close", "unhandled"):
+            await self.discord.slash("leave")
+        elif how == "interrupt":
+            await self.interrupt()
+        elif how == "exit":
+            await self.discord.slash("die")
+        else:
+            self.signal(signal.SIGTERM)
+        return await self.ended()
+
     async def ended(self, timeout: float = 60.0) -> int:
         """Wait for the end; its exit status."""
         out, _ = await asyncio.wait_for(self._process.communicate(), timeout)

@@ -94,15 +94,7 @@ async def test_rows_are_written_however_the_bot_ends(how: str, dsn: str, tmp_pat
             await (await bot.discord.slash("ping")).answered()
         await (await bot.discord.slash("hang")).acknowledged()
         await bot.discord.idle()
-        if how in ("close", "unhandled"):
-            await bot.discord.slash("leave")
-        elif how == "interrupt":
-            await bot.interrupt()
-        elif how == "exit":
-            await bot.discord.slash("die")
-        else:
-            bot.signal(signal.SIGTERM)
-        status = await bot.ended()
+        status = await bot.end(how)
     assert status == {"close": 0, "interrupt": 0, "terminate": 143, "exit": 7, "unhandled": 1, "own handler": 5}[how]
     outcomes = read_outcomes(dsn)
     assert outcomes.count(("slash", "ping", "ok")) == 3, bot.output

@@ -7,29 +7,19 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 from exporters.spool import dead_letters
 from exporters.spool.dead_letters import DeadLetters
 from exporters.spool.destinations import Destination
-from telemetry.cli import cli
+from tests.support.commands import call, stored_span_ids
 from tests.support.journals import die, left_behind
 from tests.support.rows import rows
 from tests.support.spans import finished
-from tests.support.stored_rows import read_rows
 
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Path:
     return tmp_path / "spool"
-
-
-def table(dsn: str) -> list[int]:
-    return [row["span_id"] for row in read_rows(dsn)]
-
-
-def call(spool: Path, dsn: str, *arguments: str, **environ: str) -> Result:
-    return CliRunner().invoke(cli, arguments, env={"SLASHSPAN_SPOOL": str(spool), "SLASHSPAN_DSN": dsn, **environ})
 
 
 def test_an_empty_spool_is_reported(spool: Path, dsn: str) -> None:
@@ -68,7 +58,7 @@ def test_drain_delivers_the_rows_for_this_store_of_every_service(spool: Path, ds
     die(left_behind(spool, elsewhere, rows(4000)[3000:]).journal)
     done = call(spool, dsn, "spool", "drain")
     assert done.exit_code == 0, done.output
-    assert sorted(table(dsn)) == list(range(3000))
+    assert sorted(stored_span_ids(dsn)) == list(range(3000))
     assert [w["rows"] for w in json.loads(call(spool, dsn, "spool", "--json").output) if w["rows"]] == [1000]
 
 
@@ -79,7 +69,7 @@ def test_rows_for_another_store_are_delivered_only_on_request(spool: Path, dsn: 
     [waiting] = json.loads(call(spool, dsn, "spool", "--json").output)
     done = call(spool, dsn, "spool", "drain", "--from", waiting["name"])
     assert done.exit_code == 0, done.output
-    assert sorted(table(dsn)) == list(range(10))
+    assert sorted(stored_span_ids(dsn)) == list(range(10))
     wrong = call(spool, dsn, "spool", "drain", "--from", "nonsense")
     assert wrong.exit_code == 2
     assert waiting["name"] in wrong.output
@@ -98,7 +88,7 @@ def test_a_running_bot_delivers_its_own_rows(spool: Path, dsn: str) -> None:
     assert "A running bot" in done.output
     bot.journal.close()
     assert call(spool, dsn, "spool", "drain").exit_code == 0
-    assert sorted(table(dsn)) == list(range(5))
+    assert sorted(stored_span_ids(dsn)) == list(range(5))
 
 
 def test_rows_stay_in_the_spool_when_the_store_is_unavailable(spool: Path, tmp_path: Path) -> None:
@@ -124,7 +114,7 @@ def test_redrive_stores_dead_letters_and_removes_them_only_then(spool: Path, dsn
     done = call(spool, dsn, "spool", "redrive")
     assert done.exit_code == 0, done.output
     assert "50 rows stored" in done.output
-    assert sorted(table(dsn)) == list(range(50))
+    assert sorted(stored_span_ids(dsn)) == list(range(50))
     assert letters.count() == 0
     assert "there are no dead letters" in call(spool, dsn, "spool", "redrive").output
 
@@ -138,10 +128,10 @@ def test_a_dead_letter_that_is_rejected_again_remains_a_dead_letter(spool: Path,
     done = call(spool, dsn, "spool", "redrive")
     assert done.exit_code == 1
     assert "rejected again" in done.output
-    assert {0, 1, 2} <= set(table(dsn))
+    assert {0, 1, 2} <= set(stored_span_ids(dsn))
     left = list(letters.read())
     assert {letter["row"].get("span_id") for letter in left} >= {4, None}
-    assert len(left) + len(table(dsn)) == 6
+    assert len(left) + len(stored_span_ids(dsn)) == 6
     assert "no letter at all" in letters.path.read_text("utf-8")
 
 
@@ -159,7 +149,7 @@ def test_dead_letters_of_another_store_are_sent_only_on_request(spool: Path, dsn
     letters = rejected(spool, f"sqlite:///{tmp_path / 'elsewhere.db'}", 5)
     assert "there are no dead letters" in call(spool, dsn, "spool", "redrive").output
     assert call(spool, dsn, "spool", "redrive", "--from", letters.folder.name).exit_code == 0
-    assert len(table(dsn)) == 5
+    assert len(stored_span_ids(dsn)) == 5
 
 
 def test_dead_letters_dropped_for_lack_of_space_are_shown(
@@ -174,7 +164,7 @@ def test_dead_letters_dropped_for_lack_of_space_are_shown(
     assert f"{lost} rejected rows were lost" in call(spool, dsn, "doctor").output
     done = call(spool, dsn, "spool", "redrive")
     assert f"{lost} more were lost" in done.output
-    assert len(table(dsn)) == kept
+    assert len(stored_span_ids(dsn)) == kept
     assert call(spool, dsn, "spool").output == "nothing is waiting\n"
 
 

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -27,10 +27,11 @@ from exporters.stores.factory import open_store
 from slashspan import semconv
 from telemetry.cli import cli
 from telemetry.instrument.privacy import pseudonym
+from tests.support.commands import call, stored_span_ids
 from tests.support.journals import die, journal, left_behind
 from tests.support.rows import rows
 from tests.support.spans import ATTRIBUTES, finished
-from tests.support.stored_rows import read_rows, write_rows
+from tests.support.stored_rows import write_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,14 +48,6 @@ COLLECTOR = "otlp http://127.0.0.1:4317"
 @pytest.fixture
 def spool(tmp_path: Path) -> Path:
     return tmp_path / "spool"
-
-
-def table(dsn: str) -> list[int]:
-    return [row["span_id"] for row in read_rows(dsn)]
-
-
-def call(spool: Path, dsn: str, *arguments: str, **environ: str) -> Result:
-    return CliRunner().invoke(cli, arguments, env={"SLASHSPAN_SPOOL": str(spool), "SLASHSPAN_DSN": dsn, **environ})
 
 
 def trace(user: int, *children: str) -> list[ReadableSpan]:
@@ -106,7 +99,7 @@ def test_forget_leaves_no_byte_of_a_user(spool: Path, dsn: str) -> None:
     assert f"name-of-{NELLY}".encode() not in on_disk
     assert str(NELLY).encode() not in on_disk
     call(spool, dsn, "spool", "drain")
-    assert sorted(table(dsn)) == [row.span_id for row in mixed() if row.discord_uid == OTHER]
+    assert sorted(stored_span_ids(dsn)) == [row.span_id for row in mixed() if row.discord_uid == OTHER]
 
 
 def test_forget_finds_the_pseudonym_when_the_key_is_set(spool: Path, dsn: str) -> None:
@@ -122,7 +115,7 @@ def test_forget_shows_a_count_and_asks_first(spool: Path, dsn: str) -> None:
         cli, ["forget", str(NELLY)], env={"SLASHSPAN_SPOOL": str(spool), "SLASHSPAN_DSN": dsn}, input="n\n"
     )
     assert "Erase 100 rows" in asked.output
-    assert len(table(dsn)) == 300
+    assert len(stored_span_ids(dsn)) == 300
 
 
 def test_forget_reports_rows_that_a_running_bot_has_still_to_deliver(spool: Path, dsn: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
 
@@ -31,15 +30,7 @@ async def test_rows_are_written_however_the_bot_ends(how: str, tmp_path: Path) -
         await (await bot.discord.slash("ping")).answered()
         await (await bot.discord.slash("hang")).acknowledged()
         await bot.discord.idle()
-        if how in ("close", "unhandled"):
-            await bot.discord.slash("leave")
-        elif how == "interrupt":
-            await bot.interrupt()
-        elif how == "exit":
-            await bot.discord.slash("die")
-        else:
-            bot.signal(signal.SIGTERM)
-        status = await bot.ended()
+        status = await bot.end(how)
     assert status == {"close": 0, "interrupt": 0, "terminate": 143, "exit": 7, "unhandled": 1}[how], bot.output
     assert {("ping", "ok"), ("hang", "cancelled")} <= set(calls(tmp_path)), bot.output
     assert {row["service_name"] for row in read_rows(f"sqlite:///{tmp_path / 'command_calls.db'}")} == {"plain"}
