@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from benchmarks._report import Report, Target, median
-from exporters.delivery.backlog import REPLAY_ROWS
-from exporters.rows.command_call import ROW_COLUMNS
-from exporters.rows.timestamps import as_datetime
-from exporters.stores import postgres_copy as binary_copy
-from exporters.stores.factory import open_store
+from slashspan.exporters.delivery.backlog import REPLAY_ROWS
+from slashspan.exporters.rows.command_call import ROW_COLUMNS
+from slashspan.exporters.rows.timestamps import as_datetime
+from slashspan.exporters.stores import postgres_copy as binary_copy
+from slashspan.exporters.stores.factory import open_store
 from slashspan.table import Table
 from tests.support.postgres import postgres
 from tests.support.proxy import proxy_process
@@ -28,7 +28,7 @@ from tests.support.rows import FULL
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from exporters.rows.command_call import CommandCall
+    from slashspan.exporters.rows.command_call import CommandCall
     from tests.support.postgres import Postgres
 
 LIVE, BACKLOG = 512, REPLAY_ROWS

@@ -25,11 +25,11 @@ from opentelemetry.trace import SpanKind, Tracer
 from benchmarks._offline import FRAMES, OfflineBot, slash_frame
 from benchmarks._report import Report, Target, median
 from benchmarks._sinks import NoExporter, NoStore
-from exporters.delivery.exporter import CommandCallsExporter
-from exporters.delivery.processor import CommandCallsProcessor
-from exporters.spool.journal import Journal
-from exporters.spool.row_spool import RowSpool
 from slashspan import DiscordInstrumentor
+from slashspan.exporters.delivery.exporter import CommandCallsExporter
+from slashspan.exporters.delivery.processor import CommandCallsProcessor
+from slashspan.exporters.spool.journal import Journal
+from slashspan.exporters.spool.row_spool import RowSpool
 from slashspan.semconv import Kind
 from slashspan.settings import Settings
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from benchmarks._report import Report, Target, median
-from exporters.stores import schema
+from slashspan.exporters.stores import schema
 from slashspan.table import Table
 from tests.support.postgres import postgres
 

@@ -19,19 +19,19 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from benchmarks._offline import OfflineBot, slash_frame
 from benchmarks._report import Report, Target, median
-from exporters.delivery.exporter import CommandCallsExporter
-from exporters.delivery.processor import CommandCallsProcessor
-from exporters.spool.journal import Journal
-from exporters.spool.row_spool import RowSpool
-from exporters.stores.factory import open_store
 from slashspan import DiscordInstrumentor
+from slashspan.exporters.delivery.exporter import CommandCallsExporter
+from slashspan.exporters.delivery.processor import CommandCallsProcessor
+from slashspan.exporters.spool.journal import Journal
+from slashspan.exporters.spool.row_spool import RowSpool
+from slashspan.exporters.stores.factory import open_store
 from slashspan.semconv import Kind
 from slashspan.settings import Settings
 from tests.support.postgres import postgres
 from tests.support.rows import FULL
 
 if TYPE_CHECKING:
-    from exporters.rows.command_call import CommandCall
+    from slashspan.exporters.rows.command_call import CommandCall
 
 RATE = 500
 SECONDS, QUICK_SECONDS = 60, 8

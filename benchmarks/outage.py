@@ -17,11 +17,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanKind
 
 from benchmarks._report import Report, Target, percentile
-from exporters.delivery.exporter import CommandCallsExporter
-from exporters.delivery.processor import CommandCallsProcessor
-from exporters.spool.journal import Journal
-from exporters.spool.row_spool import RowSpool
-from exporters.stores.factory import open_store
+from slashspan.exporters.delivery.exporter import CommandCallsExporter
+from slashspan.exporters.delivery.processor import CommandCallsProcessor
+from slashspan.exporters.spool.journal import Journal
+from slashspan.exporters.spool.row_spool import RowSpool
+from slashspan.exporters.stores.factory import open_store
 from slashspan.semconv import Kind
 from tests.support.postgres import postgres
 from tests.support.spans import ATTRIBUTES

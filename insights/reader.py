@@ -52,7 +52,7 @@ def open_reader(dsn: Dsn | str, *, table: str = "command_calls") -> Reader:
 
 
 def _sql(dialect: str, name: str, table: str) -> str:
-    folder = resources.files("insights").joinpath("sql")
+    folder = resources.files("slashspan.insights").joinpath("sql")
     for place in (dialect, "common"):
         file = folder.joinpath(place).joinpath(f"{name}.sql")
         if file.is_file():

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from insights.reader import Reader
+    from slashspan.insights.reader import Reader
 
 SLOW_MS: Final = 100.0
 """A step longer than this counts as slow."""

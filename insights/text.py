@@ -11,7 +11,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from insights.summary import Summary
+    from slashspan.insights.summary import Summary
 
 
 def print_summary(summary: Summary, console: Console) -> None:

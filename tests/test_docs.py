@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from telemetry.cli import cli
+from slashspan.telemetry.cli import cli
 from tests.support import ROOT
 
 if TYPE_CHECKING:

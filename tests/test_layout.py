@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-import telemetry
+import slashspan
 from tests.support import ROOT
 
 
 def test_the_public_api_is_pinned() -> None:
-    assert telemetry.__all__ == ["DiscordInstrumentor", "Telemetry", "checkpoint", "configure", "flow"]
+    assert slashspan.__all__ == ["DiscordInstrumentor", "Telemetry", "checkpoint", "configure", "flow"]
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "telemetry" / "instrument").rglob("*.py")), ids=lambda file: file.stem)
@@ -28,7 +28,7 @@ def test_the_instrumentation_uses_the_api_and_not_the_sdk(file: Path) -> None:
 
 def test_nothing_unix_only_is_imported() -> None:
     unix = {"fcntl", "pwd", "grp", "resource", "termios", "posix"}
-    for package in ("slashspan", "telemetry", "exporters", "insights", "examples"):
+    for package in ("src/slashspan", "telemetry", "exporters", "insights", "examples"):
         for file in (ROOT / package).rglob("*.py"):
             tree = ast.parse(file.read_text("utf-8"))
             names = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
@@ -57,22 +57,18 @@ def test_the_wheel_contains_everything_that_a_user_needs(tmp_path: Path) -> None
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     assert {
-        "exporters/stores/schema/sqlite/0001_command_calls.sql",
-        "exporters/stores/schema/postgresql/0001_command_calls.sql",
-        "exporters/stores/schema/postgresql/state.sql",
-        "insights/sql/common/commands.sql",
+        "slashspan/exporters/stores/schema/sqlite/0001_command_calls.sql",
+        "slashspan/exporters/stores/schema/postgresql/0001_command_calls.sql",
+        "slashspan/exporters/stores/schema/postgresql/state.sql",
+        "slashspan/insights/sql/common/commands.sql",
         "slashspan/examples/ladder_bot/__main__.py",
         "slashspan/examples/ladder_bot/sql/queries.sql",
         "slashspan/examples/ladder_demo/demo.py",
         "slashspan/examples/discord_standin/server.py",
-        "telemetry/py.typed",
+        "slashspan/py.typed",
     } <= names
-    assert {name.split("/")[0] for name in names if "dist-info" not in name} == {
-        "exporters",
-        "insights",
-        "slashspan",
-        "telemetry",
-    }
+    assert {name.split("/")[0] for name in names if "dist-info" not in name} == {"slashspan"}
+    assert len(names) == len({name.replace("/src/", "/") for name in names})
 
 
 def test_the_demo_runs_from_an_unpacked_wheel(tmp_path: Path) -> None:
@@ -81,7 +77,7 @@ def test_the_demo_runs_from_an_unpacked_wheel(tmp_path: Path) -> None:
     site = tmp_path / "site"
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as archive:
         archive.extractall(site)
-    script = "from telemetry.cli import main; import telemetry; assert 'site' in telemetry.__file__; main()"
+    script = "from slashspan.telemetry.cli import main; import slashspan; assert 'site' in slashspan.__file__; main()"
     arguments = ["demo", "--commands", "50", "--rate", "200"]
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(site)!r}); {script}", *arguments],

@@ -13,12 +13,11 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
-import telemetry
-from exporters.rows.counts import DropReason
-from exporters.stores.errors import StoreUnavailable
-from slashspan import semconv
+import slashspan
+from slashspan import DiscordInstrumentor, semconv
+from slashspan.exporters.rows.counts import DropReason
+from slashspan.exporters.stores.errors import StoreUnavailable
 from slashspan.settings import Settings
-from telemetry import DiscordInstrumentor
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD
 from tests.support.actions.play import Recorded
@@ -168,7 +167,7 @@ def test_rejected_rows_are_logged_as_errors(caplog: pytest.LogCaptureFixture) ->
 
 
 def test_a_batch_whose_commit_was_not_confirmed_is_stored_once(server: Postgres, database: str) -> None:
-    from exporters.stores.factory import open_store
+    from slashspan.exporters.stores.factory import open_store
     from tests.support.rows import rows
 
     with Proxy(server.port) as proxy:
@@ -236,7 +235,7 @@ async def test_uninstrumenting_removes_every_patch(tmp_path: Path) -> None:
 async def test_no_command_waits_for_the_database(server: Postgres, database: str) -> None:
     with Proxy(server.port) as proxy:
         settings = {"SLASHSPAN_DSN": server.dsn(database, port=proxy.port), "OTEL_BSP_SCHEDULE_DELAY": "10"}
-        handle = await asyncio.to_thread(telemetry.configure, environ=settings)
+        handle = await asyncio.to_thread(slashspan.configure, environ=settings)
         proxy.black_hole()
         async with running(make_bot(), guilds=[GUILD]) as standin:
             for _ in range(20):

@@ -8,14 +8,14 @@ import click
 from opentelemetry.metrics import NoOpMeter
 from opentelemetry.sdk.environment_variables import OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED
 
-from exporters.delivery.self_metrics import SelfMetrics, add_self_metrics
-from exporters.rows.command_call import COLUMNS
 from slashspan import semconv
+from slashspan.exporters.delivery.self_metrics import SelfMetrics, add_self_metrics
+from slashspan.exporters.rows.command_call import COLUMNS
 from slashspan.settings import SETTINGS
-from telemetry.cli import cli
-from telemetry.cli.options import FAILED_STATUS, USAGE_STATUS
-from telemetry.instrument.metrics import Instruments
-from telemetry.setup import signals
+from slashspan.telemetry.cli import cli
+from slashspan.telemetry.cli.options import FAILED_STATUS, USAGE_STATUS
+from slashspan.telemetry.instrument.metrics import Instruments
+from slashspan.telemetry.setup import signals
 
 
 class _Recorded(NoOpMeter):

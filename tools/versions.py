@@ -74,7 +74,16 @@ def try_out(own: Path, *, short: bool) -> bool:
     store = own.parent / "demo.db"
     for file in own.parent.glob("demo.db*"):
         file.unlink()
-    demo = [str(own), "-m", "telemetry.cli", "demo", "--commands", str(DEMO_COMMANDS), "--dsn", f"sqlite:///{store}"]
+    demo = [
+        str(own),
+        "-m",
+        "slashspan",
+        "demo",
+        "--commands",
+        str(DEMO_COMMANDS),
+        "--dsn",
+        f"sqlite:///{store}",
+    ]
     shown = run(demo, quiet=True)
     if shown.returncode != 0:
         print(shown.stdout, shown.stderr)

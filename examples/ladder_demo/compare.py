@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from discord_standin import Action
 
-    from insights import Reader
+    from slashspan.insights import Reader
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 

@@ -15,11 +15,11 @@ from typing import IO, TYPE_CHECKING, Final
 from discord_standin import Guild, StandIn, drive, snowflake
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-import insights
-from insights.text import print_summary
 from ladder_demo.compare import differences
 from ladder_demo.demo_players import DemoPlayers, enrol
 from ladder_demo.plan import mixed
+from slashspan import insights
+from slashspan.insights.text import print_summary
 
 if TYPE_CHECKING:
     from discord_standin import Action

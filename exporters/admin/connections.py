@@ -7,10 +7,10 @@ import contextlib
 import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
-from exporters.stores import sqlite_files
-from exporters.stores.errors import StoreError, StoreUnavailable
 from slashspan.dsn import POSTGRESQL_EXTRA, Dsn
 from slashspan.errors import ConfigurationError
+from slashspan.exporters.stores import sqlite_files
+from slashspan.exporters.stores.errors import StoreError, StoreUnavailable
 from slashspan.table import Table
 
 if TYPE_CHECKING:

@@ -6,20 +6,20 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from exporters.admin.user_records import UserRecords
-from exporters.spool.dead_letters import DeadLetters
-from exporters.spool.journal import Journal
-from exporters.spool.records import NewerFormat, RecordType
-from exporters.spool.segment import RecordState
-from exporters.spool.span_codec import packed
-from exporters.spool.status import pending_records
-from exporters.spool.writers import is_alive, writer_folders
+from slashspan.exporters.admin.user_records import UserRecords
+from slashspan.exporters.spool.dead_letters import DeadLetters
+from slashspan.exporters.spool.journal import Journal
+from slashspan.exporters.spool.records import NewerFormat, RecordType
+from slashspan.exporters.spool.segment import RecordState
+from slashspan.exporters.spool.span_codec import packed
+from slashspan.exporters.spool.status import pending_records
+from slashspan.exporters.spool.writers import is_alive, writer_folders
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-    from exporters.spool.records import Record
+    from slashspan.exporters.spool.records import Record
 
 AT_ONCE: Final = 4096
 UNBOUNDED: Final = 2**62

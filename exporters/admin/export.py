@@ -8,20 +8,20 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from exporters.admin.connections import parse_target, postgres_connection, run_to_end, sqlite_connection
-from exporters.admin.prune import BUSY_SECONDS, check_postgres, check_sqlite
-from exporters.rows.timestamps import as_text
-from exporters.spool.dead_letters import DeadLetters
-from exporters.spool.records import NewerFormat, RecordType
-from exporters.spool.status import pending_records
-from exporters.spool.writers import is_alive, writer_folders
+from slashspan.exporters.admin.connections import parse_target, postgres_connection, run_to_end, sqlite_connection
+from slashspan.exporters.admin.prune import BUSY_SECONDS, check_postgres, check_sqlite
+from slashspan.exporters.rows.timestamps import as_text
+from slashspan.exporters.spool.dead_letters import DeadLetters
+from slashspan.exporters.spool.records import NewerFormat, RecordType
+from slashspan.exporters.spool.status import pending_records
+from slashspan.exporters.spool.writers import is_alive, writer_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
-    from exporters.admin.user_records import UserRecords
     from slashspan.dsn import Dsn
+    from slashspan.exporters.admin.user_records import UserRecords
 
 _JSON_COLUMNS: Final = ("checkpoints", "attributes")
 

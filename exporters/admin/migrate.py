@@ -7,14 +7,20 @@ import re
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from exporters.admin.connections import file_exists, parse_target, postgres_connection, run_to_end, sqlite_connection
 from slashspan.errors import ConfigurationError
+from slashspan.exporters.admin.connections import (
+    file_exists,
+    parse_target,
+    postgres_connection,
+    run_to_end,
+    sqlite_connection,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporters.stores.schema.plan import Plan, Step
     from slashspan.dsn import Dsn
+    from slashspan.exporters.stores.schema.plan import Plan, Step
 
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+\-/]*")
 
@@ -25,7 +31,7 @@ def plan_migration(
     """What `run_migration` would do. Changes nothing. Raises StoreError, ConfigurationError."""
     target, named = parse_target(dsn, table)
     if target.is_sqlite:
-        from exporters.stores.schema import sqlite_upgrade
+        from slashspan.exporters.stores.schema import sqlite_upgrade
 
         _check_sqlite(partitioned, zone)
         with contextlib.ExitStack() as stack:
@@ -35,7 +41,7 @@ def plan_migration(
 
     async def work() -> Plan:
         async with postgres_connection(target) as connection:
-            from exporters.stores.schema import postgres_apply
+            from slashspan.exporters.stores.schema import postgres_apply
 
             options = await _options(connection, partitioned, zone)
             async with connection.transaction(readonly=True):
@@ -59,7 +65,7 @@ def run_migration(
     """
     target, named = parse_target(dsn, table)
     if target.is_sqlite:
-        from exporters.stores.schema import sqlite_upgrade
+        from slashspan.exporters.stores.schema import sqlite_upgrade
 
         _check_sqlite(partitioned, zone)
         with sqlite_connection(target, seconds=seconds, create=True) as connection:
@@ -68,7 +74,7 @@ def run_migration(
 
     async def work() -> None:
         async with postgres_connection(target) as connection:
-            from exporters.stores.schema import postgres_apply
+            from slashspan.exporters.stores.schema import postgres_apply
 
             options = await _options(connection, partitioned, zone)
             await postgres_apply.migrate(connection, named, options, seconds=seconds, done=done)
@@ -84,7 +90,7 @@ def _check_sqlite(partitioned: bool, zone: str) -> None:
 
 
 async def _options(connection: Any, partitioned: bool, zone: str) -> Any:
-    from exporters.stores.schema.postgres_plan import UTC, MigrationOptions
+    from slashspan.exporters.stores.schema.postgres_plan import UTC, MigrationOptions
 
     if zone.upper() in ("UTC", "ETC/UTC", "GMT", "Z"):
         return MigrationOptions(partitioned, UTC)

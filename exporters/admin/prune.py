@@ -10,11 +10,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from exporters.admin.connections import parse_target, postgres_connection, run_to_end, sqlite_connection
-from exporters.stores.errors import SchemaMismatch, StoreUnavailable
-from exporters.stores.schema.plan import MIGRATE
-from exporters.stores.schema.sqlite_upgrade import read_state as read_sqlite
-from exporters.stores.schema.sqlite_upgrade import transaction
+from slashspan.exporters.admin.connections import parse_target, postgres_connection, run_to_end, sqlite_connection
+from slashspan.exporters.stores.errors import SchemaMismatch, StoreUnavailable
+from slashspan.exporters.stores.schema.plan import MIGRATE
+from slashspan.exporters.stores.schema.sqlite_upgrade import read_state as read_sqlite
+from slashspan.exporters.stores.schema.sqlite_upgrade import transaction
 from slashspan.sqlite_time import CALLED_AT_AS_ISO, SQLITE_UNTIL_DAY
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def check_sqlite(connection: Any, table: Table) -> None:
 
 
 def _text(moment: datetime) -> str:
-    from exporters.rows.timestamps import EPOCH, as_text
+    from slashspan.exporters.rows.timestamps import EPOCH, as_text
 
     since = moment - EPOCH
     return as_text((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)

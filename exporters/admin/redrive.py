@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from exporters.rows.command_call import CommandCall
-from exporters.spool.dead_letters import DeadLetters
+from slashspan.exporters.rows.command_call import CommandCall
+from slashspan.exporters.spool.dead_letters import DeadLetters
 
 if TYPE_CHECKING:
-    from exporters.spool.journal import Receipt
-    from exporters.spool.row_spool import RowSpool
+    from slashspan.exporters.spool.journal import Receipt
+    from slashspan.exporters.spool.row_spool import RowSpool
 
 
 def redrive(spool: RowSpool) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from exporters.spool.records import NewerFormat, RecordType
-from exporters.spool.row_spool import row_of
-from exporters.spool.span_codec import PAYLOAD_FORMAT, unpacked
-from exporters.spool.status import pending_records
-from exporters.spool.writers import writer_folders
+from slashspan.exporters.spool.records import NewerFormat, RecordType
+from slashspan.exporters.spool.row_spool import row_of
+from slashspan.exporters.spool.span_codec import PAYLOAD_FORMAT, unpacked
+from slashspan.exporters.spool.status import pending_records
+from slashspan.exporters.spool.writers import writer_folders
 from slashspan.semconv import USER_ID
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from exporters.rows.command_call import CommandCall
-    from exporters.spool.records import Record
+    from slashspan.exporters.rows.command_call import CommandCall
+    from slashspan.exporters.spool.records import Record
 
 UNREADABLE: Final = (NewerFormat, ValueError, TypeError, KeyError, IndexError, OSError)
 """Raised when a record of a newer slashspan, or one that is not ours, is read."""

@@ -14,16 +14,16 @@ import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from exporters.common.throttled_log import ThrottledLog
-from exporters.rows.counts import Counts, DropReason
+from slashspan.exporters.common.throttled_log import ThrottledLog
+from slashspan.exporters.rows.counts import Counts, DropReason
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator, Sequence
 
-    from exporters.rows.command_call import CommandCall
-    from exporters.spool.journal import Receipt
-    from exporters.spool.row_spool import RowSpool
+    from slashspan.exporters.rows.command_call import CommandCall
+    from slashspan.exporters.spool.journal import Receipt
+    from slashspan.exporters.spool.row_spool import RowSpool
 
 REPLAY_ROWS: Final = 16_384
 """Most rows in a replayed batch. Halved when one fails, so that it succeeds over a slow connection."""

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from exporters.common.gil import yielding_gil
-from exporters.delivery.worker import DeliveryWorker
-from exporters.rows.from_span import from_span
-from exporters.spool.dead_letters import DeadLetters
+from slashspan.exporters.common.gil import yielding_gil
+from slashspan.exporters.delivery.worker import DeliveryWorker
+from slashspan.exporters.rows.from_span import from_span
+from slashspan.exporters.spool.dead_letters import DeadLetters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from exporters.rows.command_call import CommandCall
-    from exporters.rows.counts import Counts
-    from exporters.spool.journal import Receipt
-    from exporters.spool.row_spool import RowSpool
-    from exporters.stores.base import Store
+    from slashspan.exporters.rows.command_call import CommandCall
+    from slashspan.exporters.rows.counts import Counts
+    from slashspan.exporters.spool.journal import Receipt
+    from slashspan.exporters.spool.row_spool import RowSpool
+    from slashspan.exporters.stores.base import Store
 
 EXPORT_SECONDS: Final = 10.0
 """How long `export` waits for its rows to be stored; the worker continues to try after that."""

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
-from exporters.common import at_fork
-from exporters.common.at_fork import ForkAware
-from exporters.rows.counts import Counts, DropReason
-from exporters.rows.from_span import kind_of
 from slashspan.action_record import attach, from_context, record_of
+from slashspan.exporters.common import at_fork
+from slashspan.exporters.common.at_fork import ForkAware
+from slashspan.exporters.rows.counts import Counts, DropReason
+from slashspan.exporters.rows.from_span import kind_of
 from slashspan.guard import report
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import ReadableSpan, Span
 
-    from exporters.delivery.exporter import CommandCallsExporter
     from slashspan.action_record import ActionRecord
+    from slashspan.exporters.delivery.exporter import CommandCallsExporter
 
 _log = logging.getLogger("slashspan")
 

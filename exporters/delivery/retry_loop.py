@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import tenacity
 
-from exporters.common.throttled_log import ThrottledLog
+from slashspan.exporters.common.throttled_log import ThrottledLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

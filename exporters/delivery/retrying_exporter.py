@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from exporters.common import at_fork
-from exporters.common.at_fork import ForkAware
-from exporters.common.throttled_log import ThrottledLog
-from exporters.delivery.retry_loop import RetryLater, RetryLoop
-from exporters.rows.counts import Counts, DropReason
-from exporters.spool.records import RecordType
-from exporters.spool.segment import RecordState
-from exporters.spool.span_codec import PAYLOAD_FORMAT, packed, unpacked
+from slashspan.exporters.common import at_fork
+from slashspan.exporters.common.at_fork import ForkAware
+from slashspan.exporters.common.throttled_log import ThrottledLog
+from slashspan.exporters.delivery.retry_loop import RetryLater, RetryLoop
+from slashspan.exporters.rows.counts import Counts, DropReason
+from slashspan.exporters.spool.records import RecordType
+from slashspan.exporters.spool.segment import RecordState
+from slashspan.exporters.spool.span_codec import PAYLOAD_FORMAT, packed, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from exporters.spool.journal import Journal, Receipt
-    from exporters.spool.records import Record
+    from slashspan.exporters.spool.journal import Journal, Receipt
+    from slashspan.exporters.spool.records import Record
 
 MAX_BATCHES_IN_MEMORY: Final = 8
 """Batches that wait in memory for the sending thread; further ones are spooled."""

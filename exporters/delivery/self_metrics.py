@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.metrics import Meter, MeterProvider
 
-    from exporters.rows.counts import Counts
-    from exporters.spool.journal import Journal
+    from slashspan.exporters.rows.counts import Counts
+    from slashspan.exporters.spool.journal import Journal
 
 COMPONENT: Final = "otel.component.name"
 ERROR_TYPE: Final = "error.type"

@@ -13,22 +13,22 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
-from exporters.common import at_fork
-from exporters.common.at_fork import ForkAware
-from exporters.delivery.backlog import Backlog, Batch, Item
-from exporters.delivery.retry_loop import RetryLater, RetryLoop
-from exporters.rows.counts import DropReason
-from exporters.stores.errors import RowsRejected, StoreUnavailable
+from slashspan.exporters.common import at_fork
+from slashspan.exporters.common.at_fork import ForkAware
+from slashspan.exporters.delivery.backlog import Backlog, Batch, Item
+from slashspan.exporters.delivery.retry_loop import RetryLater, RetryLoop
+from slashspan.exporters.rows.counts import DropReason
+from slashspan.exporters.stores.errors import RowsRejected, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from exporters.rows.command_call import CommandCall
-    from exporters.rows.counts import Counts
-    from exporters.spool.dead_letters import DeadLetters
-    from exporters.spool.journal import Receipt
-    from exporters.spool.row_spool import RowSpool
-    from exporters.stores.base import Store
+    from slashspan.exporters.rows.command_call import CommandCall
+    from slashspan.exporters.rows.counts import Counts
+    from slashspan.exporters.spool.dead_letters import DeadLetters
+    from slashspan.exporters.spool.journal import Receipt
+    from slashspan.exporters.spool.row_spool import RowSpool
+    from slashspan.exporters.stores.base import Store
 
 WRITE_SECONDS: Final = 10.0
 """Time limit of a single write, as in the OTLP exporters."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from exporters.rows.values import as_float, as_int32, as_int64, as_json, as_text, holds_json, holds_time
+from slashspan.exporters.rows.values import as_float, as_int32, as_int64, as_json, as_text, holds_json, holds_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -10,8 +10,18 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from exporters.rows.columns import BIGINT, DOUBLE, INTEGER, JSON, TEXT, TIMESTAMP, UNIQUE_TEXT, Column, ColumnType
 from slashspan import semconv
+from slashspan.exporters.rows.columns import (
+    BIGINT,
+    DOUBLE,
+    INTEGER,
+    JSON,
+    TEXT,
+    TIMESTAMP,
+    UNIQUE_TEXT,
+    Column,
+    ColumnType,
+)
 
 
 def _column(type_: ColumnType, meaning: str, attribute: str | None = None, **more: Any) -> dict[str, Any]:

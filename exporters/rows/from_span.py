@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from exporters.rows.command_call import ROW_COLUMNS, CommandCall
-from exporters.rows.values import INT64, MAX_JSON, as_float, as_int64, as_json, as_text, fitting_json, json_text
 from slashspan import semconv
 from slashspan.action_record import record_of
+from slashspan.exporters.rows.command_call import ROW_COLUMNS, CommandCall
+from slashspan.exporters.rows.values import (
+    INT64,
+    MAX_JSON,
+    as_float,
+    as_int64,
+    as_json,
+    as_text,
+    fitting_json,
+    json_text,
+)
 from slashspan.service_name import is_unknown, process_name
 
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporters.rows.command_call import ROW_COLUMNS
+from slashspan.exporters.rows.command_call import ROW_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from exporters.rows.command_call import CommandCall
+    from slashspan.exporters.rows.command_call import CommandCall
 
 
 def misfit(rows: Iterable[CommandCall]) -> str | None:

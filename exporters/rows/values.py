@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from exporters.rows.timestamps import as_datetime
+from slashspan.exporters.rows.timestamps import as_datetime
 
 MAX_TEXT: Final = 256
 """Most characters in a text column; Discord's own names have at most 100."""

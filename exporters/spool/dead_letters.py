@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import portalocker
 
-from exporters.common.throttled_log import ThrottledLog
-from exporters.spool.private import FILE_MODE, FOLDER_MODE, write_private
+from slashspan.exporters.common.throttled_log import ThrottledLog
+from slashspan.exporters.spool.private import FILE_MODE, FOLDER_MODE, write_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
-    from exporters.rows.command_call import CommandCall
+    from slashspan.exporters.rows.command_call import CommandCall
 
 FILE: Final = "dead-letters.jsonl"
 LOST: Final = "dead-letters-lost.json"

@@ -9,8 +9,8 @@ import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
-from exporters.spool import private
 from slashspan.dsn import Dsn
+from slashspan.exporters.spool import private
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, Final
 
-from exporters.spool import records
+from slashspan.exporters.spool import records
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,24 +14,24 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from exporters.common import at_fork
-from exporters.common.at_fork import ForkAware
-from exporters.common.gil import yielding_gil
-from exporters.rows.counts import DropReason
-from exporters.spool.losses import Losses
-from exporters.spool.periodic_sync import PeriodicSync
-from exporters.spool.records import NewerFormat, RecordType, frame
-from exporters.spool.segment import RecordState, Segment
-from exporters.spool.segment_set import SegmentSet
-from exporters.spool.writers import Writer, dead_writers
+from slashspan.exporters.common import at_fork
+from slashspan.exporters.common.at_fork import ForkAware
+from slashspan.exporters.common.gil import yielding_gil
+from slashspan.exporters.rows.counts import DropReason
+from slashspan.exporters.spool.losses import Losses
+from slashspan.exporters.spool.periodic_sync import PeriodicSync
+from slashspan.exporters.spool.records import NewerFormat, RecordType, frame
+from slashspan.exporters.spool.segment import RecordState, Segment
+from slashspan.exporters.spool.segment_set import SegmentSet
+from slashspan.exporters.spool.writers import Writer, dead_writers
 from slashspan.semconv import Sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from exporters.spool.in_flight import InFlight
-    from exporters.spool.records import Record
+    from slashspan.exporters.spool.in_flight import InFlight
+    from slashspan.exporters.spool.records import Record
 
 SEGMENT_BYTES: Final = 2**20
 MIN_SEGMENTS: Final = 8

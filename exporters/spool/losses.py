@@ -7,8 +7,8 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from exporters.common.throttled_log import ThrottledLog
-from exporters.rows.counts import DropReason
+from slashspan.exporters.common.throttled_log import ThrottledLog
+from slashspan.exporters.rows.counts import DropReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

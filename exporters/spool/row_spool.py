@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgpack
 
-from exporters.common.gil import yielding_gil
-from exporters.rows.command_call import CommandCall
-from exporters.rows.counts import DropReason
-from exporters.rows.from_span import (
+from slashspan.exporters.common.gil import yielding_gil
+from slashspan.exporters.rows.command_call import CommandCall
+from slashspan.exporters.rows.counts import DropReason
+from slashspan.exporters.rows.from_span import (
     attributes_of,
     checkpoint_events,
     checkpoints_of,
@@ -25,9 +25,9 @@ from exporters.rows.from_span import (
     from_parts,
     service_of,
 )
-from exporters.rows.values import jsonable
-from exporters.spool.records import MAX_PAYLOAD, NewerFormat, RecordType
-from exporters.spool.segment import RecordState
+from slashspan.exporters.rows.values import jsonable
+from slashspan.exporters.spool.records import MAX_PAYLOAD, NewerFormat, RecordType
+from slashspan.exporters.spool.segment import RecordState
 from slashspan.semconv import ATTRIBUTES, OUTCOME, Outcome
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.trace import SpanContext
 
-    from exporters.rows.from_span import Checkpoint
-    from exporters.spool.journal import Journal, Receipt
-    from exporters.spool.records import Record
     from slashspan.action_record import ActionRecord
+    from slashspan.exporters.rows.from_span import Checkpoint
+    from slashspan.exporters.spool.journal import Journal, Receipt
+    from slashspan.exporters.spool.records import Record
 
 PAYLOAD_FORMAT: Final = 1
 MAX_RECORD: Final = 256 * 1024

@@ -8,14 +8,14 @@ import time
 from array import array
 from typing import TYPE_CHECKING, Final
 
-from exporters.common.gil import yielding_gil
-from exporters.spool import records
+from slashspan.exporters.common.gil import yielding_gil
+from slashspan.exporters.spool import records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from exporters.spool.records import Record
+    from slashspan.exporters.spool.records import Record
 
 SUFFIX: Final = ".seg"
 _APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)

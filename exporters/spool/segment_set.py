@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporters.spool.segment import Segment
-    from exporters.spool.writers import Writer
+    from slashspan.exporters.spool.segment import Segment
+    from slashspan.exporters.spool.writers import Writer
 
 
 class SegmentSet:

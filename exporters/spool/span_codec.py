@@ -10,8 +10,8 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
-from exporters.rows.values import jsonable
-from exporters.spool.records import MAX_PAYLOAD
+from slashspan.exporters.rows.values import jsonable
+from slashspan.exporters.spool.records import MAX_PAYLOAD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

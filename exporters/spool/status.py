@@ -6,17 +6,17 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from exporters.spool.dead_letters import DeadLetters
-from exporters.spool.destinations import Destination, destinations
-from exporters.spool.records import NewerFormat, RecordType
-from exporters.spool.row_spool import row_of
-from exporters.spool.writers import LAST_ERROR, Writer, is_alive, writer_folders
+from slashspan.exporters.spool.dead_letters import DeadLetters
+from slashspan.exporters.spool.destinations import Destination, destinations
+from slashspan.exporters.spool.records import NewerFormat, RecordType
+from slashspan.exporters.spool.row_spool import row_of
+from slashspan.exporters.spool.writers import LAST_ERROR, Writer, is_alive, writer_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from exporters.spool.records import Record
+    from slashspan.exporters.spool.records import Record
 
 
 @dataclass(slots=True)

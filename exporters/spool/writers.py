@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 import portalocker
 
-from exporters.spool import in_flight
-from exporters.spool.in_flight import InFlight
-from exporters.spool.private import write_private
-from exporters.spool.records import Record, RecordType, scan_slots
-from exporters.spool.segment import SUFFIX, RecordState, Segment
+from slashspan.exporters.spool import in_flight
+from slashspan.exporters.spool.in_flight import InFlight
+from slashspan.exporters.spool.private import write_private
+from slashspan.exporters.spool.records import Record, RecordType, scan_slots
+from slashspan.exporters.spool.segment import SUFFIX, RecordState, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

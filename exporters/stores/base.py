@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporters.rows.command_call import CommandCall
+    from slashspan.exporters.rows.command_call import CommandCall
 
 
 class Store(Protocol):

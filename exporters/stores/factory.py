@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporters.stores.sqlite import SqliteStore
 from slashspan.dsn import POSTGRESQL_EXTRA, Dsn
 from slashspan.errors import ConfigurationError
+from slashspan.exporters.stores.sqlite import SqliteStore
 from slashspan.table import Table
 
 if TYPE_CHECKING:
-    from exporters.stores.base import Store
+    from slashspan.exporters.stores.base import Store
 
 
 def open_store(dsn: Dsn | str, *, table: str = "command_calls") -> Store:
@@ -22,7 +22,7 @@ def open_store(dsn: Dsn | str, *, table: str = "command_calls") -> Store:
     if dsn.is_sqlite:
         return SqliteStore(dsn.path, named)
     try:
-        from exporters.stores.postgres import PostgresStore
+        from slashspan.exporters.stores.postgres import PostgresStore
     except ModuleNotFoundError as error:
         if error.name != "asyncpg":
             raise

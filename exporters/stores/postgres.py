@@ -21,23 +21,23 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from exporters.common.at_fork import ForkAware, register
-from exporters.rows.columns import TIMESTAMP
-from exporters.rows.command_call import ROW_COLUMNS
-from exporters.rows.timestamps import as_datetime
-from exporters.stores import postgres_copy as binary_copy
-from exporters.stores.errors import RowsRejected, StoreError, StoreUnavailable
-from exporters.stores.postgres_errors import describe, refuses_rows, row_fault
-from exporters.stores.schema.partitions import try_partitions, utc_now
-from exporters.stores.schema.postgres_apply import prepare
+from slashspan.exporters.common.at_fork import ForkAware, register
+from slashspan.exporters.rows.columns import TIMESTAMP
+from slashspan.exporters.rows.command_call import ROW_COLUMNS
+from slashspan.exporters.rows.timestamps import as_datetime
+from slashspan.exporters.stores import postgres_copy as binary_copy
+from slashspan.exporters.stores.errors import RowsRejected, StoreError, StoreUnavailable
+from slashspan.exporters.stores.postgres_errors import describe, refuses_rows, row_fault
+from slashspan.exporters.stores.schema.partitions import try_partitions, utc_now
+from slashspan.exporters.stores.schema.postgres_apply import prepare
 from slashspan.loop_thread import LoopThread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
     from datetime import date
 
-    from exporters.rows.command_call import CommandCall
     from slashspan.dsn import Dsn
+    from slashspan.exporters.rows.command_call import CommandCall
     from slashspan.table import Table
 
 CONNECT_SECONDS: Final = 10.0
@@ -50,7 +50,7 @@ _NAMES: Final = [column.name for column in ROW_COLUMNS]
 
 
 class PostgresStore(ForkAware):
-    """Writes to `table` in the database of `dsn`. See `exporters.stores.base.Store`."""
+    """Writes to `table` in the database of `dsn`. See `slashspan.exporters.stores.base.Store`."""
 
     def __init__(self, dsn: Dsn, table: Table) -> None:
         self._dsn = dsn

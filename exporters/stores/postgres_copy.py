@@ -10,14 +10,14 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from exporters.common.gil import yield_gil
-from exporters.rows.columns import BIGINT, DOUBLE, INTEGER, JSON, TEXT, TIMESTAMP, UNIQUE_TEXT, ColumnType
-from exporters.rows.command_call import ROW_COLUMNS
+from slashspan.exporters.common.gil import yield_gil
+from slashspan.exporters.rows.columns import BIGINT, DOUBLE, INTEGER, JSON, TEXT, TIMESTAMP, UNIQUE_TEXT, ColumnType
+from slashspan.exporters.rows.command_call import ROW_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from exporters.rows.command_call import CommandCall
+    from slashspan.exporters.rows.command_call import CommandCall
 
 CHUNK_ROWS: Final = 64
 """Rows encoded at a time: the server processes one chunk while the next is encoded."""

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
-from exporters.rows.misfits import misfit
+from slashspan.exporters.rows.misfits import misfit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from exporters.rows.command_call import CommandCall
+    from slashspan.exporters.rows.command_call import CommandCall
 
 REFUSING_CLASSES: Final = ("22", "23", "54", "P0")
 """SQLSTATE classes of rejected rows: data exceptions, constraints, limits, errors raised by triggers."""

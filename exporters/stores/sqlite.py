@@ -14,22 +14,22 @@ import time
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from exporters.common.at_fork import ForkAware, register
-from exporters.common.gil import yielding_gil
-from exporters.common.throttled_log import ThrottledLog
-from exporters.rows.command_call import ROW_COLUMNS
-from exporters.rows.misfits import misfit
-from exporters.rows.timestamps import as_text
-from exporters.stores import sqlite_files
-from exporters.stores.errors import RowsRejected, StoreError, StoreUnavailable
-from exporters.stores.schema.sqlite_upgrade import prepare, transaction
-from exporters.stores.sqlite_files import OpenFiles
+from slashspan.exporters.common.at_fork import ForkAware, register
+from slashspan.exporters.common.gil import yielding_gil
+from slashspan.exporters.common.throttled_log import ThrottledLog
+from slashspan.exporters.rows.command_call import ROW_COLUMNS
+from slashspan.exporters.rows.misfits import misfit
+from slashspan.exporters.rows.timestamps import as_text
+from slashspan.exporters.stores import sqlite_files
+from slashspan.exporters.stores.errors import RowsRejected, StoreError, StoreUnavailable
+from slashspan.exporters.stores.schema.sqlite_upgrade import prepare, transaction
+from slashspan.exporters.stores.sqlite_files import OpenFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from exporters.rows.command_call import CommandCall
+    from slashspan.exporters.rows.command_call import CommandCall
     from slashspan.table import Table
 
 _NAMES: Final = [column.name for column in ROW_COLUMNS]
@@ -51,7 +51,7 @@ _CONSTRAINT = re.compile(r"(CHECK|NOT NULL|UNIQUE|PRIMARY KEY|FOREIGN KEY) const
 
 
 class SqliteStore(ForkAware):
-    """Writes to `path`, and creates its folder if necessary. See `exporters.stores.base.Store`."""
+    """Writes to `path`, and creates its folder if necessary. See `slashspan.exporters.stores.base.Store`."""
 
     def __init__(self, path: Path, table: Table) -> None:
         self._path = path.absolute()  # a bot may change its working directory

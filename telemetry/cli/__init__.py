@@ -4,6 +4,6 @@ import warnings
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # `python -W error -m telemetry.cli run` is meant for the bot
-    from telemetry.cli.main import cli, main
+    from slashspan.telemetry.cli.main import cli, main
 
 __all__ = ["cli", "main"]

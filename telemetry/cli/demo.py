@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from slashspan.errors import ConfigurationError
-from telemetry.cli.options import dsn_option, settings_of
-from telemetry.cli.output import console
+from slashspan.telemetry.cli.options import dsn_option, settings_of
+from slashspan.telemetry.cli.output import console
 
 
 @click.command(short_help="The reference bot against a local stand-in for Discord.")
@@ -49,7 +49,7 @@ def _examples() -> Path:
     import slashspan
 
     package = Path(slashspan.__file__).parent
-    for folder in (package / "examples", package.parent / "examples"):
+    for folder in (package / "examples", package.parents[1] / "examples"):
         if (folder / "ladder_demo").is_dir():
             return folder
     raise ConfigurationError(f"the examples are missing next to {package}; reinstall slashspan")

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from slashspan.settings import COMMAND_CALLS, SETTINGS, unknown_variables
-from telemetry.cli.options import FAILED_STATUS, dsn_option, env_file_option, settings_of
-from telemetry.cli.output import say, say_json
-from telemetry.setup.trace_exporters import OTLP, otlp_endpoint
+from slashspan.telemetry.cli.options import FAILED_STATUS, dsn_option, env_file_option, settings_of
+from slashspan.telemetry.cli.output import say, say_json
+from slashspan.telemetry.setup.trace_exporters import OTLP, otlp_endpoint
 
 if TYPE_CHECKING:
-    from exporters.admin.doctor import Finding
+    from slashspan.exporters.admin.doctor import Finding
     from slashspan.settings import Settings
 
 CONNECT_SECONDS: Final = 3.0
@@ -49,7 +49,7 @@ def doctor(dsn: str | None, as_json: bool) -> None:
 
 
 def _settings(settings: Settings) -> list[Finding]:
-    from exporters.admin.doctor import Finding, Level
+    from slashspan.exporters.admin.doctor import Finding, Level
 
     found = []
     for setting in SETTINGS:
@@ -68,8 +68,8 @@ def _settings(settings: Settings) -> list[Finding]:
 
 
 def _versions() -> list[Finding]:
-    from exporters.admin.doctor import Finding, Level
-    from telemetry.instrument.instrumentor import DiscordInstrumentor
+    from slashspan.exporters.admin.doctor import Finding, Level
+    from slashspan.telemetry.instrument.instrumentor import DiscordInstrumentor
 
     installed = {distribution.name.lower(): distribution.version for distribution in distributions()}
     said = ", ".join(f"{name} {installed.get(name, 'missing')}" for name in _PACKAGES)
@@ -81,8 +81,8 @@ def _versions() -> list[Finding]:
 
 
 def _stores(settings: Settings) -> list[Finding]:
-    from exporters.admin.doctor import postgres, spool, sqlite
-    from exporters.spool.destinations import Destination
+    from slashspan.exporters.admin.doctor import postgres, spool, sqlite
+    from slashspan.exporters.spool.destinations import Destination
     from slashspan.table import Table
 
     found: list[Finding] = []
@@ -95,7 +95,7 @@ def _stores(settings: Settings) -> list[Finding]:
 
 
 def _collector(settings: Settings) -> list[Finding]:
-    from exporters.admin.doctor import Finding, Level
+    from slashspan.exporters.admin.doctor import Finding, Level
 
     if OTLP not in settings.exporters:
         return []

@@ -8,14 +8,14 @@ import click
 
 from slashspan import __version__
 from slashspan.errors import ConfigurationError
-from telemetry.cli.demo import demo
-from telemetry.cli.doctor import doctor
-from telemetry.cli.options import FAILED_STATUS, USAGE_STATUS, env_file_option
-from telemetry.cli.output import never_fail_to_print, say
-from telemetry.cli.spool import spool
-from telemetry.cli.stats import stats
-from telemetry.cli.store import migrate, prune
-from telemetry.cli.user import export, forget
+from slashspan.telemetry.cli.demo import demo
+from slashspan.telemetry.cli.doctor import doctor
+from slashspan.telemetry.cli.options import FAILED_STATUS, USAGE_STATUS, env_file_option
+from slashspan.telemetry.cli.output import never_fail_to_print, say
+from slashspan.telemetry.cli.spool import spool
+from slashspan.telemetry.cli.stats import stats
+from slashspan.telemetry.cli.store import migrate, prune
+from slashspan.telemetry.cli.user import export, forget
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,8 +29,8 @@ class Commands(click.Group):
         return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
-        from exporters.stores.errors import StoreError
-        from insights import ReadError
+        from slashspan.exporters.stores.errors import StoreError
+        from slashspan.insights import ReadError
 
         try:
             return super().invoke(ctx)
@@ -61,7 +61,7 @@ def run(module: str | None, arguments: Sequence[str]) -> None:
     Each command becomes a span and a row, according to the settings. Exceptions and exit status are the bot's own.
     Ctrl-C and SIGTERM end it after everything recorded has been written.
     """
-    from telemetry.cli.run import run as run_bot
+    from slashspan.telemetry.cli.run import run as run_bot
 
     if module is not None:
         run_bot(module, arguments, module=True)

@@ -18,7 +18,7 @@ FAILED_STATUS: Final = 1
 
 def _env_file(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
     if path is not None:
-        from telemetry.cli.run import load_env_file
+        from slashspan.telemetry.cli.run import load_env_file
 
         try:
             load_env_file(path, os.environ)

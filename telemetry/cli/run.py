@@ -13,18 +13,17 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from dotenv import dotenv_values
 
+import slashspan
 from slashspan import service_name
 from slashspan.errors import ConfigurationError
-from telemetry.setup import autostart, pipeline
+from slashspan.telemetry.setup import autostart, pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping, Sequence
-
-OWN_PACKAGES: Final = ("telemetry", "exporters", "insights", "slashspan")
 
 
 def load_env_file(path: Path, environ: MutableMapping[str, str]) -> None:
@@ -58,7 +57,7 @@ def run(target: str, arguments: Sequence[str], *, module: bool) -> NoReturn:
             "leave them out, or call slashspan.configure() in the bot"
         )
     folder = Path(target).resolve()
-    _refuse_shadowed_names(Path.cwd() if module else folder if folder.is_dir() else folder.parent)
+    _refuse_shadowed_name(Path.cwd() if module else folder if folder.is_dir() else folder.parent)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing here needs cleaning up, and nothing can swallow a Ctrl-C
     warnings.simplefilter("ignore")  # `python -W error` is meant for the bot
@@ -91,17 +90,8 @@ def _become(command: list[str], environ: Mapping[str, str]) -> NoReturn:
     sys.exit(subprocess.call(command, env=dict(environ)))  # noqa: S603 - the user's own command
 
 
-def _refuse_shadowed_names(folder: Path) -> None:
-    """A bot's own `telemetry.py` would hide ours, and cause errors that are hard to understand."""
-    for name in OWN_PACKAGES:
-        own = folder / name
-        if ((folder / f"{name}.py").is_file() or (own / "__init__.py").is_file()) and not _is_ours(own):
-            raise ConfigurationError(
-                f"{folder} contains a module named {name!r}, which would hide slashspan's own; rename it"
-            )
-
-
-def _is_ours(package: Path) -> bool:
-    module = sys.modules.get(package.name)
-    file = getattr(module, "__file__", None)
-    return file is not None and Path(file).parent == package
+def _refuse_shadowed_name(folder: Path) -> None:
+    """A bot's own `slashspan.py` would hide ours, and cause errors that are hard to understand."""
+    own = folder / "slashspan"
+    if (own.with_suffix(".py").is_file() or (own / "__init__.py").is_file()) and Path(slashspan.__file__).parent != own:
+        raise ConfigurationError(f"{folder} contains a module named 'slashspan', which would hide ours; rename it")

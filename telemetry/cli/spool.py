@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from slashspan.errors import ConfigurationError
-from telemetry.cli.options import FAILED_STATUS, dsn_option, env_file_option, settings_of
-from telemetry.cli.output import progress, say, say_json
+from slashspan.telemetry.cli.options import FAILED_STATUS, dsn_option, env_file_option, settings_of
+from slashspan.telemetry.cli.output import progress, say, say_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from exporters.delivery.exporter import CommandCallsExporter
-    from exporters.rows.counts import Counts
-    from exporters.spool.row_spool import RowSpool
-    from exporters.spool.status import DestinationStatus
+    from slashspan.exporters.delivery.exporter import CommandCallsExporter
+    from slashspan.exporters.rows.counts import Counts
+    from slashspan.exporters.spool.row_spool import RowSpool
+    from slashspan.exporters.spool.status import DestinationStatus
     from slashspan.settings import Settings
 
 from_option = click.option(
@@ -50,9 +50,9 @@ def spool(ctx: click.Context, as_json: bool) -> None:
 
 def destinations(settings: Settings) -> list[DestinationStatus]:
     """The content of each folder in the spool. Raises ConfigurationError, StoreUnavailable."""
-    from exporters.spool import private
-    from exporters.spool.status import inspect
-    from exporters.stores.errors import StoreUnavailable
+    from slashspan.exporters.spool import private
+    from slashspan.exporters.spool.status import inspect
+    from slashspan.exporters.stores.errors import StoreUnavailable
 
     folder = _folder(settings)
     private.check(folder)
@@ -69,7 +69,7 @@ def _folder(settings: Settings) -> Path:
 
 
 def _show(found: list[DestinationStatus], *, as_json: bool) -> None:
-    from exporters.rows.timestamps import as_text
+    from slashspan.exporters.rows.timestamps import as_text
 
     if as_json:
         say_json([_as_dict(status) for status in found])
@@ -100,7 +100,7 @@ def _show(found: list[DestinationStatus], *, as_json: bool) -> None:
 
 
 def _as_dict(status: DestinationStatus) -> dict[str, Any]:
-    from exporters.rows.timestamps import as_text
+    from slashspan.exporters.rows.timestamps import as_text
 
     to = status.destination
     return {
@@ -160,8 +160,8 @@ def redrive(dsn: str | None, names: tuple[str, ...], timeout: float, dry_run: bo
     Each row is appended to the spool before it is removed from the dead letters. A row that is rejected again becomes a
     dead letter again. Safe to interrupt and to run again. Exit status 1 if rows were rejected again or still wait.
     """
-    from exporters.admin.redrive import redrive as move
-    from exporters.spool.dead_letters import DeadLetters
+    from slashspan.exporters.admin.redrive import redrive as move
+    from slashspan.exporters.spool.dead_letters import DeadLetters
 
     settings = settings_of(dsn)
     found = [status for status in _chosen(settings, names) if status.dead_letters or status.dead_letters_lost]
@@ -191,7 +191,7 @@ def _end(*, waiting: int, rejected: int = 0) -> None:
 
 def _chosen(settings: Settings, names: tuple[str, ...]) -> list[DestinationStatus]:
     """The destination that --from names, otherwise those of the configured store and table."""
-    from exporters.spool.destinations import Destination
+    from slashspan.exporters.spool.destinations import Destination
 
     found = destinations(settings)
     by_name = {status.folder.name: status for status in found}
@@ -213,13 +213,13 @@ def _delivered(
     settings: Settings, status: DestinationStatus, take: Callable[[DestinationStatus, RowSpool], int], timeout: float
 ) -> Counts:
     """Deliver what `take` puts into this process's own spool."""
-    from exporters.admin.erase_spool import UNBOUNDED
-    from exporters.delivery.exporter import CommandCallsExporter
-    from exporters.rows.counts import Counts
-    from exporters.spool.journal import Journal
-    from exporters.spool.row_spool import RowSpool
-    from exporters.stores.errors import StoreUnavailable
-    from exporters.stores.factory import open_store
+    from slashspan.exporters.admin.erase_spool import UNBOUNDED
+    from slashspan.exporters.delivery.exporter import CommandCallsExporter
+    from slashspan.exporters.rows.counts import Counts
+    from slashspan.exporters.spool.journal import Journal
+    from slashspan.exporters.spool.row_spool import RowSpool
+    from slashspan.exporters.stores.errors import StoreUnavailable
+    from slashspan.exporters.stores.factory import open_store
     from slashspan.semconv import Kind
 
     rows = RowSpool(Journal(status.folder, max_bytes=UNBOUNDED))

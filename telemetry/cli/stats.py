@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from telemetry.cli.options import dsn_option, env_file_option, settings_of
-from telemetry.cli.output import console
+from slashspan.telemetry.cli.options import dsn_option, env_file_option, settings_of
+from slashspan.telemetry.cli.output import console
 
 
 @click.command(short_help="Show calls, users, durations and errors.")
@@ -14,8 +14,8 @@ from telemetry.cli.output import console
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def stats(dsn: str | None, as_json: bool) -> None:
     """Show calls, users, p50/p95 duration and error share of each command, outcomes and slow checkpoints."""
-    import insights
-    from insights.text import print_summary
+    from slashspan import insights
+    from slashspan.insights.text import print_summary
 
     settings = settings_of(dsn)
     with insights.open_reader(settings.dsn, table=settings.table) as reader:

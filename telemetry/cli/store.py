@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from telemetry.cli.options import FAILED_STATUS, dsn_option, env_file_option, settings_of
-from telemetry.cli.output import progress, say
+from slashspan.telemetry.cli.options import FAILED_STATUS, dsn_option, env_file_option, settings_of
+from slashspan.telemetry.cli.output import progress, say
 
 if TYPE_CHECKING:
-    from exporters.stores.schema.plan import Step
+    from slashspan.exporters.stores.schema.plan import Step
 
 
 @click.command(short_help="Create command_calls in the store, or upgrade an old one in place.")
@@ -41,7 +41,7 @@ def migrate(dsn: str | None, dry_run: bool, partitioned: bool, zone: str, timeou
     Old rows, readers and writers are not affected; nothing is rewritten unless the plan says so. Safe to interrupt and
     to run again. Any other table is refused and left alone. Connect directly, not through a pooler.
     """
-    from exporters.admin.migrate import plan_migration, run_migration
+    from slashspan.exporters.admin.migrate import plan_migration, run_migration
 
     settings = settings_of(dsn)
     plan = plan_migration(settings.dsn, settings.table, partitioned=partitioned, zone=zone, seconds=timeout)
@@ -71,9 +71,9 @@ def prune(dsn: str | None, older_than: str, dry_run: bool, yes: bool) -> None:
 
     A bot can write at the same time. Safe to interrupt and to run again.
     """
-    from exporters.admin.durations import parse_duration
-    from exporters.admin.prune import count_old
-    from exporters.admin.prune import prune as delete
+    from slashspan.exporters.admin.durations import parse_duration
+    from slashspan.exporters.admin.prune import count_old
+    from slashspan.exporters.admin.prune import prune as delete
 
     settings = settings_of(dsn)
     before = datetime.now(timezone.utc) - parse_duration(older_than)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from telemetry.cli.options import FAILED_STATUS, dsn_option, env_file_option, settings_of
-from telemetry.cli.output import end_quietly, say
+from slashspan.telemetry.cli.options import FAILED_STATUS, dsn_option, env_file_option, settings_of
+from slashspan.telemetry.cli.output import end_quietly, say
 
 if TYPE_CHECKING:
-    from exporters.spool.status import DestinationStatus
+    from slashspan.exporters.spool.status import DestinationStatus
     from slashspan.settings import Settings
 
 user_argument = click.argument("user_id", type=click.IntRange(1, 2**63 - 1))
@@ -24,13 +24,13 @@ OUT_OF_REACH = (
 
 
 def _ids(settings: Settings, user_id: int) -> set[int]:
-    from telemetry.instrument.privacy import pseudonym
+    from slashspan.telemetry.instrument.privacy import pseudonym
 
     return {user_id} | ({pseudonym(user_id, settings.user_id_key)} if settings.user_id_key else set())
 
 
 def _spool(settings: Settings) -> list[DestinationStatus]:
-    from telemetry.cli.spool import destinations
+    from slashspan.telemetry.cli.spool import destinations
 
     return [] if settings.spool is None else destinations(settings)
 
@@ -53,9 +53,9 @@ def forget(dsn: str | None, user_id: int, yes: bool) -> None:
     With SLASHSPAN_USER_ID_KEY set, also the rows of the user's pseudonym. Exit status 1 if rows of the user are still
     in flight in a running bot: run it again once these are stored. What it cannot reach is listed at the end.
     """
-    from exporters.admin.erase_spool import erase
-    from exporters.admin.prune import count_user, forget_user
-    from exporters.stores.errors import StoreUnavailable
+    from slashspan.exporters.admin.erase_spool import erase
+    from slashspan.exporters.admin.prune import count_user, forget_user
+    from slashspan.exporters.stores.errors import StoreUnavailable
 
     settings = settings_of(dsn)
     ids = _ids(settings, user_id)
@@ -97,9 +97,9 @@ def export(dsn: str | None, user_id: int, as_json: bool) -> None:
     With SLASHSPAN_USER_ID_KEY set, also what is stored about the user's pseudonym. Changes nothing. Give the user the
     output of --json: it contains everything stored about the user, and nothing about others.
     """
-    from exporters.admin.export import spooled, table_rows
-    from exporters.admin.user_records import UserRecords
-    from exporters.stores.errors import StoreUnavailable
+    from slashspan.exporters.admin.export import spooled, table_rows
+    from slashspan.exporters.admin.user_records import UserRecords
+    from slashspan.exporters.stores.errors import StoreUnavailable
 
     settings = settings_of(dsn)
     ids = _ids(settings, user_id)

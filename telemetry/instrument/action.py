@@ -25,8 +25,8 @@ from slashspan import semconv
 from slashspan.action_record import ActionRecord, attach, root_context
 from slashspan.guard import guarded
 from slashspan.semconv import Kind, Outcome
-from telemetry.instrument import outcomes
-from telemetry.instrument.intervals import Intervals
+from slashspan.telemetry.instrument import outcomes
+from slashspan.telemetry.instrument.intervals import Intervals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
     from opentelemetry.util.types import AttributeValue
 
-    from telemetry.instrument.gateway import Frame
-    from telemetry.instrument.metrics import Instruments
-    from telemetry.instrument.privacy import Attributes, Step
+    from slashspan.telemetry.instrument.gateway import Frame
+    from slashspan.telemetry.instrument.metrics import Instruments
+    from slashspan.telemetry.instrument.privacy import Attributes, Step
 
 ACK_SECONDS: Final = 3.0
 """How long Discord waits for the first acknowledgement, from when it sent the interaction."""

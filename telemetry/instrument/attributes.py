@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from slashspan import semconv
-from telemetry.instrument.gateway import Frame, created_ms
+from slashspan.telemetry.instrument.gateway import Frame, created_ms
 
 if TYPE_CHECKING:
     import discord
     from discord.ext import commands
 
-    from telemetry.instrument.privacy import Attributes
+    from slashspan.telemetry.instrument.privacy import Attributes
 
 
 def of_interaction(interaction: discord.Interaction[Any], frame: Frame) -> Attributes:

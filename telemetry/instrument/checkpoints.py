@@ -7,8 +7,8 @@ from typing import Final
 
 from slashspan import semconv
 from slashspan.guard import guarded
-from telemetry.instrument.action import Action, current_action
-from telemetry.instrument.flows import Flow, current_flow
+from slashspan.telemetry.instrument.action import Action, current_action
+from slashspan.telemetry.instrument.flows import Flow, current_flow
 
 _log = logging.getLogger("slashspan.checkpoint")
 _SIGN: Final = "⚠️ "

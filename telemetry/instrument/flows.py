@@ -11,7 +11,7 @@ from opentelemetry import context as context_api
 from opentelemetry.trace import SpanKind, set_span_in_context
 from opentelemetry.trace.status import Status, StatusCode
 
-from telemetry.instrument import outcomes
+from slashspan.telemetry.instrument import outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,15 +11,15 @@ import weakref
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from telemetry.instrument.loop_lag import FREE
+from slashspan.telemetry.instrument.loop_lag import FREE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from discord.gateway import DiscordWebSocket
 
-    from telemetry.instrument.loop_lag import LoopProbe, LoopProbes
-    from telemetry.instrument.patching import Patches
+    from slashspan.telemetry.instrument.loop_lag import LoopProbe, LoopProbes
+    from slashspan.telemetry.instrument.patching import Patches
 
 DISCORD_EPOCH_MS: Final = 1_420_070_400_000
 """2015-01-01, the zero of snowflakes (https://discord.com/developers/docs/reference#snowflakes)."""

@@ -13,21 +13,21 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type:
 
 from slashspan import guard, semconv
 from slashspan.settings import Settings
-from telemetry.instrument import checkpoints, flows, gateway, privacy
-from telemetry.instrument.action import Recorder
-from telemetry.instrument.hooks import context
-from telemetry.instrument.hooks.app_commands import AppCommandHooks
-from telemetry.instrument.hooks.components import ComponentHooks
-from telemetry.instrument.hooks.loops import LoopHooks
-from telemetry.instrument.hooks.prefix import PrefixHooks
-from telemetry.instrument.hooks.rate_limits import RateLimitHooks
-from telemetry.instrument.hooks.rest import RestHooks
-from telemetry.instrument.hooks.unanswered import Unanswered
-from telemetry.instrument.ids import with_private_ids
-from telemetry.instrument.loop_lag import LoopProbes
-from telemetry.instrument.metrics import Instruments
-from telemetry.instrument.package import _instruments
-from telemetry.instrument.patching import Patches
+from slashspan.telemetry.instrument import checkpoints, flows, gateway, privacy
+from slashspan.telemetry.instrument.action import Recorder
+from slashspan.telemetry.instrument.hooks import context
+from slashspan.telemetry.instrument.hooks.app_commands import AppCommandHooks
+from slashspan.telemetry.instrument.hooks.components import ComponentHooks
+from slashspan.telemetry.instrument.hooks.loops import LoopHooks
+from slashspan.telemetry.instrument.hooks.prefix import PrefixHooks
+from slashspan.telemetry.instrument.hooks.rate_limits import RateLimitHooks
+from slashspan.telemetry.instrument.hooks.rest import RestHooks
+from slashspan.telemetry.instrument.hooks.unanswered import Unanswered
+from slashspan.telemetry.instrument.ids import with_private_ids
+from slashspan.telemetry.instrument.loop_lag import LoopProbes
+from slashspan.telemetry.instrument.metrics import Instruments
+from slashspan.telemetry.instrument.package import _instruments
+from slashspan.telemetry.instrument.patching import Patches
 
 if TYPE_CHECKING:
     from collections.abc import Collection

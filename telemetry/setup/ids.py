@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from slashspan.errors import ConfigurationError
-from telemetry.instrument.ids import PrivateIds
-from telemetry.setup.variables import naming_variables
+from slashspan.telemetry.instrument.ids import PrivateIds
+from slashspan.telemetry.setup.variables import naming_variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

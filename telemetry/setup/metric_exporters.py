@@ -12,7 +12,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader, PeriodicExportingMetricReader
 
 from slashspan.errors import ConfigurationError
-from telemetry.setup.trace_exporters import PROTOCOLS
+from slashspan.telemetry.setup.trace_exporters import PROTOCOLS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,26 +20,26 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
-from exporters.delivery import self_metrics
-from exporters.delivery.exporter import CommandCallsExporter
-from exporters.delivery.processor import CommandCallsProcessor, DeadlineBatchProcessor
-from exporters.delivery.retrying_exporter import RetryingExporter
-from exporters.delivery.self_metrics import SelfMetrics
-from exporters.rows.from_span import service_of
-from exporters.spool.destinations import Destination
-from exporters.spool.journal import Journal
-from exporters.spool.row_spool import RowSpool
-from exporters.stores.errors import SchemaMismatch, StoreUnavailable
-from exporters.stores.factory import open_store
 from slashspan.errors import ConfigurationError
+from slashspan.exporters.delivery import self_metrics
+from slashspan.exporters.delivery.exporter import CommandCallsExporter
+from slashspan.exporters.delivery.processor import CommandCallsProcessor, DeadlineBatchProcessor
+from slashspan.exporters.delivery.retrying_exporter import RetryingExporter
+from slashspan.exporters.delivery.self_metrics import SelfMetrics
+from slashspan.exporters.rows.from_span import service_of
+from slashspan.exporters.spool.destinations import Destination
+from slashspan.exporters.spool.journal import Journal
+from slashspan.exporters.spool.row_spool import RowSpool
+from slashspan.exporters.stores.errors import SchemaMismatch, StoreUnavailable
+from slashspan.exporters.stores.factory import open_store
 from slashspan.service_name import is_given, process_name
 from slashspan.settings import COMMAND_CALLS, Settings, unknown_variables
-from telemetry.instrument.instrumentor import DiscordInstrumentor
-from telemetry.setup import metric_exporters, providers, signals, unsupported
-from telemetry.setup.ids import id_generator
-from telemetry.setup.sampling import log_that_rows_are_complete, sampler
-from telemetry.setup.trace_exporters import OTLP, build, otlp_endpoint
-from telemetry.setup.variables import naming_variables
+from slashspan.telemetry.instrument.instrumentor import DiscordInstrumentor
+from slashspan.telemetry.setup import metric_exporters, providers, signals, unsupported
+from slashspan.telemetry.setup.ids import id_generator
+from slashspan.telemetry.setup.sampling import log_that_rows_are_complete, sampler
+from slashspan.telemetry.setup.trace_exporters import OTLP, build, otlp_endpoint
+from slashspan.telemetry.setup.variables import naming_variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.trace.export import SpanExporter
 
-    from exporters.rows.counts import Counts
-    from exporters.stores.base import Store
+    from slashspan.exporters.rows.counts import Counts
+    from slashspan.exporters.stores.base import Store
 
 SHUTDOWN_SECONDS: Final = 8.0
 """Time limit of the flush at shutdown; containers allow 10 s between SIGTERM and SIGKILL."""

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from slashspan.errors import ConfigurationError
 from slashspan.masking import mask_url, split_host, split_url
 from slashspan.settings import COMMAND_CALLS, NONE
-from telemetry.setup.variables import naming_variables
+from slashspan.telemetry.setup.variables import naming_variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,9 +8,9 @@ import discord
 from discord import app_commands
 from discord_standin import redirect
 
-import telemetry
+import slashspan
 
-telemetry.configure()
+slashspan.configure()
 redirect()
 client = discord.Client(intents=discord.Intents.none())
 tree = app_commands.CommandTree(client)

@@ -46,9 +46,7 @@ def main() -> None:
                 "excepthook": sys.excepthook is sys.__excepthook__,
                 "frames below": sys._getframe(1).f_back is None,
                 "ours": sorted(
-                    name
-                    for name in sys.modules
-                    if name.partition(".")[0] in ("telemetry", "exporters", "slashspan", "opentelemetry", "discord")
+                    name for name in sys.modules if name.partition(".")[0] in ("slashspan", "opentelemetry", "discord")
                 ),
                 "standard streams": [repr(stream) for stream in (sys.stdin, sys.stdout, sys.stderr)],
                 "environment": {

@@ -42,7 +42,7 @@ import discord  # noqa: E402
 import yarl  # noqa: E402
 from discord.ext import commands  # noqa: E402
 
-import telemetry  # noqa: E402
+import slashspan  # noqa: E402
 
 discord.http.Route.BASE = os.environ["DISCORD_STANDIN_API"]
 sockets = [cls for name, cls in vars(discord.gateway).items() if name.endswith("DiscordWebSocket")]
@@ -88,7 +88,7 @@ async def main() -> None:
         await bot.start("token")
 
 
-telemetry.configure()
+slashspan.configure()
 assert changed, f"{pattern} is nowhere in {package}"
 with contextlib.suppress(KeyboardInterrupt):
     asyncio.run(main())

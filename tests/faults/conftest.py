@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporters.delivery import retry_loop, worker
-from exporters.stores import postgres
-from exporters.stores.factory import open_store
+from slashspan.exporters.delivery import retry_loop, worker
+from slashspan.exporters.stores import postgres
+from slashspan.exporters.stores.factory import open_store
 
 if TYPE_CHECKING:
     from tests.support.postgres import Postgres

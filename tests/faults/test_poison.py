@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporters.delivery.worker import DeliveryWorker
-from exporters.rows.counts import DropReason
-from exporters.spool.dead_letters import DeadLetters
-from exporters.stores.factory import open_store
+from slashspan.exporters.delivery.worker import DeliveryWorker
+from slashspan.exporters.rows.counts import DropReason
+from slashspan.exporters.spool.dead_letters import DeadLetters
+from slashspan.exporters.stores.factory import open_store
 from tests.support.rows import FULL, rows
 from tests.support.waiting import until
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from exporters.rows.command_call import CommandCall
+    from slashspan.exporters.rows.command_call import CommandCall
     from tests.support.postgres import Postgres
 
 COUNT = 50

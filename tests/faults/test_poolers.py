@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
-from exporters.stores.errors import StoreUnavailable
-from exporters.stores.factory import open_store
+from slashspan.exporters.stores.errors import StoreUnavailable
+from slashspan.exporters.stores.factory import open_store
 from tests.support.pgbouncer import BINARY, CONNECTIONS, open_folder, pgbouncer
 from tests.support.rows import rows
 

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-import insights
-from exporters.admin.migrate import run_migration
-from insights.text import print_summary
+from slashspan import insights
+from slashspan.exporters.admin.migrate import run_migration
+from slashspan.insights.text import print_summary
 from tests.support.rows import FULL, rows
 from tests.support.stored_rows import write_rows
 from tests.support.tables import execute

@@ -7,8 +7,8 @@ import random
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-import insights
-from exporters.admin.migrate import run_migration
+from slashspan import insights
+from slashspan.exporters.admin.migrate import run_migration
 from tests.support.legacy_tables import SQLITE
 from tests.support.rows import FULL
 from tests.support.stored_rows import write_rows

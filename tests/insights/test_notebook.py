@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-import insights
+from slashspan import insights
 from tests.support.rows import rows
 from tests.support.stored_rows import write_rows
 

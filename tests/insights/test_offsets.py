@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import insights
-from exporters.admin.migrate import run_migration
-from exporters.admin.prune import count_old, prune
+from slashspan import insights
+from slashspan.exporters.admin.migrate import run_migration
+from slashspan.exporters.admin.prune import count_old, prune
 from tests.support.legacy_tables import SQLITE
 from tests.support.tables import execute
 

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-import insights
-from exporters.stores.factory import open_store
-from insights.text import print_summary, shown
+from slashspan import insights
 from slashspan.errors import ConfigurationError
+from slashspan.exporters.stores.factory import open_store
+from slashspan.insights.text import print_summary, shown
 from tests.support.rows import FULL, sample
 from tests.support.stored_rows import write_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporters.rows.command_call import CommandCall
+    from slashspan.exporters.rows.command_call import CommandCall
 
 
 def nearest_rank(values: list[float], percent: int) -> float | None:

@@ -16,7 +16,18 @@ from tests.support import ROOT
 
 
 def demo(dsn: str, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "telemetry.cli", "demo", "--commands", "200", "--rate", "100", "--dsn", dsn]
+    command = [
+        sys.executable,
+        "-m",
+        "slashspan",
+        "demo",
+        "--commands",
+        "200",
+        "--rate",
+        "100",
+        "--dsn",
+        dsn,
+    ]
     return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=100, cwd=cwd)
 
 
@@ -53,7 +64,7 @@ def recorded(tmp_path: Path) -> tuple[list[object], str]:
     from discord_standin import Action, Call, Channel, User, snowflake
     from ladder_demo.plan import Expected
 
-    from exporters.stores.factory import open_store
+    from slashspan.exporters.stores.factory import open_store
     from tests.support.rows import FULL
 
     dsn = f"sqlite:///{tmp_path / 'compare.db'}"
@@ -121,7 +132,7 @@ def test_every_difference_is_found(change: str, reported: str, recorded: tuple[l
 def compare(actions: list[object], dsn: str) -> list[str]:
     from ladder_demo.compare import differences
 
-    import insights
+    from slashspan import insights
 
     with insights.open_reader(dsn) as reader:
         return differences(actions, reader)  # type: ignore[arg-type]

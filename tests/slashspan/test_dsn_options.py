@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from exporters.admin.connections import sqlite_connection
-from exporters.stores.errors import StoreUnavailable
-from exporters.stores.factory import open_store
-from insights import open_reader, summary
 from slashspan.dsn import Dsn
 from slashspan.errors import ConfigurationError
+from slashspan.exporters.admin.connections import sqlite_connection
+from slashspan.exporters.stores.errors import StoreUnavailable
+from slashspan.exporters.stores.factory import open_store
+from slashspan.insights import open_reader, summary
 from tests.support import ROOT
 from tests.support.pgbouncer import BINARY, open_folder, pgbouncer
 from tests.support.postgres import Postgres, free_port

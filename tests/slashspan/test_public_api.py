@@ -11,8 +11,8 @@ import pytest
 
 import slashspan
 from slashspan import DiscordInstrumentor, Telemetry, checkpoint, configure, flow
-from telemetry.instrument import checkpoints, flows, instrumentor
-from telemetry.setup import pipeline
+from slashspan.telemetry.instrument import checkpoints, flows, instrumentor
+from slashspan.telemetry.setup import pipeline
 from tests.support import ROOT
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from click.testing import CliRunner, Result
 
-from telemetry.cli import cli
+from slashspan.telemetry.cli import cli
 from tests.support.stored_rows import read_rows
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from exporters.delivery.exporter import CommandCallsExporter
-from exporters.delivery.processor import CommandCallsProcessor
-from exporters.spool.journal import Journal
-from exporters.spool.row_spool import RowSpool
-from exporters.stores.errors import StoreUnavailable
+from slashspan.exporters.delivery.exporter import CommandCallsExporter
+from slashspan.exporters.delivery.processor import CommandCallsProcessor
+from slashspan.exporters.spool.journal import Journal
+from slashspan.exporters.spool.row_spool import RowSpool
+from slashspan.exporters.stores.errors import StoreUnavailable
 from slashspan.semconv import Kind
 from tests.support.journals import die
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporters.spool.destinations import Destination
-from exporters.spool.journal import Journal
-from exporters.spool.records import RecordType
-from exporters.spool.row_spool import RowSpool
-from exporters.spool.segment import RecordState
+from slashspan.exporters.spool.destinations import Destination
+from slashspan.exporters.spool.journal import Journal
+from slashspan.exporters.spool.records import RecordType
+from slashspan.exporters.spool.row_spool import RowSpool
+from slashspan.exporters.spool.segment import RecordState
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporters.rows.command_call import CommandCall
-    from exporters.spool.journal import Receipt
+    from slashspan.exporters.rows.command_call import CommandCall
+    from slashspan.exporters.spool.journal import Receipt
 
 PLENTY = 2**24
 

@@ -10,12 +10,12 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanKind
 
-from exporters.delivery.exporter import CommandCallsExporter
-from exporters.delivery.processor import CommandCallsProcessor
-from exporters.spool.journal import Journal
-from exporters.spool.row_spool import RowSpool
-from exporters.spool.writers import LAST_ERROR
-from exporters.stores.factory import open_store
+from slashspan.exporters.delivery.exporter import CommandCallsExporter
+from slashspan.exporters.delivery.processor import CommandCallsProcessor
+from slashspan.exporters.spool.journal import Journal
+from slashspan.exporters.spool.row_spool import RowSpool
+from slashspan.exporters.spool.writers import LAST_ERROR
+from slashspan.exporters.stores.factory import open_store
 from slashspan.semconv import Kind
 from tests.support.spans import ATTRIBUTES
 from tests.support.waiting import until
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from exporters.rows.counts import Counts
+    from slashspan.exporters.rows.counts import Counts
     from tests.support.postgres import Postgres
 
 INTERVAL_SECONDS = 0.002

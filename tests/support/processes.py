@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PLAIN = str(ROOT / "tests" / "bots" / "plain.py")
 """A bot that imports nothing of slashspan."""
-RUN = ["-m", "telemetry.cli", "run"]
+RUN = ["-m", "slashspan", "run"]
 """`slashspan run`, as arguments of `python`."""
 READY_SECONDS = 90.0
 """Sixteen bots of a benchmark that start together on a busy machine take long."""

@@ -7,7 +7,7 @@ import json
 import random
 from typing import Any
 
-from exporters.rows.command_call import CommandCall
+from slashspan.exporters.rows.command_call import CommandCall
 
 FULL = CommandCall(
     called_at=1_795_452_472_714_022,

@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-import insights
-from exporters.rows.command_call import ROW_COLUMNS
-from exporters.stores.factory import open_store
+from slashspan import insights
+from slashspan.exporters.rows.command_call import ROW_COLUMNS
+from slashspan.exporters.stores.factory import open_store
 from tests.support.postgres import in_own_thread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporters.rows.command_call import CommandCall
+    from slashspan.exporters.rows.command_call import CommandCall
 
 EVER: Final = {"since": datetime(1, 1, 1, tzinfo=timezone.utc), "until": datetime(9999, 1, 1, tzinfo=timezone.utc)}
 """Bounds that leave nothing out."""

@@ -14,9 +14,9 @@ import discord
 from discord import app_commands
 from discord_standin import redirect
 
-import telemetry
-from exporters.spool.journal import Journal
-from exporters.spool.row_spool import RowSpool
+import slashspan
+from slashspan.exporters.spool.journal import Journal
+from slashspan.exporters.spool.row_spool import RowSpool
 
 redirect()
 POINTS = {
@@ -68,5 +68,5 @@ async def on_app_command_completion(interaction: discord.Interaction, _: object)
     os.write(finished, b"%d\n" % interaction.id)
 
 
-telemetry.configure(service_name="dying-bot", handle_sigterm=True)
+slashspan.configure(service_name="dying-bot", handle_sigterm=True)
 client.run("token", log_handler=None)

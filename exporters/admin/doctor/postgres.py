@@ -9,10 +9,10 @@ import time
 from socket import gaierror
 from typing import TYPE_CHECKING, Any, Final
 
-from exporters.admin.connections import postgres_connection, run_to_end
-from exporters.admin.doctor import Finding, Level, age
-from exporters.admin.migrate import plan_migration
-from exporters.stores.errors import SchemaMismatch, StoreError
+from slashspan.exporters.admin.connections import postgres_connection, run_to_end
+from slashspan.exporters.admin.doctor import Finding, Level, age
+from slashspan.exporters.admin.migrate import plan_migration
+from slashspan.exporters.stores.errors import SchemaMismatch, StoreError
 
 if TYPE_CHECKING:
     from slashspan.dsn import Dsn

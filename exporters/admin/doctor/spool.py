@@ -6,16 +6,16 @@ import os
 import time
 from typing import TYPE_CHECKING, Final
 
-from exporters.admin.doctor import Finding, Level, age, nearest
-from exporters.spool import private
-from exporters.spool.dead_letters import FILE
-from exporters.spool.status import inspect
+from slashspan.exporters.admin.doctor import Finding, Level, age, nearest
+from slashspan.exporters.spool import private
+from slashspan.exporters.spool.dead_letters import FILE
+from slashspan.exporters.spool.status import inspect
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporters.spool.destinations import Destination
-    from exporters.spool.status import DestinationStatus
+    from slashspan.exporters.spool.destinations import Destination
+    from slashspan.exporters.spool.status import DestinationStatus
 
 SPOOL: Final = "spool"
 LATE_SECONDS: Final = 60.0

@@ -8,10 +8,10 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING, Final
 
-from exporters.admin.connections import file_exists, sqlite_connection
-from exporters.admin.doctor import Finding, Level, age, nearest
-from exporters.admin.migrate import plan_migration
-from exporters.stores.errors import SchemaMismatch, StoreError
+from slashspan.exporters.admin.connections import file_exists, sqlite_connection
+from slashspan.exporters.admin.doctor import Finding, Level, age, nearest
+from slashspan.exporters.admin.migrate import plan_migration
+from slashspan.exporters.stores.errors import SchemaMismatch, StoreError
 from slashspan.sqlite_time import CALLED_AT_AS_ISO
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
-from exporters.rows.command_call import COLUMNS
+from slashspan.exporters.rows.command_call import COLUMNS
 
 if TYPE_CHECKING:
-    from exporters.rows.columns import Column, Dialect
+    from slashspan.exporters.rows.columns import Column, Dialect
     from slashspan.table import Table
 
 RECORD_TABLE: Final = "slashspan_migrations"

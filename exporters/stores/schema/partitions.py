@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
-from exporters.stores.schema.postgres_state import TableState, read_state
+from slashspan.exporters.stores.schema.postgres_state import TableState, read_state
 
 if TYPE_CHECKING:
     from slashspan.table import Table

@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from exporters.stores.errors import SchemaMismatch
+from slashspan.exporters.stores.errors import SchemaMismatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from exporters.stores.schema import Migration
+    from slashspan.exporters.stores.schema import Migration
     from slashspan.table import Table
 
 MIGRATE: Final = "run `slashspan migrate`"

@@ -13,11 +13,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
-from exporters.stores.errors import SchemaMismatch, StoreError, StoreUnavailable
-from exporters.stores.schema import postgres_plan as plans
-from exporters.stores.schema.partitions import ensure_partitions, months_to_make, stray_months, try_partitions, utc_now
-from exporters.stores.schema.plan import MIGRATE, Plan, Step
-from exporters.stores.schema.postgres_state import TableState, read_state
+from slashspan.exporters.stores.errors import SchemaMismatch, StoreError, StoreUnavailable
+from slashspan.exporters.stores.schema import postgres_plan as plans
+from slashspan.exporters.stores.schema.partitions import (
+    ensure_partitions,
+    months_to_make,
+    stray_months,
+    try_partitions,
+    utc_now,
+)
+from slashspan.exporters.stores.schema.plan import MIGRATE, Plan, Step
+from slashspan.exporters.stores.schema.postgres_state import TableState, read_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,15 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from exporters.rows.command_call import LEGACY_COLUMNS
-from exporters.stores import schema
-from exporters.stores.errors import SchemaMismatch
-from exporters.stores.schema.plan import MIGRATE, Plan, Step, missing_columns, refuse, refuse_newer, refuse_older
+from slashspan.exporters.rows.command_call import LEGACY_COLUMNS
+from slashspan.exporters.stores import schema
+from slashspan.exporters.stores.errors import SchemaMismatch
+from slashspan.exporters.stores.schema.plan import (
+    MIGRATE,
+    Plan,
+    Step,
+    missing_columns,
+    refuse,
+    refuse_newer,
+    refuse_older,
+)
 
 if TYPE_CHECKING:
-    from exporters.rows.columns import Column, Dialect
-    from exporters.stores.schema import Index, Migration
-    from exporters.stores.schema.postgres_state import TableState
+    from slashspan.exporters.rows.columns import Column, Dialect
+    from slashspan.exporters.stores.schema import Index, Migration
+    from slashspan.exporters.stores.schema.postgres_state import TableState
     from slashspan.table import Table
 
 DIALECT: Final[Dialect] = "postgresql"

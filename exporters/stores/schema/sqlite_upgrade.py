@@ -10,16 +10,24 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from exporters.rows.command_call import LEGACY_COLUMNS
-from exporters.stores import schema
-from exporters.stores.errors import SchemaMismatch
-from exporters.stores.schema.plan import MIGRATE, Plan, Step, missing_columns, refuse, refuse_newer, refuse_older
+from slashspan.exporters.rows.command_call import LEGACY_COLUMNS
+from slashspan.exporters.stores import schema
+from slashspan.exporters.stores.errors import SchemaMismatch
+from slashspan.exporters.stores.schema.plan import (
+    MIGRATE,
+    Plan,
+    Step,
+    missing_columns,
+    refuse,
+    refuse_newer,
+    refuse_older,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from exporters.rows.columns import Column, Dialect
-    from exporters.stores.schema import Migration
+    from slashspan.exporters.rows.columns import Column, Dialect
+    from slashspan.exporters.stores.schema import Migration
     from slashspan.table import Table
 
 DIALECT: Final[Dialect] = "sqlite"

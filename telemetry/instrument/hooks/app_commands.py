@@ -16,16 +16,16 @@ from discord import app_commands
 
 from slashspan.guard import guarded
 from slashspan.semconv import Kind, Outcome
-from telemetry.instrument import attributes
-from telemetry.instrument.action import current_action
-from telemetry.instrument.gateway import frame_of
-from telemetry.instrument.hooks.scope import activate, deactivate
+from slashspan.telemetry.instrument import attributes
+from slashspan.telemetry.instrument.action import current_action
+from slashspan.telemetry.instrument.gateway import frame_of
+from slashspan.telemetry.instrument.hooks.scope import activate, deactivate
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from telemetry.instrument.action import Action, Recorder
-    from telemetry.instrument.patching import Patches
+    from slashspan.telemetry.instrument.action import Action, Recorder
+    from slashspan.telemetry.instrument.patching import Patches
 
     Wrapped = Callable[..., Awaitable[Any]]
 

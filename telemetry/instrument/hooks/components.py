@@ -15,19 +15,26 @@ import discord
 
 from slashspan.guard import guarded
 from slashspan.semconv import Kind
-from telemetry.instrument import attributes
-from telemetry.instrument.gateway import frame_of
-from telemetry.instrument.hooks.component_names import component_name
-from telemetry.instrument.hooks.observed import Observed, Shadows, callback, check, discord_function, error_handler
-from telemetry.instrument.hooks.scope import Work, activate, deactivate
-from telemetry.instrument.patching import as_positional, defining_class
+from slashspan.telemetry.instrument import attributes
+from slashspan.telemetry.instrument.gateway import frame_of
+from slashspan.telemetry.instrument.hooks.component_names import component_name
+from slashspan.telemetry.instrument.hooks.observed import (
+    Observed,
+    Shadows,
+    callback,
+    check,
+    discord_function,
+    error_handler,
+)
+from slashspan.telemetry.instrument.hooks.scope import Work, activate, deactivate
+from slashspan.telemetry.instrument.patching import as_positional, defining_class
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from telemetry.instrument.action import Action, Recorder
-    from telemetry.instrument.hooks.unanswered import Unanswered
-    from telemetry.instrument.patching import Patches
+    from slashspan.telemetry.instrument.action import Action, Recorder
+    from slashspan.telemetry.instrument.hooks.unanswered import Unanswered
+    from slashspan.telemetry.instrument.patching import Patches
 
     Wrapped = Callable[..., Any]
     Args = tuple[Any, ...]

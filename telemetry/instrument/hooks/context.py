@@ -11,13 +11,13 @@ import discord
 from opentelemetry import context as context_api
 from opentelemetry.context import Context
 
-from telemetry.instrument.action import current_action
-from telemetry.instrument.patching import defining_class
+from slashspan.telemetry.instrument.action import current_action
+from slashspan.telemetry.instrument.patching import defining_class
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from telemetry.instrument.patching import Patches
+    from slashspan.telemetry.instrument.patching import Patches
 
 
 def install(patches: Patches) -> None:

@@ -18,8 +18,8 @@ from opentelemetry.trace import INVALID_SPAN, SpanKind, set_span_in_context
 from opentelemetry.trace.status import Status, StatusCode
 
 from slashspan.guard import guarded
-from telemetry.instrument import outcomes
-from telemetry.instrument.action import current_action
+from slashspan.telemetry.instrument import outcomes
+from slashspan.telemetry.instrument.action import current_action
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Span, Tracer
 
-    from telemetry.instrument.action import Action
-    from telemetry.instrument.patching import Patches
+    from slashspan.telemetry.instrument.action import Action
+    from slashspan.telemetry.instrument.patching import Patches
 
     Coro = Callable[..., Awaitable[Any]]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
-    from telemetry.instrument.action import Action
+    from slashspan.telemetry.instrument.action import Action
 
     Observers: TypeAlias = Mapping[str, Callable[[Any], Any]]
     Find: TypeAlias = Callable[[Any], Action | None]

@@ -15,14 +15,14 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from slashspan.guard import guarded
-from telemetry.instrument.intervals import Intervals
+from slashspan.telemetry.instrument.intervals import Intervals
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     import aiohttp
 
-    from telemetry.instrument.patching import Patches
+    from slashspan.telemetry.instrument.patching import Patches
 
     Wrapped = Callable[..., Awaitable[Any]]
     Args = tuple[Any, ...]

@@ -20,9 +20,9 @@ from opentelemetry.trace import SpanKind
 from opentelemetry.trace.status import Status, StatusCode
 
 from slashspan.guard import guarded
-from telemetry.instrument import outcomes
-from telemetry.instrument.action import current_action
-from telemetry.instrument.hooks.rate_limits import RestCall, current_call
+from slashspan.telemetry.instrument import outcomes
+from slashspan.telemetry.instrument.action import current_action
+from slashspan.telemetry.instrument.hooks.rate_limits import RestCall, current_call
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Span
 
-    from telemetry.instrument.action import Recorder
-    from telemetry.instrument.hooks.rate_limits import RateLimitHooks
-    from telemetry.instrument.patching import Patches
+    from slashspan.telemetry.instrument.action import Recorder
+    from slashspan.telemetry.instrument.hooks.rate_limits import RateLimitHooks
+    from slashspan.telemetry.instrument.patching import Patches
 
     Wrapped = Callable[..., Awaitable[Any]]
     RequestHook = Callable[[Span, discord.http.Route], None]

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from opentelemetry import context as context_api
 from opentelemetry.trace import set_span_in_context
 
-from telemetry.instrument.action import current_action
+from slashspan.telemetry.instrument.action import current_action
 
 if TYPE_CHECKING:
     from contextvars import Token
 
     from opentelemetry.context import Context
 
-    from telemetry.instrument.action import Action
+    from slashspan.telemetry.instrument.action import Action
 
 
 class Tokens(NamedTuple):

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import discord
 
 from slashspan.guard import guarded
-from telemetry.instrument import attributes
-from telemetry.instrument.action import ACK_SECONDS
-from telemetry.instrument.gateway import frame_of
-from telemetry.instrument.hooks.scope import Work, activate, deactivate
+from slashspan.telemetry.instrument import attributes
+from slashspan.telemetry.instrument.action import ACK_SECONDS
+from slashspan.telemetry.instrument.gateway import frame_of
+from slashspan.telemetry.instrument.hooks.scope import Work, activate, deactivate
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from telemetry.instrument.action import Recorder
-    from telemetry.instrument.patching import Patches
+    from slashspan.telemetry.instrument.action import Recorder
+    from slashspan.telemetry.instrument.patching import Patches
 
     Args = tuple[Any, ...]
 

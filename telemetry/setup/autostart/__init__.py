@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from telemetry.setup.pipeline import Telemetry
+    from slashspan.telemetry.setup.pipeline import Telemetry
 
 FOLDER: Final = Path(__file__).with_name("path")
 AFTER_OTHERS: Final = -100
@@ -49,7 +49,7 @@ def start(*, check_store: bool = True) -> None:
         warnings.simplefilter("ignore")  # `python -W error` is meant for the bot, not for what we import
         from slashspan import service_name
         from slashspan.errors import ConfigurationError
-        from telemetry.setup import pipeline, signals
+        from slashspan.telemetry.setup import pipeline, signals
 
         try:
             name = os.environ.get(service_name.VARIABLE)
@@ -69,7 +69,7 @@ def start(*, check_store: bool = True) -> None:
 def end() -> None:
     """The last of all exit handlers: a bot ended by SIGTERM exits with the corresponding status."""
     if _terminated:
-        from telemetry.setup import signals
+        from slashspan.telemetry.setup import signals
 
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):
@@ -95,7 +95,7 @@ def _follow_multiprocessing(telemetry: Telemetry) -> None:
     """Children of multiprocessing end with `os._exit`, without exit handlers, so the shutdown is a finalizer."""
     from multiprocessing import util
 
-    from telemetry.setup import signals
+    from slashspan.telemetry.setup import signals
 
     recorded = _recorded(telemetry)
 

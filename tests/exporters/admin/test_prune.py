@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from exporters.admin import prune as pruning
-from exporters.admin.durations import parse_duration
-from exporters.admin.migrate import run_migration
-from exporters.admin.prune import count_old, forget_user, prune
-from exporters.stores.errors import SchemaMismatch, StoreUnavailable
-from exporters.stores.factory import open_store
 from slashspan.errors import ConfigurationError
+from slashspan.exporters.admin import prune as pruning
+from slashspan.exporters.admin.durations import parse_duration
+from slashspan.exporters.admin.migrate import run_migration
+from slashspan.exporters.admin.prune import count_old, forget_user, prune
+from slashspan.exporters.stores.errors import SchemaMismatch, StoreUnavailable
+from slashspan.exporters.stores.factory import open_store
 from tests.support.legacy_tables import OLD_ROWS, POSTGRESQL, SQLITE
 from tests.support.postgres import in_own_loop
 from tests.support.rows import FULL
@@ -27,7 +27,7 @@ from tests.support.tables import catalog, execute
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporters.rows.command_call import CommandCall
+    from slashspan.exporters.rows.command_call import CommandCall
     from tests.support.postgres import Postgres
 
 T = "command_calls"

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporters.delivery import backlog, retry_loop
-from exporters.delivery.exporter import CommandCallsExporter
-from exporters.rows.counts import DropReason
-from exporters.spool.dead_letters import DeadLetters
-from exporters.spool.journal import Journal
-from exporters.spool.row_spool import RowSpool
-from exporters.stores.errors import StoreUnavailable
+from slashspan.exporters.delivery import backlog, retry_loop
+from slashspan.exporters.delivery.exporter import CommandCallsExporter
+from slashspan.exporters.rows.counts import DropReason
+from slashspan.exporters.spool.dead_letters import DeadLetters
+from slashspan.exporters.spool.journal import Journal
+from slashspan.exporters.spool.row_spool import RowSpool
+from slashspan.exporters.stores.errors import StoreUnavailable
 from slashspan.semconv import Kind
 from tests.support.exporting import Bot
 from tests.support.scripted_store import ScriptedStore, down

@@ -11,9 +11,9 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from exporters.delivery import exporter as exporter_module
-from exporters.delivery import retry_loop
-from exporters.rows.counts import DropReason
+from slashspan.exporters.delivery import exporter as exporter_module
+from slashspan.exporters.delivery import retry_loop
+from slashspan.exporters.rows.counts import DropReason
 from tests.support.exporting import Bot, exporter_on, processor_on
 from tests.support.scripted_store import ScriptedStore
 from tests.support.spans import spans

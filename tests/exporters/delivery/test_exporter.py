@@ -14,9 +14,9 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 
-from exporters.delivery.exporter import CommandCallsExporter
-from exporters.rows.counts import Counts, DropReason
-from exporters.stores.errors import SchemaMismatch
+from slashspan.exporters.delivery.exporter import CommandCallsExporter
+from slashspan.exporters.rows.counts import Counts, DropReason
+from slashspan.exporters.stores.errors import SchemaMismatch
 from slashspan.semconv import Kind
 from tests.support import ROOT
 from tests.support.exporting import exporter_on, processor_on
@@ -214,8 +214,8 @@ def test_flushing_waits_for_the_rows() -> None:
 def test_a_forked_child_writes_its_own_rows_and_not_its_parents(tmp_path: Any) -> None:
     script = """
 import os, sys
-from exporters.stores.factory import open_store
-from exporters.delivery.exporter import CommandCallsExporter
+from slashspan.exporters.stores.factory import open_store
+from slashspan.exporters.delivery.exporter import CommandCallsExporter
 from slashspan.semconv import Kind
 from tests.support.spans import finished, ATTRIBUTES
 exporter = CommandCallsExporter(open_store(sys.argv[1]), kinds=Kind.ALL)
@@ -236,8 +236,8 @@ os._exit(0)
 def test_rows_are_written_at_exit_even_over_a_new_connection(dsn: str) -> None:
     script = """
 import atexit, sys
-from exporters.stores.factory import open_store
-from exporters.delivery.exporter import CommandCallsExporter
+from slashspan.exporters.stores.factory import open_store
+from slashspan.exporters.delivery.exporter import CommandCallsExporter
 from slashspan.semconv import Kind
 from tests.support.spans import finished
 store = open_store(sys.argv[1].replace("127.0.0.1", "localhost"))

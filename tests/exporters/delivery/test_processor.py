@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-from exporters.delivery.exporter import CommandCallsExporter
-from exporters.delivery.processor import CommandCallsProcessor
-from exporters.spool.journal import Journal
-from exporters.spool.row_spool import RowSpool
-from exporters.stores.factory import open_store
 from slashspan import guard, semconv
+from slashspan.exporters.delivery.exporter import CommandCallsExporter
+from slashspan.exporters.delivery.processor import CommandCallsProcessor
+from slashspan.exporters.spool.journal import Journal
+from slashspan.exporters.spool.row_spool import RowSpool
+from slashspan.exporters.stores.factory import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

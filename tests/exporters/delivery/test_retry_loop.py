@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from exporters.delivery import retry_loop
-from exporters.delivery.retry_loop import RetryLater, RetryLoop
+from slashspan.exporters.delivery import retry_loop
+from slashspan.exporters.delivery.retry_loop import RetryLater, RetryLoop
 from tests.support.waiting import until
 
 

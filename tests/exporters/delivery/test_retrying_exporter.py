@@ -15,12 +15,12 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, Sp
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 
-from exporters.delivery import retry_loop
-from exporters.delivery.retrying_exporter import RetryingExporter
-from exporters.rows.counts import DropReason
-from exporters.spool.journal import Journal
-from exporters.spool.records import MAX_PAYLOAD
-from exporters.spool.span_codec import packed, unpacked
+from slashspan.exporters.delivery import retry_loop
+from slashspan.exporters.delivery.retrying_exporter import RetryingExporter
+from slashspan.exporters.rows.counts import DropReason
+from slashspan.exporters.spool.journal import Journal
+from slashspan.exporters.spool.records import MAX_PAYLOAD
+from slashspan.exporters.spool.span_codec import packed, unpacked
 from tests.support.journals import die
 from tests.support.waiting import until
 

@@ -8,8 +8,8 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from exporters.delivery import retry_loop
-from exporters.delivery.self_metrics import SelfMetrics, wanted
+from slashspan.exporters.delivery import retry_loop
+from slashspan.exporters.delivery.self_metrics import SelfMetrics, wanted
 from tests.support.exporting import Bot
 from tests.support.scripted_store import ScriptedStore, down
 from tests.support.spans import spans

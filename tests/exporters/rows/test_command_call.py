@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporters.rows.from_span import from_span
-from exporters.rows.values import MAX_TEXT
-from exporters.stores.factory import open_store
 from slashspan import semconv
+from slashspan.exporters.rows.from_span import from_span
+from slashspan.exporters.rows.values import MAX_TEXT
+from slashspan.exporters.stores.factory import open_store
 from tests.support.spans import ATTRIBUTES, START_NS, finished
 
 if TYPE_CHECKING:
-    from exporters.rows.command_call import CommandCall
+    from slashspan.exporters.rows.command_call import CommandCall
 
 
 def made(attributes: dict[str, Any], **more: Any) -> CommandCall:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from exporters.spool import records
-from exporters.spool.in_flight import FILE, InFlight
-from exporters.spool.journal import Journal
-from exporters.spool.records import RecordType
-from exporters.spool.segment import RecordState
+from slashspan.exporters.spool import records
+from slashspan.exporters.spool.in_flight import FILE, InFlight
+from slashspan.exporters.spool.journal import Journal
+from slashspan.exporters.spool.records import RecordType
+from slashspan.exporters.spool.segment import RecordState
 from tests.support.journals import PLENTY, die, journal, keys, put, segment_files
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from exporters.rows.counts import DropReason
-from exporters.spool import journal as journal_module
-from exporters.spool.records import RecordType, file_head
-from exporters.spool.segment import RecordState, Segment
+from slashspan.exporters.rows.counts import DropReason
+from slashspan.exporters.spool import journal as journal_module
+from slashspan.exporters.spool.records import RecordType, file_head
+from slashspan.exporters.spool.segment import RecordState, Segment
 from slashspan.semconv import Sync
 from tests.support import ROOT
 from tests.support.journals import PLENTY, die, journal, keys, put, segment_files

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from exporters.rows.counts import DropReason
-from exporters.spool.journal import Receipt
-from exporters.spool.records import RecordType
-from exporters.spool.segment import RecordState
+from slashspan.exporters.rows.counts import DropReason
+from slashspan.exporters.spool.journal import Receipt
+from slashspan.exporters.spool.records import RecordType
+from slashspan.exporters.spool.segment import RecordState
 from tests.support.journals import die, journal, payload
 
 PROCESSES = st.integers(0, 1)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporters.spool import dead_letters
-from exporters.spool.dead_letters import DeadLetters
-from exporters.spool.destinations import Destination
-from exporters.spool.private import unsafe
-from exporters.spool.row_spool import RowSpool
 from slashspan.errors import ConfigurationError
+from slashspan.exporters.spool import dead_letters
+from slashspan.exporters.spool.dead_letters import DeadLetters
+from slashspan.exporters.spool.destinations import Destination
+from slashspan.exporters.spool.private import unsafe
+from slashspan.exporters.spool.row_spool import RowSpool
 from tests.support.journals import journal
 from tests.support.rows import rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporters.spool.records import (
+from slashspan.exporters.spool.records import (
     FILE_HEAD_BYTES,
     HEAD_BYTES,
     NewerFormat,

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporters.rows.counts import DropReason
-from exporters.rows.from_span import from_span
-from exporters.spool.records import NewerFormat, RecordType
-from exporters.spool.row_spool import MAX_RECORD, RowSpool, row_of
-from exporters.spool.segment import RecordState
 from slashspan import semconv
+from slashspan.exporters.rows.counts import DropReason
+from slashspan.exporters.rows.from_span import from_span
+from slashspan.exporters.spool.records import NewerFormat, RecordType
+from slashspan.exporters.spool.row_spool import MAX_RECORD, RowSpool, row_of
+from slashspan.exporters.spool.segment import RecordState
 from tests.support.journals import die, journal
 from tests.support.spans import ATTRIBUTES, finished
 

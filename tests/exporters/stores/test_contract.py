@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporters.stores.errors import RowsRejected, SchemaMismatch
-from exporters.stores.factory import open_store
+from slashspan.exporters.stores.errors import RowsRejected, SchemaMismatch
+from slashspan.exporters.stores.factory import open_store
 from tests.support.rows import BARE, FULL, rows
 from tests.support.stored_rows import as_utc, read_rows
 from tests.support.tables import execute
@@ -18,7 +18,7 @@ from tests.support.tables import execute
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporters.stores.base import Store
+    from slashspan.exporters.stores.base import Store
 
 SECONDS = 20.0
 
@@ -158,7 +158,7 @@ def test_the_table_of_an_old_bot_is_recognised_and_left_alone(store: Store, dsn:
 
 
 def test_a_table_dropped_while_the_bot_runs_is_created_again(store: Store, dsn: str) -> None:
-    from exporters.stores.errors import StoreUnavailable
+    from slashspan.exporters.stores.errors import StoreUnavailable
 
     store.write([FULL], timeout=SECONDS)
     execute(dsn, "DROP TABLE command_calls")

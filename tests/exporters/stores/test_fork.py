@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporters.stores.factory import open_store
+from slashspan.exporters.stores.factory import open_store
 from tests.support import ROOT
 from tests.support.rows import rows
 from tests.support.tables import execute
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform h
 # The lock is given back only after the fork, so the fork cannot have waited for it.
 DURING_A_LOCK = """
 import os, sqlite3, sys, threading
-from exporters.stores.factory import open_store
+from slashspan.exporters.stores.factory import open_store
 from tests.support.rows import rows
 
 path = sys.argv[1]
@@ -67,7 +67,7 @@ def test_a_fork_does_not_wait_for_another_process_that_holds_sqlites_lock(tmp_pa
 
 IN_BOTH = """
 import os, sys
-from exporters.stores.factory import open_store
+from slashspan.exporters.stores.factory import open_store
 from tests.support.rows import rows
 
 store = open_store(sys.argv[1])
@@ -91,7 +91,7 @@ def test_parent_and_child_have_their_own_connections(dsn: str) -> None:
 
 WITHOUT_A_WRITE = """
 import os, sys
-from exporters.stores.factory import open_store
+from slashspan.exporters.stores.factory import open_store
 from tests.support.rows import rows
 
 store = open_store(sys.argv[1])

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-import insights
-from exporters.admin.migrate import run_migration
-from exporters.admin.prune import forget_user, prune
-from exporters.stores.errors import SchemaMismatch, StoreUnavailable
-from exporters.stores.factory import open_store
+from slashspan import insights
+from slashspan.exporters.admin.migrate import run_migration
+from slashspan.exporters.admin.prune import forget_user, prune
+from slashspan.exporters.stores.errors import SchemaMismatch, StoreUnavailable
+from slashspan.exporters.stores.factory import open_store
 from tests.support import ROOT
 from tests.support.legacy_tables import POSTGRESQL
 from tests.support.rows import FULL, rows

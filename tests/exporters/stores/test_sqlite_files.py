@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporters.admin.migrate import run_migration
-from exporters.stores import sqlite as sqlite_module
-from exporters.stores.errors import StoreUnavailable
-from exporters.stores.factory import open_store
-from exporters.stores.schema import sqlite_upgrade
-from exporters.stores.sqlite_files import OpenFiles
+from slashspan.exporters.admin.migrate import run_migration
+from slashspan.exporters.stores import sqlite as sqlite_module
+from slashspan.exporters.stores.errors import StoreUnavailable
+from slashspan.exporters.stores.factory import open_store
+from slashspan.exporters.stores.schema import sqlite_upgrade
+from slashspan.exporters.stores.sqlite_files import OpenFiles
 from tests.support.rows import rows
 from tests.support.tables import execute
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from exporters.stores.base import Store
+    from slashspan.exporters.stores.base import Store
 
 SECONDS = 20.0
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps open files and has no such modes")

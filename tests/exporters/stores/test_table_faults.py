@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporters.stores.errors import RowsRejected, StoreUnavailable
-from exporters.stores.factory import open_store
+from slashspan.exporters.stores.errors import RowsRejected, StoreUnavailable
+from slashspan.exporters.stores.factory import open_store
 from tests.support.rows import FULL, rows
 from tests.support.tables import execute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporters.stores.base import Store
+    from slashspan.exporters.stores.base import Store
 
 SECONDS = 20.0
 BACKLOG = 100

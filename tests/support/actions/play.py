@@ -10,13 +10,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from exporters.delivery.exporter import CommandCallsExporter
-from exporters.delivery.processor import CommandCallsProcessor
-from exporters.stores.factory import open_store
-from slashspan import semconv
+from slashspan import DiscordInstrumentor, semconv
+from slashspan.exporters.delivery.exporter import CommandCallsExporter
+from slashspan.exporters.delivery.processor import CommandCallsProcessor
+from slashspan.exporters.stores.factory import open_store
 from slashspan.semconv import Kind
 from slashspan.settings import Settings
-from telemetry import DiscordInstrumentor
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD, Case
 from tests.support.bots import running

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from slashspan import __version__
-from telemetry.cli import cli
+from slashspan.telemetry.cli import cli
 from tests.support.rows import sample
 from tests.support.stored_rows import write_rows
 

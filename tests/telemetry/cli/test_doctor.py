@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from exporters.admin import connections
-from exporters.admin.doctor import age, postgres
-from exporters.spool.dead_letters import DeadLetters
-from exporters.spool.destinations import Destination
-from exporters.stores.factory import open_store
-from telemetry.cli import cli
+from slashspan.exporters.admin import connections
+from slashspan.exporters.admin.doctor import age, postgres
+from slashspan.exporters.spool.dead_letters import DeadLetters
+from slashspan.exporters.spool.destinations import Destination
+from slashspan.exporters.stores.factory import open_store
+from slashspan.telemetry.cli import cli
 from tests.support.journals import die, left_behind
 from tests.support.legacy_tables import SQLITE
 from tests.support.pgbouncer import BINARY, open_folder, pgbouncer

@@ -14,9 +14,9 @@ from urllib.parse import quote
 import pytest
 from click.testing import CliRunner
 
-from exporters.spool.dead_letters import DeadLetters
-from exporters.spool.destinations import Destination
-from telemetry.cli import cli
+from slashspan.exporters.spool.dead_letters import DeadLetters
+from slashspan.exporters.spool.destinations import Destination
+from slashspan.telemetry.cli import cli
 from tests.support.journals import die, left_behind
 from tests.support.rows import rows
 from tests.support.stored_rows import write_rows
@@ -71,7 +71,11 @@ def step(name: str) -> dict[str, object]:
 
 
 def run(
-    arguments: list[str], settings: Mapping[str, str], *, start: Sequence[str] = ("-m", "telemetry.cli"), **environ: str
+    arguments: list[str],
+    settings: Mapping[str, str],
+    *,
+    start: Sequence[str] = ("-m", "slashspan"),
+    **environ: str,
 ) -> subprocess.CompletedProcess[bytes]:
     environ = {**os.environ, **settings, **environ, "COLUMNS": "80", "TERM": "dumb"}
     command = [sys.executable, *start, *arguments]
@@ -80,7 +84,7 @@ def run(
 
 ALL = """
 import json, sys
-from telemetry.cli import cli
+from slashspan.telemetry.cli import cli
 for arguments in json.loads(sys.argv[1]):
     try:
         cli.main(arguments, prog_name="slashspan")

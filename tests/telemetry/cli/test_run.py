@@ -105,7 +105,7 @@ async def test_rows_are_written_however_the_bot_ends(how: str, dsn: str, tmp_pat
 @posix
 async def test_configure_can_handle_sigterm(tmp_path: Path) -> None:
     script = tmp_path / "bot.py"
-    first = 'import telemetry\nhandle = telemetry.configure(service_name="own", handle_sigterm=True)\n'
+    first = 'import slashspan\nhandle = slashspan.configure(service_name="own", handle_sigterm=True)\n'
     script.write_text(first + Path(PLAIN).read_text("utf-8"), "utf-8")
     async with bot_process([str(script)], tmp_path, {"OTEL_BSP_SCHEDULE_DELAY": "60000"}) as bot:
         await (await bot.discord.slash("ping")).answered()
@@ -158,9 +158,9 @@ async def test_wrong_input_is_reported_in_one_line(
     assert "geheim" not in text
 
 
-async def test_a_module_of_the_bot_that_ours_would_shadow_is_reported(tmp_path: Path) -> None:
-    (tmp_path / "telemetry.py").write_text("", "utf-8")
+async def test_a_bot_with_a_module_named_slashspan_is_told_to_rename_it(tmp_path: Path) -> None:
+    (tmp_path / "slashspan.py").write_text("", "utf-8")
     (tmp_path / "bot.py").write_text("", "utf-8")
-    with pytest.raises(AssertionError, match=r"'telemetry'.*rename it"):
+    with pytest.raises(AssertionError, match=r"'slashspan'.*rename it"):
         async with bot_process([*RUN, str(tmp_path / "bot.py")], Path.cwd()):
             pass

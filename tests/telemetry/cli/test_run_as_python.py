@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from telemetry.cli.run import interpreter_flags
+from slashspan.telemetry.cli.run import interpreter_flags
 from tests.support import ROOT
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def both(tmp_path: Path) -> Any:
                 timeout=60,
             )
 
-        return one(bot), one(["-m", "telemetry.cli", "run", *bot])
+        return one(bot), one(["-m", "slashspan", "run", *bot])
 
     run.folder = folder  # type: ignore[attr-defined]
     return run
@@ -119,9 +119,9 @@ def test_options_of_python_reach_the_bot(flags: list[str], both: Any) -> None:
     ("command", "argv", "flags"),
     [
         (["python", "/bin/slashspan", "run", "b.py"], ["/bin/slashspan", "run", "b.py"], []),
-        (["python", "-m", "telemetry.cli", "run"], ["cli", "run"], []),
-        (["python", "-O", "-m", "telemetry.cli", "run"], ["cli", "run"], ["-O"]),
-        (["python", "-Om", "telemetry.cli", "run"], ["cli", "run"], ["-O"]),
+        (["python", "-m", "slashspan", "run"], ["cli", "run"], []),
+        (["python", "-O", "-m", "slashspan", "run"], ["cli", "run"], ["-O"]),
+        (["python", "-Om", "slashspan", "run"], ["cli", "run"], ["-O"]),
         (["python", "-W", "error", "/bin/slashspan", "run"], ["/bin/slashspan", "run"], ["-W", "error"]),
     ],
 )
@@ -260,15 +260,15 @@ def without_addresses(text: str) -> list[str]:
 @pytest.mark.parametrize(
     "first",
     [
-        "from telemetry import checkpoint",
-        "from telemetry.setup.pipeline import configure",
-        "from telemetry.instrument.checkpoints import checkpoint",
-        "import telemetry; telemetry.configure(service_name='own')",
+        "from slashspan import checkpoint",
+        "from slashspan.telemetry.setup.pipeline import configure",
+        "from slashspan.telemetry.instrument.checkpoints import checkpoint",
+        "import slashspan; slashspan.configure(service_name='own')",
         "import slashspan",
     ],
 )
 def test_a_bot_that_uses_our_names_may_import_them_first(first: str, both: Any) -> None:
-    code = "import discord, telemetry\nprint(telemetry.DiscordInstrumentor().is_instrumented_by_opentelemetry)\n"
+    code = "import discord, slashspan\nprint(slashspan.DiscordInstrumentor().is_instrumented_by_opentelemetry)\n"
     (both.folder / "bot.py").write_text(f"{first}\n{code}", "utf-8")
     _, recorded = both(["bot.py"])
     ignored = "slashspan is already configured; ignored in this call: service_name\n"
@@ -279,7 +279,7 @@ def test_a_bot_that_uses_our_names_may_import_them_first(first: str, both: Any) 
 def test_a_command_of_ours_that_a_bot_starts_records_nothing(both: Any) -> None:
     code = (
         "import subprocess, sys\n"
-        "code = 'import sys, telemetry.cli, discord; from telemetry import DiscordInstrumentor as d;"
+        "code = 'import sys, slashspan.telemetry.cli, discord; from slashspan import DiscordInstrumentor as d;"
         " print(d().is_instrumented_by_opentelemetry)'\n"
         "subprocess.run([sys.executable, '-c', code], check=True)\n"
     )

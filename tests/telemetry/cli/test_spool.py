@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from exporters.spool import dead_letters
-from exporters.spool.dead_letters import DeadLetters
-from exporters.spool.destinations import Destination
+from slashspan.exporters.spool import dead_letters
+from slashspan.exporters.spool.dead_letters import DeadLetters
+from slashspan.exporters.spool.destinations import Destination
 from tests.support.commands import call, stored_span_ids
 from tests.support.journals import die, left_behind
 from tests.support.rows import rows

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner, Result
 
-from telemetry.cli import cli
+from slashspan.telemetry.cli import cli
 from tests.support.legacy_tables import OLD_ROWS, OLD_SELECT, POSTGRESQL, SQLITE
 from tests.support.rows import FULL
 from tests.support.stored_rows import write_rows

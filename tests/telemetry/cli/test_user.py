@@ -16,17 +16,17 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from exporters.spool.dead_letters import DeadLetters
-from exporters.spool.destinations import Destination
-from exporters.spool.records import RecordType
-from exporters.spool.segment import RecordState
-from exporters.spool.span_codec import PAYLOAD_FORMAT, packed, unpacked
-from exporters.spool.status import pending_records
-from exporters.spool.writers import writer_folders
-from exporters.stores.factory import open_store
 from slashspan import semconv
-from telemetry.cli import cli
-from telemetry.instrument.privacy import pseudonym
+from slashspan.exporters.spool.dead_letters import DeadLetters
+from slashspan.exporters.spool.destinations import Destination
+from slashspan.exporters.spool.records import RecordType
+from slashspan.exporters.spool.segment import RecordState
+from slashspan.exporters.spool.span_codec import PAYLOAD_FORMAT, packed, unpacked
+from slashspan.exporters.spool.status import pending_records
+from slashspan.exporters.spool.writers import writer_folders
+from slashspan.exporters.stores.factory import open_store
+from slashspan.telemetry.cli import cli
+from slashspan.telemetry.instrument.privacy import pseudonym
 from tests.support.commands import call, stored_span_ids
 from tests.support.journals import die, journal, left_behind
 from tests.support.rows import rows
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from exporters.rows.command_call import CommandCall
-    from exporters.spool.journal import Journal
+    from slashspan.exporters.rows.command_call import CommandCall
+    from slashspan.exporters.spool.journal import Journal
 
 NELLY, OTHER = 80351110224678912, 7
 COLLECTOR = "otlp http://127.0.0.1:4317"
@@ -238,7 +238,7 @@ def test_export_finds_the_pseudonym_when_the_key_is_set(spool: Path, dsn: str) -
 @pytest.mark.parametrize("form", [[], ["--json"]])
 def test_export_ends_quietly_when_its_output_is_closed(form: list[str], spool: Path, dsn: str) -> None:
     write_rows(dsn, rows(3000))
-    command = [sys.executable, "-m", "telemetry.cli", "export", str(NELLY), *form]
+    command = [sys.executable, "-m", "slashspan", "export", str(NELLY), *form]
     settings = {**os.environ, "SLASHSPAN_DSN": dsn, "SLASHSPAN_SPOOL": str(spool)}
     with subprocess.Popen(command, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None

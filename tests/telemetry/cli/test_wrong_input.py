@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner, Result
 
-from telemetry.cli import cli
+from slashspan.telemetry.cli import cli
 from tests.support.legacy_tables import SQLITE
 from tests.support.tables import execute
 

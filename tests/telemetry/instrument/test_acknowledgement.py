@@ -10,7 +10,7 @@ import pytest
 from discord.ext import commands
 
 from slashspan import semconv
-from telemetry.instrument.action import ACK_SECONDS
+from slashspan.telemetry.instrument.action import ACK_SECONDS
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD
 from tests.support.actions.components import Broken
@@ -190,7 +190,7 @@ async def test_an_interaction_that_a_command_waits_for_ends_when_it_is_answered(
 
 
 async def test_checkpoints_after_the_handler_are_not_recorded() -> None:
-    import telemetry
+    import slashspan
 
     bot = make_bot()
     later = asyncio.Event()
@@ -199,7 +199,7 @@ async def test_checkpoints_after_the_handler_are_not_recorded() -> None:
     async def goes_on(interaction: Interaction) -> None:
         async def rest() -> None:
             await asyncio.sleep(0.02)
-            telemetry.checkpoint("too late")
+            slashspan.checkpoint("too late")
             later.set()
 
         bot.loop.create_task(rest())

@@ -13,10 +13,10 @@ import discord
 import pytest
 from discord.ext import commands
 
-import telemetry
-from exporters.rows.from_span import from_span
+import slashspan
 from slashspan import semconv
-from telemetry.instrument import checkpoints
+from slashspan.exporters.rows.from_span import from_span
+from slashspan.telemetry.instrument import checkpoints
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD
 from tests.support.actions.play import Recorded
@@ -31,16 +31,16 @@ def stepping_bot() -> commands.Bot:
 
     @bot.tree.command()
     async def steps(interaction: discord.Interaction) -> None:
-        telemetry.checkpoint("guard_checks_complete")
+        slashspan.checkpoint("guard_checks_complete")
         await asyncio.sleep(STEP)
-        telemetry.checkpoint("rows_fetched")
+        slashspan.checkpoint("rows_fetched")
         await interaction.response.send_message("ok")
-        telemetry.checkpoint("answered")
+        slashspan.checkpoint("answered")
 
     @bot.command()
     async def p_steps(ctx: commands.Context[Any]) -> None:
         await asyncio.sleep(STEP)
-        telemetry.checkpoint("counted")
+        slashspan.checkpoint("counted")
 
     return bot
 
@@ -87,7 +87,7 @@ async def test_steps_below_the_limit_are_not_logged(caplog: pytest.LogCaptureFix
 
 
 def test_outside_of_a_command_a_checkpoint_does_nothing() -> None:
-    telemetry.checkpoint("nowhere")
+    slashspan.checkpoint("nowhere")
 
 
 @pytest.mark.parametrize(("encoding", "sign"), [("utf-8", "⚠️ "), ("cp1252", ""), ("ascii", "")])
@@ -106,17 +106,17 @@ def test_a_stream_that_cannot_encode_the_warning_sign_gets_plain_text(encoding: 
 
 def test_a_flow_is_a_span_with_checkpoints_and_no_row(caplog: pytest.LogCaptureFixture) -> None:
     with Recorded(environ={"SLASHSPAN_SLOW_CHECKPOINT_MS": "0"}) as recorded:
-        with caplog.at_level(logging.WARNING, "slashspan.checkpoint"), telemetry.flow("season_reset"):
-            telemetry.checkpoint("archived")
-        with pytest.raises(KeyError), telemetry.flow("fails"):
+        with caplog.at_level(logging.WARNING, "slashspan.checkpoint"), slashspan.flow("season_reset"):
+            slashspan.checkpoint("archived")
+        with pytest.raises(KeyError), slashspan.flow("fails"):
             raise KeyError
     whole, failed = recorded.spans
     assert (whole.name, [event.name for event in whole.events]) == ("flow season_reset", ["archived"])
     assert "Slow checkpoint: flow.season_reset.archived took" in caplog.text
     assert dict(failed.attributes or {})["error.type"] == "KeyError"
     assert [from_span(span) for span in recorded.spans] == [None, None]
-    with telemetry.flow("nobody listens"):
-        telemetry.checkpoint("nothing")
+    with slashspan.flow("nobody listens"):
+        slashspan.checkpoint("nothing")
     assert len(recorded.spans) == 2
 
 
@@ -125,10 +125,10 @@ async def test_checkpoints_in_a_flow_inside_a_command_belong_to_the_flow() -> No
 
     @bot.tree.command()
     async def nested(interaction: discord.Interaction) -> None:
-        telemetry.checkpoint("before")
-        with telemetry.flow("import"):
-            telemetry.checkpoint("inside")
-        telemetry.checkpoint("after")
+        slashspan.checkpoint("before")
+        with slashspan.flow("import"):
+            slashspan.checkpoint("inside")
+        slashspan.checkpoint("after")
         await interaction.response.send_message("ok")
 
     with Recorded() as recorded:

@@ -10,7 +10,7 @@ import discord
 from discord.ext import commands, tasks
 from opentelemetry.trace import SpanKind
 
-import telemetry
+import slashspan
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD
 from tests.support.actions.play import Recorded
@@ -65,7 +65,7 @@ async def test_a_late_timeout_of_a_view_has_no_finished_parent() -> None:
 
         async def on_timeout(self) -> None:
             holder["tracer"].start_span("on_timeout").end()
-            telemetry.checkpoint("late")  # does nothing outside a command
+            slashspan.checkpoint("late")  # does nothing outside a command
             done.set()
 
     @bot.tree.command()

@@ -10,9 +10,8 @@ import discord
 import pytest
 from discord.ext import commands
 
-import telemetry
-from slashspan import semconv
-from telemetry import DiscordInstrumentor
+import slashspan
+from slashspan import DiscordInstrumentor, semconv
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD
 from tests.support.actions.components import Broken
@@ -111,7 +110,7 @@ async def test_a_command_running_at_the_end_of_the_process_is_recorded_as_interr
 
 async def test_a_flow_closed_in_another_context_ends(caplog: pytest.LogCaptureFixture) -> None:
     async def numbers() -> AsyncGenerator[int, None]:
-        with telemetry.flow("counting"):
+        with slashspan.flow("counting"):
             yield 1
             yield 2
 
@@ -131,7 +130,7 @@ async def first(generator: AsyncGenerator[int, None]) -> int:
 
 
 async def waits_in_a_flow() -> None:
-    with telemetry.flow("waiting"):
+    with slashspan.flow("waiting"):
         await asyncio.sleep(0)
 
 

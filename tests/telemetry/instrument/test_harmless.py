@@ -10,9 +10,9 @@ import pytest
 from discord import app_commands
 from discord.ext import commands, tasks
 
-from telemetry.instrument import action
-from telemetry.instrument.hooks import app_commands as app_hooks
-from telemetry.instrument.hooks import components, loops, prefix, rest, unanswered
+from slashspan.telemetry.instrument import action
+from slashspan.telemetry.instrument.hooks import app_commands as app_hooks
+from slashspan.telemetry.instrument.hooks import components, loops, prefix, rest, unanswered
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import ALL, GUILD
 from tests.support.actions.play import Recorded
@@ -102,7 +102,7 @@ async def test_a_bug_in_the_gateway_hook_never_reaches_the_gateway(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from slashspan import guard
-    from telemetry.instrument.gateway import Shards
+    from slashspan.telemetry.instrument.gateway import Shards
 
     def bug(*_: Any) -> None:
         raise RuntimeError("a bug of ours")

@@ -20,11 +20,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 from opentelemetry.util._once import Once
 
-import telemetry
-from telemetry import DiscordInstrumentor
-from telemetry.instrument.ids import REMEMBERED_IDS, DistinctIds, PrivateIds
-from telemetry.instrument.metrics import Instruments
-from telemetry.setup.ids import _PrivateIds
+import slashspan
+from slashspan import DiscordInstrumentor
+from slashspan.telemetry.instrument.ids import REMEMBERED_IDS, DistinctIds, PrivateIds
+from slashspan.telemetry.instrument.metrics import Instruments
+from slashspan.telemetry.setup.ids import _PrivateIds
 from tests.support import ROOT
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD
@@ -48,9 +48,9 @@ def seeding_bot(drawn: list[list[float]]) -> commands.Bot:
         numbers = [random.random()]
         await interaction.response.defer()
         numbers.append(random.random())
-        telemetry.checkpoint("deferred")
+        slashspan.checkpoint("deferred")
         await interaction.followup.send("later")
-        with telemetry.flow("counting"):
+        with slashspan.flow("counting"):
             numbers.append(random.random())
         numbers.append(random.random())
         drawn.append(numbers)
@@ -103,7 +103,7 @@ async def test_a_seeded_sequence_is_the_same_with_a_provider_of_ours(
 ) -> None:
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
     monkeypatch.setattr(trace, "_TRACER_PROVIDER_SET_ONCE", Once())
-    handle = telemetry.configure(
+    handle = slashspan.configure(
         environ={
             "SLASHSPAN_DSN": f"sqlite:///{tmp_path / 'seeded.db'}",
             "SLASHSPAN_RAISE_INTERNAL_ERRORS": "true",
@@ -177,7 +177,7 @@ def test_a_forked_child_draws_ids_of_its_own() -> None:
         pytest.skip("no fork on Windows")
     script = """
 import os
-from telemetry.instrument.ids import PrivateIds
+from slashspan.telemetry.instrument.ids import PrivateIds
 reading, writing = os.pipe()
 if os.fork():
     print(PrivateIds().generate_span_id(), os.read(reading, 20).decode())

@@ -16,11 +16,10 @@ from opentelemetry import trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from slashspan import semconv
+from slashspan import DiscordInstrumentor, semconv
 from slashspan.settings import Settings
-from telemetry import DiscordInstrumentor
-from telemetry.instrument import action as action_module
-from telemetry.instrument.patching import Patches
+from slashspan.telemetry.instrument import action as action_module
+from slashspan.telemetry.instrument.patching import Patches
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import ALL, GUILD
 from tests.support.actions.play import Recorded
@@ -185,7 +184,7 @@ async def test_an_action_that_is_still_open_at_the_end_is_recorded_as_interrupte
 
 
 def test_an_unsupported_version_is_refused(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr("telemetry.instrument.instrumentor._instruments", ("discord.py >= 99",))
+    monkeypatch.setattr("slashspan.telemetry.instrument.instrumentor._instruments", ("discord.py >= 99",))
     DiscordInstrumentor().instrument()
     assert "discord.py" in caplog.text
     assert not DiscordInstrumentor().is_instrumented_by_opentelemetry

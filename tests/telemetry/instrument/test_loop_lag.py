@@ -14,10 +14,9 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from slashspan import semconv
-from telemetry import DiscordInstrumentor
-from telemetry.instrument.gateway import DISCORD_EPOCH_MS, Frame
-from telemetry.instrument.loop_lag import FREE, LoopProbe
+from slashspan import DiscordInstrumentor, semconv
+from slashspan.telemetry.instrument.gateway import DISCORD_EPOCH_MS, Frame
+from slashspan.telemetry.instrument.loop_lag import FREE, LoopProbe
 from tests.support import ROOT
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD

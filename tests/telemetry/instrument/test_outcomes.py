@@ -10,7 +10,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from slashspan.semconv import Outcome
-from telemetry.instrument.outcomes import outcome_of, type_name, unwrap
+from slashspan.telemetry.instrument.outcomes import outcome_of, type_name, unwrap
 
 COMMAND = mock.Mock(qualified_name="ban")  # only named in the exceptions' messages
 

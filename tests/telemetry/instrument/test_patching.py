@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import wrapt
 
-from telemetry.instrument.patching import ANY, Patches, defining_class
+from slashspan.telemetry.instrument.patching import ANY, Patches, defining_class
 
 
 class Base:

@@ -6,7 +6,7 @@ import pytest
 
 from slashspan import semconv
 from slashspan.settings import Settings
-from telemetry.instrument.privacy import pseudonym, steps
+from slashspan.telemetry.instrument.privacy import pseudonym, steps
 
 
 def apply(environ: dict[str, str]) -> dict[str, object]:

@@ -11,7 +11,7 @@ import pytest
 from discord_standin import Channel, Fault, snowflake
 
 from slashspan import semconv
-from telemetry.instrument.intervals import MAX_KEPT, Intervals
+from slashspan.telemetry.instrument.intervals import MAX_KEPT, Intervals
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD
 from tests.support.actions.play import Recorded

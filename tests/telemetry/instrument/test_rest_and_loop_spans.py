@@ -10,7 +10,7 @@ import pytest
 from discord.ext import tasks
 from opentelemetry.trace import get_current_span
 
-from telemetry import DiscordInstrumentor
+from slashspan import DiscordInstrumentor
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD
 from tests.support.actions.play import Recorded

@@ -10,7 +10,7 @@ from typing import Any
 import discord
 import pytest
 
-from telemetry.instrument.instrumentor import DiscordInstrumentor
+from slashspan.telemetry.instrument.instrumentor import DiscordInstrumentor
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD
 from tests.support.actions.play import Recorded

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from slashspan.errors import ConfigurationError
-from telemetry.instrument.ids import PrivateIds
-from telemetry.setup.ids import id_generator
+from slashspan.telemetry.instrument.ids import PrivateIds
+from slashspan.telemetry.setup.ids import id_generator
 
 if TYPE_CHECKING:
     from pathlib import Path

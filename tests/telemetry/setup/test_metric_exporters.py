@@ -8,7 +8,7 @@ import pytest
 from opentelemetry.sdk.resources import Resource
 
 from slashspan.errors import ConfigurationError
-from telemetry.setup import metric_exporters
+from slashspan.telemetry.setup import metric_exporters
 from tests.support.processes import PLAIN, RUN, bot_process
 
 if TYPE_CHECKING:

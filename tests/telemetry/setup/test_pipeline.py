@@ -21,9 +21,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-import telemetry
+import slashspan
 from slashspan.errors import ConfigurationError
-from telemetry.setup.pipeline import CommandCallsSpanExporter
+from slashspan.telemetry.setup.pipeline import CommandCallsSpanExporter
 from tests.support import ROOT
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD
@@ -65,9 +65,9 @@ async def test_one_call_of_configure_records_commands(dsn: str) -> None:
 
 class closing_telemetry:
     def __init__(self, **environ: str) -> None:
-        self._handle = telemetry.configure(service_name="ladder-bot", environ={**RAISING, **environ})
+        self._handle = slashspan.configure(service_name="ladder-bot", environ={**RAISING, **environ})
 
-    def __enter__(self) -> telemetry.Telemetry:
+    def __enter__(self) -> slashspan.Telemetry:
         return self._handle
 
     def __exit__(self, *_: object) -> None:
@@ -98,9 +98,9 @@ async def test_a_provider_that_the_bot_sets_later_is_not_refused(tmp_path: Path)
 
 async def test_a_second_call_of_configure_changes_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with closing_telemetry(SLASHSPAN_DSN=f"sqlite:///{tmp_path / 'once.db'}") as handle:
-        assert telemetry.configure() is handle
+        assert slashspan.configure() is handle
         assert caplog.records == []
-        assert telemetry.configure(service_name="other", environ={"SLASHSPAN_DSN": "nonsense"}) is handle
+        assert slashspan.configure(service_name="other", environ={"SLASHSPAN_DSN": "nonsense"}) is handle
         assert [(record.levelname, record.message) for record in caplog.records] == [
             ("WARNING", "slashspan is already configured; ignored in this call: service_name, environ")
         ]
@@ -124,7 +124,7 @@ async def test_rows_are_complete_whatever_the_share_of_sampled_traces(ratio: str
 
 async def test_with_exporter_none_nothing_is_wrapped() -> None:
     before = vars(discord.app_commands.CommandTree)["_call"]
-    handle = telemetry.configure(environ={"OTEL_TRACES_EXPORTER": "none"})
+    handle = slashspan.configure(environ={"OTEL_TRACES_EXPORTER": "none"})
     assert vars(discord.app_commands.CommandTree)["_call"] is before
     assert handle.counts is None
     handle.shutdown()
@@ -132,7 +132,7 @@ async def test_with_exporter_none_nothing_is_wrapped() -> None:
 
 def test_an_unknown_setting_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     environ = {"OTEL_TRACES_EXPORTER": "none", "SLASHSPAN_USER_ID": "drop", "SLASHSPAN_DSN": "sqlite:///x.db"}
-    telemetry.configure(environ=environ).shutdown()
+    slashspan.configure(environ=environ).shutdown()
     assert [record.message for record in caplog.records if "unknown settings" in record.message] == [
         "unknown settings: SLASHSPAN_USER_ID; docs/reference.md lists all settings"
     ]
@@ -142,11 +142,11 @@ def test_configure_fails_at_once_for_a_table_that_is_not_ours(tmp_path: Path) ->
     with closing(sqlite3.connect(tmp_path / "other.db")) as connection:
         connection.execute("CREATE TABLE command_calls (title TEXT)")
     with pytest.raises(ConfigurationError) as caught:
-        telemetry.configure(environ={"SLASHSPAN_DSN": f"sqlite:///{tmp_path / 'other.db'}"})
+        slashspan.configure(environ={"SLASHSPAN_DSN": f"sqlite:///{tmp_path / 'other.db'}"})
     assert "SLASHSPAN_DSN" in str(caught.value)
     assert "title" in str(caught.value)
     assert "SLASHSPAN_TABLE" in str(caught.value)
-    assert not telemetry.DiscordInstrumentor().is_instrumented_by_opentelemetry
+    assert not slashspan.DiscordInstrumentor().is_instrumented_by_opentelemetry
 
 
 def test_an_unreachable_store_at_the_start_costs_one_warning(
@@ -194,7 +194,7 @@ async def test_ctrl_c_while_the_store_is_checked_ends_the_bot(tmp_path: Path) ->
         await writer.wait_closed()
         closed.set()
 
-    script = "import telemetry; telemetry.configure(); print('configured')"
+    script = "import slashspan; slashspan.configure(); print('configured')"
     async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         bot = await asyncio.create_subprocess_exec(
@@ -238,9 +238,9 @@ def test_a_wrong_value_of_opentelemetrys_variables_is_a_configuration_error(
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=variable):
-        telemetry.configure(environ=environ)
+        slashspan.configure(environ=environ)
     assert threading.active_count() <= threads, "nothing was started"
-    assert not telemetry.DiscordInstrumentor().is_instrumented_by_opentelemetry
+    assert not slashspan.DiscordInstrumentor().is_instrumented_by_opentelemetry
 
 
 async def test_configure_does_not_block_a_running_loop(server: Postgres, database: str) -> None:
@@ -257,7 +257,7 @@ async def test_configure_does_not_block_a_running_loop(server: Postgres, databas
         ticking = asyncio.create_task(tick())
         await asyncio.sleep(0)
         before = ticks
-        handle = telemetry.configure(environ={**RAISING, "SLASHSPAN_DSN": server.dsn(database, port=proxy.port)})
+        handle = slashspan.configure(environ={**RAISING, "SLASHSPAN_DSN": server.dsn(database, port=proxy.port)})
         assert ticks == before, "configure must return without giving the loop away, and so without waiting"
         ticking.cancel()
         proxy.black_hole(on=False)
@@ -269,8 +269,8 @@ async def test_a_missing_extra_names_its_pip_command(tmp_path: Path) -> None:
     script = """
 import sys
 sys.modules["asyncpg"] = None
-import telemetry
-telemetry.configure(environ={"SLASHSPAN_DSN": "postgresql://h/d"})
+import slashspan
+slashspan.configure(environ={"SLASHSPAN_DSN": "postgresql://h/d"})
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, cwd=ROOT)
     assert "pip install 'slashspan[postgresql]'" in done.stderr

@@ -13,13 +13,13 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-import telemetry
-from exporters.stores.postgres import PostgresStore
+import slashspan
 from slashspan import service_name
 from slashspan.dsn import Dsn
+from slashspan.exporters.stores.postgres import PostgresStore
 from slashspan.table import Table
-from telemetry.setup import pipeline
-from telemetry.setup.pipeline import CommandCallsSpanExporter
+from slashspan.telemetry.setup import pipeline
+from slashspan.telemetry.setup.pipeline import CommandCallsSpanExporter
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD
 from tests.support.bots import running
@@ -51,7 +51,7 @@ async def say_ok() -> None:
 def test_a_provider_set_after_ours_is_not_refused_and_keeps_its_spans(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    handle = telemetry.configure(environ=environ(tmp_path, OTEL_TRACES_EXPORTER="command_calls,console"))
+    handle = slashspan.configure(environ=environ(tmp_path, OTEL_TRACES_EXPORTER="command_calls,console"))
     ours = trace.get_tracer_provider()
     assert isinstance(ours, TracerProvider)
     memory = InMemorySpanExporter()
@@ -84,7 +84,7 @@ async def test_a_proxy_provider_gets_our_spans_and_our_processors(tmp_path: Path
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(memory))
     trace.set_tracer_provider(Proxy(provider))
-    handle = telemetry.configure(environ=environ(tmp_path))
+    handle = slashspan.configure(environ=environ(tmp_path))
     await say_ok()
     handle.shutdown()
     assert [span.name for span in memory.get_finished_spans()] == ["slash ok"]
@@ -101,7 +101,7 @@ async def test_a_bare_exporter_names_the_service_and_warns_once(
     provider = TracerProvider(shutdown_on_exit=False, resource=Resource.create())
     provider.add_span_processor(BatchSpanProcessor(CommandCallsSpanExporter()))
     CommandCallsSpanExporter().shutdown()
-    instrumentor = telemetry.DiscordInstrumentor()
+    instrumentor = slashspan.DiscordInstrumentor()
     instrumentor.instrument(tracer_provider=provider)
     await say_ok()
     instrumentor.uninstrument()

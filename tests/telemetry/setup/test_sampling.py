@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from slashspan.errors import ConfigurationError
-from telemetry.setup.sampling import sampler
+from slashspan.telemetry.setup.sampling import sampler
 from tests.support.processes import PLAIN, RUN, bot_process
 from tests.support.stored_rows import read_rows
 

@@ -13,12 +13,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import get_current_span
 
-import telemetry
-from exporters.delivery.processor import CommandCallsProcessor
-from exporters.rows.from_span import LEFT_OUT
+import slashspan
+from slashspan import DiscordInstrumentor
 from slashspan.action_record import MAX_CHECKPOINTS
+from slashspan.exporters.delivery.processor import CommandCallsProcessor
+from slashspan.exporters.rows.from_span import LEFT_OUT
 from slashspan.settings import Settings
-from telemetry import DiscordInstrumentor
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD
 from tests.support.bots import running
@@ -53,7 +53,7 @@ def talkative_bot() -> commands.Bot:
         for number in range(140):
             get_current_span().set_attribute(f"own.{number}", "a long value of the bot's own")
         for number in range(STEPS):
-            telemetry.checkpoint(f"step_{number}")
+            slashspan.checkpoint(f"step_{number}")
         await interaction.response.send_message("ok")
 
     return bot
@@ -99,7 +99,7 @@ async def test_a_row_is_complete_under_every_limit(limits: dict[str, str], spool
     environ = {"SLASHSPAN_RAISE_INTERNAL_ERRORS": "true", "SLASHSPAN_DSN": dsn, "SLASHSPAN_SPOOL": spool, **limits}
     if spool == "on":
         environ["SLASHSPAN_SPOOL"] = str(tmp_path / "spool")
-    handle = telemetry.configure(environ=environ)
+    handle = slashspan.configure(environ=environ)
     action = await talk()
     handle.shutdown()
     (row,) = read_rows(dsn)
@@ -123,8 +123,8 @@ async def test_a_row_is_complete_behind_another_batch_processor(limits: dict[str
 
 
 async def test_an_interrupted_action_is_complete_under_every_limit(limits: dict[str, str], tmp_path: Path) -> None:
-    from exporters.spool.journal import Journal
-    from exporters.spool.row_spool import RowSpool
+    from slashspan.exporters.spool.journal import Journal
+    from slashspan.exporters.spool.row_spool import RowSpool
 
     assert limits is not None
     spool = RowSpool(Journal(tmp_path, max_bytes=2**22))
@@ -166,11 +166,11 @@ async def test_any_number_of_checkpoints_is_bounded_and_counted(tmp_path: Path) 
     @bot.tree.command()
     async def endless(interaction: discord.Interaction) -> None:
         for _ in range(MAX_CHECKPOINTS + 7):
-            telemetry.checkpoint("x")
+            slashspan.checkpoint("x")
         await interaction.response.send_message("ok")
 
     dsn = f"sqlite:///{tmp_path / 'rows.db'}"
-    handle = telemetry.configure(environ={"SLASHSPAN_RAISE_INTERNAL_ERRORS": "true", "SLASHSPAN_DSN": dsn})
+    handle = slashspan.configure(environ={"SLASHSPAN_RAISE_INTERNAL_ERRORS": "true", "SLASHSPAN_DSN": dsn})
     async with running(bot, guilds=[GUILD]) as standin:
         await (await standin.slash("endless", guild=GUILD)).answered()
     handle.shutdown()

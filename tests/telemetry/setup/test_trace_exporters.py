@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from slashspan.errors import ConfigurationError
-from telemetry.setup.trace_exporters import build, otlp_endpoint
+from slashspan.telemetry.setup.trace_exporters import build, otlp_endpoint
 
 HTTP = {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
 

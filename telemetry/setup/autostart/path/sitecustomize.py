@@ -38,7 +38,7 @@ class FirstImport:
             execute(module)
             if self in sys.meta_path:
                 sys.meta_path.remove(self)
-                if "telemetry.cli" not in sys.modules:  # a `slashspan` command that the bot runs is not a bot
+                if "slashspan.telemetry.cli" not in sys.modules:  # a `slashspan` command that the bot runs is not a bot
                     start()
 
         loader.exec_module = exec_module
@@ -46,7 +46,7 @@ class FirstImport:
 
 def start():
     try:
-        from telemetry.setup import autostart
+        from slashspan.telemetry.setup import autostart
     except ImportError as error:  # a child process of the bot may run in another environment
         sys.stderr.write("slashspan: process %d is not recorded: %s\n" % (os.getpid(), error))
         return
@@ -56,7 +56,7 @@ def start():
 
 def end():
     """Registered before the bot's own handlers, so called after them."""
-    autostart = sys.modules.get("telemetry.setup.autostart")
+    autostart = sys.modules.get("slashspan.telemetry.setup.autostart")
     if autostart is not None:
         autostart.end()
 
@@ -76,7 +76,7 @@ def run_the_next_sitecustomize():
 
 if sys.version_info >= (3, 10):
     atexit.register(end)
-    if "telemetry.setup.autostart" not in sys.modules:
+    if "slashspan.telemetry.setup.autostart" not in sys.modules:
         sys.meta_path.insert(0, FirstImport())
 if __name__ == "sitecustomize":  # and not loaded by slashspan's distro
     run_the_next_sitecustomize()

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from exporters.admin.migrate import plan_migration, run_migration
-from exporters.stores.errors import SchemaMismatch
-from exporters.stores.factory import open_store
-from exporters.stores.schema.partitions import MONTHS_AHEAD, ensure_partitions
 from slashspan.errors import ConfigurationError
+from slashspan.exporters.admin.migrate import plan_migration, run_migration
+from slashspan.exporters.stores.errors import SchemaMismatch
+from slashspan.exporters.stores.factory import open_store
+from slashspan.exporters.stores.schema.partitions import MONTHS_AHEAD, ensure_partitions
 from slashspan.table import Table
 from tests.support.postgres import in_own_loop
 from tests.support.rows import FULL
@@ -23,7 +23,7 @@ from tests.support.tables import catalog, execute
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporters.rows.command_call import CommandCall
+    from slashspan.exporters.rows.command_call import CommandCall
     from tests.support.postgres import Postgres
 
 T = "command_calls"
@@ -106,7 +106,7 @@ def test_partitions_are_created_ahead_across_a_new_year(dsn: str) -> None:
 
 
 def test_partitions_are_created_while_a_store_stays_connected(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from exporters.stores import postgres
+    from slashspan.exporters.stores import postgres
 
     now = datetime.now(UTC)
     store = open_store(dsn)
@@ -178,7 +178,7 @@ def test_two_stores_that_start_together_create_each_partition_once(dsn: str) -> 
 def test_a_long_transaction_on_the_default_partition_does_not_delay_a_store(
     dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from exporters.stores.schema import partitions
+    from slashspan.exporters.stores.schema import partitions
 
     monkeypatch.setattr(partitions, "LOCK_SECONDS", 0.05)
     last = names(dsn)[-2]

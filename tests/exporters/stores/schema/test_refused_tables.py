@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporters.admin.migrate import plan_migration, run_migration
-from exporters.stores.errors import SchemaMismatch, StoreUnavailable
-from exporters.stores.factory import open_store
+from slashspan.exporters.admin.migrate import plan_migration, run_migration
+from slashspan.exporters.stores.errors import SchemaMismatch, StoreUnavailable
+from slashspan.exporters.stores.factory import open_store
 from tests.support.legacy_tables import POSTGRESQL, SQLITE
 from tests.support.tables import execute
 

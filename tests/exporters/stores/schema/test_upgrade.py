@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-import insights
-from exporters.admin.migrate import plan_migration, run_migration
-from exporters.rows.command_call import COLUMNS
-from exporters.stores import schema
-from exporters.stores.errors import SchemaMismatch, StoreUnavailable
-from exporters.stores.factory import open_store
+from slashspan import insights
 from slashspan.errors import ConfigurationError
+from slashspan.exporters.admin.migrate import plan_migration, run_migration
+from slashspan.exporters.rows.command_call import COLUMNS
+from slashspan.exporters.stores import schema
+from slashspan.exporters.stores.errors import SchemaMismatch, StoreUnavailable
+from slashspan.exporters.stores.factory import open_store
 from slashspan.table import Table
 from tests.support.legacy_tables import OLD_INSERT, OLD_ROWS, OLD_SELECT, POSTGRESQL, SQLITE
 from tests.support.postgres import in_own_loop

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporters.admin.migrate import plan_migration, run_migration
-from exporters.rows.columns import BIGINT, Column
-from exporters.stores import schema
-from exporters.stores.errors import SchemaMismatch
-from exporters.stores.factory import open_store
+from slashspan.exporters.admin.migrate import plan_migration, run_migration
+from slashspan.exporters.rows.columns import BIGINT, Column
+from slashspan.exporters.stores import schema
+from slashspan.exporters.stores.errors import SchemaMismatch
+from slashspan.exporters.stores.factory import open_store
 from slashspan.table import Table
 from tests.support.rows import FULL, rows
 from tests.support.stored_rows import write_rows
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from exporters.rows.columns import Dialect
+    from slashspan.exporters.rows.columns import Dialect
     from tests.support.postgres import Postgres
 
 T = "command_calls"

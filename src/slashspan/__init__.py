@@ -10,20 +10,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from telemetry.instrument.checkpoints import checkpoint
-    from telemetry.instrument.flows import flow
-    from telemetry.instrument.instrumentor import DiscordInstrumentor
-    from telemetry.setup.pipeline import Telemetry, configure
+    from slashspan.telemetry.instrument.checkpoints import checkpoint
+    from slashspan.telemetry.instrument.flows import flow
+    from slashspan.telemetry.instrument.instrumentor import DiscordInstrumentor
+    from slashspan.telemetry.setup.pipeline import Telemetry, configure
 
 __version__ = "0.1.0"
 __all__ = ["DiscordInstrumentor", "Telemetry", "checkpoint", "configure", "flow"]
 
 _MODULES = {
-    "DiscordInstrumentor": "telemetry.instrument.instrumentor",
-    "Telemetry": "telemetry.setup.pipeline",
-    "checkpoint": "telemetry.instrument.checkpoints",
-    "configure": "telemetry.setup.pipeline",
-    "flow": "telemetry.instrument.flows",
+    "DiscordInstrumentor": "slashspan.telemetry.instrument.instrumentor",
+    "Telemetry": "slashspan.telemetry.setup.pipeline",
+    "checkpoint": "slashspan.telemetry.instrument.checkpoints",
+    "configure": "slashspan.telemetry.setup.pipeline",
+    "flow": "slashspan.telemetry.instrument.flows",
 }
 
 

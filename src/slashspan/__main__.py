@@ -3,4 +3,4 @@
 from importlib import import_module
 
 if __name__ == "__main__":
-    import_module("telemetry.cli").main()  # by name: the vocabulary imports none of our packages
+    import_module("slashspan.telemetry.cli").main()  # by name: the vocabulary imports none of our packages

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 NAME: Final = "slashspan"
 """Of both entry points."""
-INSTRUMENTOR: Final = "telemetry.instrument.instrumentor:DiscordInstrumentor"
+INSTRUMENTOR: Final = "slashspan.telemetry.instrument.instrumentor:DiscordInstrumentor"
 CONFIGURATOR_VARIABLE: Final = "OTEL_PYTHON_CONFIGURATOR"
 FIRST_IMPORT: Final = ("telemetry", "setup", "autostart", "path", "sitecustomize.py")
 
@@ -83,7 +83,7 @@ class SlashspanConfigurator:
 
 def record_from_first_import() -> None:
     """As if `slashspan run` had started this process."""
-    path = Path(__file__).parent.parent.joinpath(*FIRST_IMPORT)
+    path = Path(__file__).parent.joinpath(*FIRST_IMPORT)
     spec = importlib.util.spec_from_file_location("_slashspan_first_import", path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} cannot be loaded")

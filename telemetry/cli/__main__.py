@@ -1,5 +1,0 @@
-"""`python -m telemetry.cli`."""
-
-from telemetry.cli import main
-
-main()
