@@ -22,8 +22,11 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP) ## a bot, 2,000 commands and what was recorded (ARGS="--commands 500 --rate 100 --dsn …")
 	@$(BIN)/slashspan demo $(ARGS)
 
-test: $(STAMP) ## all tests; starts its own PostgreSQL (ARGS="-k name")
-	@$(BIN)/python -m pytest $(ARGS)
+# As many workers as cores, each with its own PostgreSQL; an idle worker takes over tests of a busy one.
+PARALLEL := -n logical --maxprocesses 4 --dist worksteal
+
+test: $(STAMP) ## all tests, in parallel; starts its own PostgreSQL (ARGS="-n0 -k name": in one process)
+	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 check: $(STAMP) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

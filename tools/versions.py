@@ -33,6 +33,7 @@ SHORT: Final = (
     "tests/telemetry/cli/test_run.py",
 )
 FULL: Final = ("tests/truth", "tests/telemetry/instrument", "tests/telemetry/cli")
+PARALLEL: Final = ("-n", "logical", "--maxprocesses", "4", "--dist", "worksteal")
 DEMO_COMMANDS: Final = 300
 
 
@@ -68,7 +69,8 @@ def combinations(*, short: bool) -> Iterator[Combination]:
 
 def try_out(own: Path, *, short: bool) -> bool:
     """Run the tests, then the demo; returns whether both passed. Their output is shown."""
-    tests = run([str(own), "-m", "pytest", "-q", "-p", "no:cacheprovider", *(SHORT if short else FULL)])
+    pytest = [str(own), "-m", "pytest", "-q", "-p", "no:cacheprovider", *PARALLEL]
+    tests = run([*pytest, *(SHORT if short else FULL)])
     if tests.returncode != 0:
         return False
     store = own.parent / "demo.db"
