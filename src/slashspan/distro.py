@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 NAME: Final = "slashspan"
 """Of both entry points."""
 INSTRUMENTOR: Final = "slashspan.telemetry.instrument.instrumentor:DiscordInstrumentor"
+LOGGING: Final = "logging"
+"""The entry point of OpenTelemetry's instrumentation of `logging`."""
 CONFIGURATOR_VARIABLE: Final = "OTEL_PYTHON_CONFIGURATOR"
 FIRST_IMPORT: Final = ("telemetry", "setup", "autostart", "path", "sitecustomize.py")
 
@@ -47,7 +49,9 @@ class SlashspanDistro(BaseDistro):  # type: ignore[misc] # ships no types
             os.environ.setdefault(service_name.VARIABLE, service_name.of_command(sys.orig_argv))
 
     def load_instrumentor(self, entry_point: EntryPoint, **kwargs: Any) -> None:
-        if entry_point.value == INSTRUMENTOR and SlashspanConfigurator.in_charge:
+        if SlashspanConfigurator.in_charge and entry_point.name == LOGGING:
+            return  # `slashspan.configure` honours its variables, and leaves the bot's handlers alone
+        if SlashspanConfigurator.in_charge and entry_point.value == INSTRUMENTOR:
             record_from_first_import()
         else:
             super().load_instrumentor(entry_point, **kwargs)

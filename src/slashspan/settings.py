@@ -6,6 +6,7 @@ malformed are checked here too, so that a typing error shows at the start and no
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +17,7 @@ from slashspan.dsn import Dsn, mask_dsn
 from slashspan.errors import ConfigurationError
 from slashspan.masking import HIDDEN
 from slashspan.semconv import Kind, Sync
+from slashspan.signal_settings import LogSettings, MetricSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -103,6 +105,12 @@ def _flag(text: str) -> bool:
     return text.lower() == "true"
 
 
+def _log_format(text: str) -> str:
+    if text:
+        logging.Formatter(text)  # raises ValueError
+    return text
+
+
 def _spool(text: str) -> Path | None:
     if text.lower() == "off":
         return None
@@ -122,8 +130,67 @@ SETTINGS: Final = (
     Setting(
         "OTEL_METRICS_EXPORTER",
         NONE,
+        _exporters,
+        "Comma-separated: `otlp`, `prometheus` (extra `prometheus`), `console`; or `none`: no MeterProvider",
+    ),
+    Setting("OTEL_METRIC_EXPORT_INTERVAL", "60000", _number(int, 1), "Milliseconds between two exports of metrics"),
+    Setting("OTEL_METRIC_EXPORT_TIMEOUT", "30000", _number(int, 1), "Longest export of metrics, in milliseconds"),
+    Setting(
+        "OTEL_EXPORTER_PROMETHEUS_HOST",
+        "localhost",
         str,
-        "Comma-separated: `otlp`, `prometheus` (needs `opentelemetry-exporter-prometheus`), `console`; or `none`",
+        "Address at which Prometheus fetches metrics; in a container `0.0.0.0`",
+    ),
+    Setting("OTEL_EXPORTER_PROMETHEUS_PORT", "9464", _number(int, 1, 65535), "The port of that address"),
+    Setting(
+        "OTEL_LOGS_EXPORTER",
+        NONE,
+        _exporters,
+        "Comma-separated: `otlp`, `console` (both with the extra `logs`); or `none`: no LoggerProvider",
+    ),
+    Setting(
+        "OTEL_PYTHON_LOG_HANDLER_LEVEL",
+        "notset",
+        _choice("notset", "debug", "info", "warn", "warning", "error", "critical"),
+        "The least level of exported log records. DEBUG records of discord.py are never exported: they quote messages",
+    ),
+    Setting(
+        "OTEL_PYTHON_LOG_CODE_ATTRIBUTES",
+        "false",
+        _flag,
+        "`true`: exported log records name the file, function and line that logged them",
+    ),
+    Setting(
+        "OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION",
+        "true",
+        _flag,
+        "`false`: of logs only what the bot emits through OpenTelemetry's API is exported, not Python's `logging`",
+    ),
+    Setting("OTEL_BLRP_SCHEDULE_DELAY", "1000", _number(int, 1), "Longest delay before logs are sent, in milliseconds"),
+    Setting("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "512", _number(int, 1), "Most log records in one batch"),
+    Setting(
+        "OTEL_BLRP_MAX_QUEUE_SIZE",
+        "2048",
+        _number(int, 1),
+        "Most log records that wait in memory; beyond it the oldest are dropped and counted",
+    ),
+    Setting(
+        "OTEL_PYTHON_LOG_CORRELATION",
+        "false",
+        _flag,
+        "`true`: log lines within a command carry its trace and span id (extra `logs`)",
+    ),
+    Setting(
+        "OTEL_PYTHON_LOG_FORMAT",
+        "",
+        _log_format,
+        "With `OTEL_PYTHON_LOG_CORRELATION`: format of a handler on the root logger that is set up before the bot runs",
+    ),
+    Setting(
+        "OTEL_PYTHON_LOG_LEVEL",
+        "info",
+        _choice("debug", "info", "warning", "error"),
+        "With `OTEL_PYTHON_LOG_FORMAT`: level of the root logger",
     ),
     Setting(
         "OTEL_TRACES_SAMPLER",
@@ -237,7 +304,9 @@ class Settings:
     """The settings in effect, built by `from_environ`; nothing else reads our variables."""
 
     exporters: tuple[str, ...]
-    """Names of the trace exporters; empty: everything is off."""
+    """Names of the trace exporters; empty: nothing is recorded."""
+    metrics: MetricSettings
+    logs: LogSettings
     dsn: Dsn
     table: str
     spool: Path | None
@@ -257,6 +326,11 @@ class Settings:
     queue_rows: int
     raise_internal_errors: bool
 
+    @property
+    def off(self) -> bool:
+        """Nothing is recorded, measured or exported: nothing is wrapped, and it costs nothing."""
+        return not (self.exporters or self.metrics.exporters or self.logs.exporters)
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
         """Read and check every setting. Raises ConfigurationError naming variable, value and choices."""
@@ -268,8 +342,11 @@ class Settings:
             raise ConfigurationError(
                 f"OTEL_BSP_MAX_EXPORT_BATCH_SIZE={batch} must not exceed OTEL_BSP_MAX_QUEUE_SIZE={queue}"
             )
+        disabled = value["OTEL_SDK_DISABLED"]
         return cls(
-            exporters=() if value["OTEL_SDK_DISABLED"] else value["OTEL_TRACES_EXPORTER"],
+            exporters=() if disabled else value["OTEL_TRACES_EXPORTER"],
+            metrics=MetricSettings.of(value, disabled=disabled),
+            logs=LogSettings.of(value, disabled=disabled),
             dsn=value["SLASHSPAN_DSN"],
             table=value["SLASHSPAN_TABLE"],
             spool=value["SLASHSPAN_SPOOL"],

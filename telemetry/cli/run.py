@@ -63,7 +63,7 @@ def run(target: str, arguments: Sequence[str], *, module: bool) -> NoReturn:
     warnings.simplefilter("ignore")  # `python -W error` is meant for the bot
     settings = pipeline.check(os.environ)
     environ = dict(os.environ)
-    if settings.exporters:
+    if not settings.off:
         environ = autostart.environment(environ, default_service_name(target, environ, module=module))
     flags = interpreter_flags(sys.orig_argv, sys.argv)
     _become([sys.executable, *flags, *(["-m"] if module else []), target, *arguments], environ)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from importlib.metadata import entry_points
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import metrics
@@ -12,81 +12,107 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader, PeriodicExportingMetricReader
 
 from slashspan.errors import ConfigurationError
-from slashspan.telemetry.setup.trace_exporters import PROTOCOLS
+from slashspan.exporters.common import at_fork
+from slashspan.exporters.common.at_fork import ForkAware
+from slashspan.telemetry.setup.signal_exporters import METRICS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from opentelemetry.sdk.resources import Resource
 
-VARIABLE: Final = "OTEL_METRICS_EXPORTER"
-GROUP: Final = "opentelemetry_metrics_exporter"
-PROTOCOL_VARIABLES: Final = ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
-INSTALLED_BY: Final = {
-    "otlp": "pip install 'slashspan[otlp]'",
-    "prometheus": "pip install opentelemetry-exporter-prometheus",
-}
-_CHOICES: Final = ("otlp", "prometheus", "console", "none")
+    from slashspan.signal_settings import MetricSettings
+
+PROMETHEUS: Final = "prometheus"
 
 _log = logging.getLogger("slashspan")
 
 
-def names(environ: Mapping[str, str]) -> list[str]:
-    """The chosen exporters; none by default. Raises ConfigurationError."""
-    given = [name.strip() for name in environ.get(VARIABLE, "").split(",") if name.strip()]
-    if "none" in given:
-        if given != ["none"]:
-            raise ConfigurationError(f"{VARIABLE}={','.join(given)!r}: 'none' cannot be combined")
-        return []
-    for name in given:
-        _exporter_class(name, environ)
-    return given
+class Metrics:
+    """A MeterProvider of ours and what serves its metrics; `shutdown` exports them a last time."""
+
+    def __init__(self, readers: Sequence[MetricReader], resource: Resource, server: PrometheusServer | None) -> None:
+        self._provider = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
+        self._server = server
+        if global_state._METER_PROVIDER is None:
+            global_state._METER_PROVIDER = (
+                self._provider
+            )  # until the bot sets its own, which would be refused otherwise
+
+    def shutdown(self, seconds: float) -> None:
+        """Export a last time, within `seconds`. Never raises."""
+        try:
+            self._provider.shutdown(seconds * 1000)
+        except Exception as error:  # noqa: BLE001 - whatever somebody else's reader raises; the bot is ending
+            _log.warning("the last metrics could not be exported: %s", error)
+        if self._server is not None:
+            self._server.close()
 
 
-def start(environ: Mapping[str, str], resource: Resource) -> MeterProvider | None:
+class PrometheusServer(ForkAware):
+    """Serves the metrics of the process, also those that the bot has registered with `prometheus_client`.
+
+    The class behind the entry point would leave a collector behind where the port is taken, and its server at the end.
+    Raises OSError.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        from prometheus_client import start_http_server
+
+        self._server, self._thread = start_http_server(port, host)
+        at_fork.register(self)
+
+    def after_fork_in_child(self) -> None:
+        """Nothing in the child answers; a copy of the socket would keep the port after the parent's end."""
+        self._server.server_close()
+
+    def close(self) -> None:
+        """Free the port."""
+        if self._thread.is_alive():  # not in a forked child
+            self._server.shutdown()
+        self._server.server_close()
+
+
+def start(settings: MetricSettings, resource: Resource) -> Metrics | None:
     """A provider with the chosen exporters, global until the bot sets its own; None if there is nothing to export.
 
     Where a port is taken, as in the second process of a bot with shards, that exporter is one warning.
+    Raises ConfigurationError.
     """
-    chosen = names(environ)
-    if not chosen:
+    if not settings.exporters:
         return None
     if isinstance(metrics.get_meter_provider(), MeterProvider):
-        _log.warning("%s=%s is ignored: the bot has a MeterProvider of its own", VARIABLE, ",".join(chosen))
+        _log.warning(
+            "%s=%s is ignored: the bot has a MeterProvider of its own", METRICS.variable, ",".join(settings.exporters)
+        )
         return None
-    readers = [reader for name in chosen if (reader := _reader(name, environ)) is not None]
-    provider = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
-    if global_state._METER_PROVIDER is None:
-        global_state._METER_PROVIDER = provider
-    return provider
+    METRICS.check(settings.exporters, os.environ)
+    made = [_reader(name, settings) for name in settings.exporters if name != PROMETHEUS]
+    server = _serve(settings) if PROMETHEUS in settings.exporters else None
+    if server is not None:
+        from opentelemetry.exporter.prometheus import PrometheusMetricReader
+
+        made.append(PrometheusMetricReader())
+    return Metrics(made, resource, server) if made else None
 
 
-def _reader(name: str, environ: Mapping[str, str]) -> MetricReader | None:
+def _reader(name: str, settings: MetricSettings) -> MetricReader:
+    made: Any = METRICS.build(name)
+    if isinstance(made, MetricExporter):
+        return PeriodicExportingMetricReader(made, settings.interval_ms, settings.timeout_ms)
+    if isinstance(made, MetricReader):
+        return made
+    raise ConfigurationError(f"{METRICS.variable}={name!r} is not a metric exporter")
+
+
+def _serve(settings: MetricSettings) -> PrometheusServer | None:
+    host, port = settings.prometheus_host, settings.prometheus_port
     try:
-        made = _exporter_class(name, environ)()
-    except OSError as error:
-        _log.warning("%s=%s: metrics of this process are not exported: %s", VARIABLE, name, error)
+        return PrometheusServer(host, port)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        _log.warning(
+            "%s=%s: metrics of this process are not served at %s:%d (%s); OTEL_EXPORTER_PROMETHEUS_PORT sets the port",
+            *(METRICS.variable, PROMETHEUS, host, port, reason),
+        )
         return None
-    except ValueError as error:
-        raise ConfigurationError(f"{VARIABLE}={name}: {error}") from error
-    reader: MetricReader = PeriodicExportingMetricReader(made) if isinstance(made, MetricExporter) else made
-    return reader
-
-
-def _exporter_class(name: str, environ: Mapping[str, str]) -> Any:
-    point_name = name
-    if name == "otlp":
-        protocol = next((value for key in PROTOCOL_VARIABLES if (value := environ.get(key, "").strip())), "grpc")
-        if protocol not in PROTOCOLS:
-            raise ConfigurationError(
-                f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol!r}: must be one of: {', '.join(PROTOCOLS)}"
-            )
-        point_name = PROTOCOLS[protocol]
-    points = entry_points(group=GROUP)
-    point = next((point for point in points if point.name == point_name), None)
-    if point is None:
-        if name in INSTALLED_BY:
-            raise ConfigurationError(f"{VARIABLE}={name} needs a package: {INSTALLED_BY[name]}")
-        known = dict.fromkeys([*_CHOICES, *sorted(point.name for point in points)])
-        raise ConfigurationError(f"{VARIABLE}={name!r}: must be a comma list of: {', '.join(known)}")
-    return point.load()

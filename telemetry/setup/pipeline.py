@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from slashspan.errors import ConfigurationError
 from slashspan.exporters.delivery import self_metrics
@@ -35,23 +36,28 @@ from slashspan.exporters.stores.factory import open_store
 from slashspan.service_name import is_given, process_name
 from slashspan.settings import COMMAND_CALLS, Settings, unknown_variables
 from slashspan.telemetry.instrument.instrumentor import DiscordInstrumentor
-from slashspan.telemetry.setup import metric_exporters, providers, signals, unsupported
+from slashspan.telemetry.setup import log_exporters, metric_exporters, providers, signals, unsupported
 from slashspan.telemetry.setup.ids import id_generator
+from slashspan.telemetry.setup.log_correlation import LogCorrelation
 from slashspan.telemetry.setup.sampling import log_that_rows_are_complete, sampler
+from slashspan.telemetry.setup.signal_exporters import METRICS
 from slashspan.telemetry.setup.trace_exporters import OTLP, build, otlp_endpoint
 from slashspan.telemetry.setup.variables import naming_variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.trace.export import SpanExporter
 
     from slashspan.exporters.rows.counts import Counts
     from slashspan.exporters.stores.base import Store
+    from slashspan.telemetry.setup.log_exporters import Logs
+    from slashspan.telemetry.setup.metric_exporters import Metrics
 
 SHUTDOWN_SECONDS: Final = 8.0
 """Time limit of the flush at shutdown; containers allow 10 s between SIGTERM and SIGKILL."""
+LAST_EXPORT_SECONDS: Final = 0.5
+"""What the last metrics and the last logs get of it each, where rows and spans have used it up."""
 START_CHECK_SECONDS: Final = 5.0
 """Time limit for checking the store when the bot starts; the bot starts in any case."""
 
@@ -69,20 +75,29 @@ class Telemetry:
         rows: CommandCallsProcessor | None = None,
         traces: Sequence[DeadlineBatchProcessor] = (),
         provider: TracerProvider | None = None,
-        meters: MeterProvider | None = None,
+        metrics: Metrics | None = None,
+        logs: Logs | None = None,
+        correlation: LogCorrelation | None = None,
     ) -> None:
         self.settings = settings
         self._rows = rows
         self._traces = tuple(traces)
         self._provider = provider
         """Our provider; None if the bot has its own."""
-        self._meters = meters
+        self._metrics = metrics
+        self._logs = logs
+        self._correlation = correlation
         self._ended = threading.Lock()
 
     @property
     def counts(self) -> Counts | None:
         """How many rows were recorded, stored and dropped (by reason) and are waiting; None without `command_calls`."""
         return None if self._rows is None else self._rows.counts()
+
+    @property
+    def recorded(self) -> int | None:
+        """How many rows and log records this process has made so far; None if rows are not counted."""
+        return None if self._rows is None else self._rows.counts().recorded + (self._logs.emitted if self._logs else 0)
 
     def force_flush(self, timeout: float = SHUTDOWN_SECONDS) -> bool:
         """Send what is waiting, within about `timeout` seconds; True if nothing is waiting any more.
@@ -93,6 +108,8 @@ class Telemetry:
         done = self._rows is None or self._rows.force_flush(int(timeout * 1000))
         for processor in self._traces:
             done = processor.force_flush(max(0, int((deadline - time.monotonic()) * 1000))) and done
+        if self._logs is not None:
+            done = self._logs.force_flush(max(0.0, deadline - time.monotonic())) and done
         return done
 
     def shutdown(self, timeout: float = SHUTDOWN_SECONDS) -> None:
@@ -105,7 +122,7 @@ class Telemetry:
             return
         atexit.unregister(self.shutdown_at_exit)
         deadline = time.monotonic() + timeout
-        if not self.settings.exporters:
+        if self.settings.off:
             return
         instrumentor = DiscordInstrumentor()
         if instrumentor.is_instrumented_by_opentelemetry:
@@ -114,8 +131,12 @@ class Telemetry:
             processor.shutdown_within(max(0.0, deadline - time.monotonic()))
         if self._provider is not None:
             self._provider.shutdown()
-        if self._meters is not None:
-            self._meters.shutdown(max(1.0, deadline - time.monotonic()) * 1000)
+        if self._metrics is not None:
+            self._metrics.shutdown(max(LAST_EXPORT_SECONDS, deadline - time.monotonic()))
+        if self._correlation is not None:
+            self._correlation.stop()
+        if self._logs is not None:  # the last: what all others have logged is exported
+            self._logs.shutdown(max(LAST_EXPORT_SECONDS, deadline - time.monotonic()))
         with _lock:
             if _running is self:
                 _running = None
@@ -167,7 +188,7 @@ def configure(
         settings = Settings.from_environ(environ)
         if unknown := unknown_variables(environ):
             _log.warning("unknown settings: %s; docs/reference.md lists all settings", ", ".join(unknown))
-        if not settings.exporters:
+        if settings.off:
             return Telemetry(settings)
         resource = _resource(service_name, service_version, environment)
         telemetry = _build(settings, resource, environ, check_store=check_store)
@@ -182,7 +203,8 @@ def check(environ: Mapping[str, str]) -> Settings:
     """Raise ConfigurationError for all that `configure` would refuse; create or check the table. Starts nothing."""
     settings = Settings.from_environ(environ)
     sampler(environ, settings.trace_ratio)
-    metric_exporters.names(environ)
+    METRICS.check(settings.metrics.exporters, environ)
+    log_exporters.check(settings.logs, environ)
     unsupported.refuse_config_file(environ)
     for name in settings.exporters:
         if name == COMMAND_CALLS:
@@ -205,23 +227,25 @@ def _resource(service_name: str | None, service_version: str | None, environment
 
 
 def _build(settings: Settings, resource: Resource, environ: Mapping[str, str], *, check_store: bool) -> Telemetry:
+    log_exporters.check(settings.logs, environ)
     trace_exporters = {name: build(name) for name in settings.exporters if name != COMMAND_CALLS}
-    existing = providers.of_the_bot()
+    existing = providers.of_the_bot() if settings.exporters else None
     own: TracerProvider | None = None
     if existing is not None:
         resource = getattr(existing, "resource", None) or resource
     else:
         unsupported.refuse_config_file(environ)
-        unsupported.warn_about_logs(environ)
-        chosen = sampler(environ, settings.trace_ratio)
+        chosen = sampler(environ, settings.trace_ratio) if settings.exporters else ALWAYS_OFF
         if COMMAND_CALLS in settings.exporters:
             log_that_rows_are_complete(environ)
         with naming_variables("the OpenTelemetry SDK"):
             own = TracerProvider(
                 resource=resource, sampler=chosen, shutdown_on_exit=False, id_generator=id_generator(environ)
             )
-    provider = own or existing
-    meters = metric_exporters.start(environ, resource)  # before instruments are created
+    provider: Any = own or existing
+    metrics = metric_exporters.start(settings.metrics, resource)  # before instruments are created
+    logs = log_exporters.start(settings.logs, resource)
+    correlation = LogCorrelation(settings.logs, provider) if settings.logs.correlation else None
     rows = None
     if COMMAND_CALLS in settings.exporters:
         store = open_store(settings.dsn, table=settings.table)
@@ -237,8 +261,9 @@ def _build(settings: Settings, resource: Resource, environ: Mapping[str, str], *
     for processor in (rows, *traces):
         if processor is not None:
             provider.add_span_processor(processor)
-    DiscordInstrumentor().instrument(tracer_provider=provider, settings=settings, detail=bool(traces))
-    return Telemetry(settings, rows, traces, own, meters)
+    if settings.exporters or metrics is not None:
+        DiscordInstrumentor().instrument(tracer_provider=provider, settings=settings, detail=bool(traces))
+    return Telemetry(settings, rows, traces, own, metrics, logs, correlation)
 
 
 def _rows_processor(

@@ -36,7 +36,7 @@ def build(name: str) -> SpanExporter:
     """
     if name == OTLP:
         otlp_endpoint(os.environ)  # the exporters would quote a wrong one, password included
-    point_name = _otlp_entry_point() if name == OTLP else name
+    point_name = otlp_entry_point(os.environ) if name == OTLP else name
     points = [point for point in entry_points(group=GROUP) if point.name == point_name]
     if not points:
         if name == OTLP:
@@ -66,11 +66,11 @@ class Endpoint:
         return self.masked
 
 
-def otlp_endpoint(environ: Mapping[str, str]) -> Endpoint:
+def otlp_endpoint(environ: Mapping[str, str], signal: str = "TRACES") -> Endpoint:
     """The endpoint as the OTLP exporters read it. Raises ConfigurationError with the name of the variable."""
-    grpc = _protocol(environ) == "grpc"
+    grpc = _protocol(environ, signal) == "grpc"
     variable, url = "OTEL_EXPORTER_OTLP_ENDPOINT", f"http://localhost:{4317 if grpc else 4318}"
-    for name in ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"):
+    for name in (f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"):
         if given := environ.get(name, "").strip():
             variable, url = name, given
             break
@@ -86,12 +86,13 @@ def otlp_endpoint(environ: Mapping[str, str]) -> Endpoint:
     return Endpoint(host, port, mask_url(url), f"{scheme}{parts.hosts}{parts.path}")
 
 
-def _otlp_entry_point() -> str:
-    return PROTOCOLS[_protocol(os.environ)]
+def otlp_entry_point(environ: Mapping[str, str], signal: str = "TRACES") -> str:
+    """The name of the OTLP exporter's entry point. Raises ConfigurationError for an unknown protocol."""
+    return PROTOCOLS[_protocol(environ, signal)]
 
 
-def _protocol(environ: Mapping[str, str]) -> str:
-    for variable in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
+def _protocol(environ: Mapping[str, str], signal: str) -> str:
+    for variable in (f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
         if protocol := environ.get(variable, "").strip():
             if protocol not in PROTOCOLS:
                 raise ConfigurationError(f"{variable}={protocol!r}: must be one of: {', '.join(PROTOCOLS)}")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from slashspan.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_log = logging.getLogger("slashspan")
 
 
 def refuse_config_file(environ: Mapping[str, str]) -> None:
@@ -20,10 +17,3 @@ def refuse_config_file(environ: Mapping[str, str]) -> None:
             f"OTEL_CONFIG_FILE={path!r}: slashspan does not read it; use the OTEL_* variables of docs/reference.md, or "
             "load the file in the bot before slashspan.configure(), which then adds to that TracerProvider"
         )
-
-
-def warn_about_logs(environ: Mapping[str, str]) -> None:
-    """`OTEL_LOGS_EXPORTER` other than `none`."""
-    name = environ.get("OTEL_LOGS_EXPORTER", "").strip()
-    if name not in ("", "none"):
-        _log.warning("OTEL_LOGS_EXPORTER=%s is ignored: slashspan exports no logs", name)

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 PLAIN = str(ROOT / "tests" / "bots" / "plain.py")
 """A bot that imports nothing of slashspan."""
+LOGS = str(ROOT / "tests" / "bots" / "logs.py")
+"""A bot that logs; its first argument says how it has set up `logging`."""
+INSTRUMENT = str(Path(sys.executable).parent / "opentelemetry-instrument")
+"""OpenTelemetry's own command, a script for `python`."""
 RUN = ["-m", "slashspan", "run"]
 """`slashspan run`, as arguments of `python`."""
 READY_SECONDS = 90.0

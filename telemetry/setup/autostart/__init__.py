@@ -60,7 +60,7 @@ def start(*, check_store: bool = True) -> None:
         except Exception:  # noqa: BLE001 - the bot runs all the same
             _log.exception("slashspan does not record; please report it")
             return
-    if telemetry.settings.exporters:
+    if not telemetry.settings.off:
         if not _is_multiprocessing_child():
             signals.on_sigterm(_note_termination)
         _follow_multiprocessing(telemetry)
@@ -97,10 +97,10 @@ def _follow_multiprocessing(telemetry: Telemetry) -> None:
 
     from slashspan.telemetry.setup import signals
 
-    recorded = _recorded(telemetry)
+    recorded = telemetry.recorded
 
     def finish() -> None:
-        if recorded is None or _recorded(telemetry) != recorded:
+        if recorded is None or telemetry.recorded != recorded:
             for thread in threading.enumerate():  # multiprocessing waits for them after its finalizers
                 if not thread.daemon and thread is not threading.current_thread():
                     thread.join()
@@ -108,14 +108,10 @@ def _follow_multiprocessing(telemetry: Telemetry) -> None:
 
     def in_child(_: Telemetry) -> None:
         nonlocal recorded
-        recorded = _recorded(telemetry)
+        recorded = telemetry.recorded
         signals.restore_sigterm()
         util.Finalize(None, finish, exitpriority=AFTER_OTHERS)
 
     util.register_after_fork(telemetry, in_child)
     if _is_multiprocessing_child():  # or discord was imported after the child began
         util.Finalize(None, finish, exitpriority=AFTER_OTHERS)
-
-
-def _recorded(telemetry: Telemetry) -> int | None:
-    return None if telemetry.counts is None else telemetry.counts.recorded

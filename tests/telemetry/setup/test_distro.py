@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.support import ROOT
-from tests.support.processes import PLAIN, bot_process
+from tests.support.processes import INSTRUMENT, PLAIN, bot_process
 from tests.support.stored_rows import read_outcomes, read_rows
 
-INSTRUMENT = str(Path(sys.executable).parent / "opentelemetry-instrument")
 OURS = {"OTEL_PYTHON_DISTRO": "slashspan", "OTEL_BSP_SCHEDULE_DELAY": "60000"}
 """opentelemetry-distro is installed here too, so the choice is made. Batches are a minute apart."""
 LAUNCHER = str(ROOT / "tests" / "bots" / "launcher.py")

@@ -15,11 +15,3 @@ async def test_a_configuration_file_is_refused_before_the_bot_starts(tmp_path: P
             pass
     assert "OTEL_CONFIG_FILE='otel.yaml': slashspan does not read it" in str(caught.value)
     assert "Traceback" not in str(caught.value)
-
-
-@pytest.mark.parametrize(("value", "warnings"), [("otlp", 1), ("none", 0)])
-async def test_a_logs_exporter_is_logged_as_ignored(value: str, warnings: int, tmp_path: Path) -> None:
-    async with bot_process([*RUN, PLAIN], tmp_path, {"OTEL_LOGS_EXPORTER": value}) as bot:
-        await bot.interrupt()
-        await bot.ended()
-    assert bot.output.count("slashspan exports no logs") == warnings
