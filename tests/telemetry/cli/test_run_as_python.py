@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 import zipapp
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,46 +14,11 @@ from slashspan.telemetry.cli.run import interpreter_flags
 from tests.support import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
+    from tests.support.run_as_python import Bots
+
 PROBE = ROOT / "tests" / "bots" / "probe.py"
-
-
-def environ(folder: Path) -> dict[str, str]:
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "SLASHSPAN_"))}
-    return {
-        **inherited,
-        "PYTHONHASHSEED": "0",
-        "SLASHSPAN_DSN": f"sqlite:///{folder / 'calls.db'}",
-        "SLASHSPAN_SPOOL": str(folder / "spool"),
-    }
-
-
-@pytest.fixture
-def both(tmp_path: Path) -> Any:
-    """Runs a bot with `python` and with `slashspan run`, in a folder of its own."""
-    folder = tmp_path / "cwd"
-    folder.mkdir()
-
-    def run(
-        bot: Sequence[str], flags: Sequence[str] = (), **extra: str
-    ) -> tuple[subprocess.CompletedProcess[str], subprocess.CompletedProcess[str]]:
-        def one(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-            return subprocess.run(
-                [sys.executable, *flags, *command],
-                cwd=folder,
-                env={**environ(tmp_path), **extra},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=60,
-            )
-
-        return one(bot), one(["-m", "slashspan", "run", *bot])
-
-    run.folder = folder  # type: ignore[attr-defined]
-    return run
 
 
 def lay_out(folder: Path) -> None:
@@ -87,11 +50,11 @@ STARTS = {
 
 
 @pytest.mark.parametrize("how", STARTS)
-def test_a_script_sees_what_it_sees_under_python(how: str, both: Any) -> None:
-    lay_out(both.folder)
+def test_a_script_sees_what_it_sees_under_python(how: str, bots: Bots) -> None:
+    lay_out(bots.folder)
     if how == "a symlink" and sys.platform == "win32":
         pytest.skip("Windows needs a right for symlinks")
-    plain, recorded = both(STARTS[how])
+    plain, recorded = bots.plain(*STARTS[how]), bots.run(*STARTS[how])
     assert plain.returncode == 0, plain.stderr
     assert (recorded.returncode, recorded.stderr) == (0, plain.stderr)
     assert json.loads(recorded.stdout) == json.loads(plain.stdout)
@@ -108,9 +71,9 @@ def test_a_script_sees_what_it_sees_under_python(how: str, both: Any) -> None:
     ],
     ids=" ".join,
 )
-def test_options_of_python_reach_the_bot(flags: list[str], both: Any) -> None:
-    lay_out(both.folder)
-    plain, recorded = both(["bot.py"], flags)
+def test_options_of_python_reach_the_bot(flags: list[str], bots: Bots) -> None:
+    lay_out(bots.folder)
+    plain, recorded = bots.plain(*flags, "bot.py"), bots.run("bot.py", flags=flags)
     assert recorded.returncode == 0, recorded.stderr
     assert json.loads(recorded.stdout) == json.loads(plain.stdout)
 
@@ -130,21 +93,22 @@ def test_python_options_are_separated_from_the_program(command: list[str], argv:
 
 
 @pytest.mark.parametrize("flag", ["-I", "-E"])
-def test_an_option_that_hides_us_from_the_bot_is_refused(flag: str, both: Any) -> None:
-    (both.folder / "bot.py").write_text("", "utf-8")
-    _, recorded = both(["bot.py"], [flag])
+def test_an_option_that_hides_us_from_the_bot_is_refused(flag: str, bots: Bots) -> None:
+    (bots.folder / "bot.py").write_text("", "utf-8")
+    recorded = bots.run("bot.py", flags=[flag])
     assert recorded.returncode == 2
     assert "PYTHONPATH" in recorded.stderr
     assert "slashspan.configure()" in recorded.stderr
 
 
-def test_another_sitecustomize_runs_as_it_does_without_ours(both: Any, tmp_path: Path) -> None:
+def test_another_sitecustomize_runs_as_it_does_without_ours(bots: Bots, tmp_path: Path) -> None:
     (tmp_path / "path").mkdir()
     (tmp_path / "path" / "sitecustomize.py").write_text("print('customized by', __file__)\n", "utf-8")
-    (both.folder / "bot.py").write_text(
+    (bots.folder / "bot.py").write_text(
         "import sys, discord\nprint(sys.path, sys.modules['sitecustomize'].__file__)\n", "utf-8"
     )
-    plain, recorded = both(["bot.py"], PYTHONPATH=str(tmp_path / "path"))
+    path = {"PYTHONPATH": str(tmp_path / "path")}
+    plain, recorded = bots.plain("bot.py", **path), bots.run("bot.py", **path)
     assert "customized by" in plain.stdout
     # `slashspan` is a Python process itself, and is customized first.
     assert recorded.stdout == plain.stdout.splitlines(keepends=True)[0] + plain.stdout
@@ -204,57 +168,12 @@ asyncio.run(main())
 @pytest.mark.parametrize(
     "code", [LOGGERS, IMPORTS, POLICY], ids=["logger classes and filters", "loaders", "event loop policy"]
 )
-def test_discord_is_imported_when_the_bot_imports_it(code: str, both: Any) -> None:
-    (both.folder / "bot.py").write_text(code, "utf-8")
-    plain, recorded = both(["bot.py"])
+def test_discord_is_imported_when_the_bot_imports_it(code: str, bots: Bots) -> None:
+    (bots.folder / "bot.py").write_text(code, "utf-8")
+    plain, recorded = bots.plain("bot.py"), bots.as_run_does("bot.py")
     assert plain.returncode == 0, plain.stderr
     assert (recorded.returncode, recorded.stdout, recorded.stderr) == (0, plain.stdout, plain.stderr)
     assert plain.stdout
-
-
-ENDINGS = {
-    "its end": "",
-    "exit None": "sys.exit(None)",
-    "exit 3": "sys.exit(3)",
-    "exit -1": "sys.exit(-1)",
-    "exit with a text": "sys.exit('goodbye')",
-    "exit with an object": "sys.exit([1])",
-    "os._exit": "os._exit(4)",
-    "abort": "os.abort()",
-    "RuntimeError": "raise RuntimeError('x')",
-    "EOFError": "raise EOFError",
-    "BrokenPipeError": "raise BrokenPipeError",
-    "OSError EPIPE": "raise OSError(errno.EPIPE, 'pipe')",
-    "click's Exit": "import click; raise click.exceptions.Exit(5)",
-    "click's Abort": "import click; raise click.Abort",
-    "click's UsageError": "import click; raise click.UsageError('x')",
-    "a ConfigurationError of ours": "from slashspan.errors import ConfigurationError; raise ConfigurationError('x')",
-    "KeyboardInterrupt": "raise KeyboardInterrupt",
-    "SIGINT": "signal.raise_signal(signal.SIGINT)",
-    "GeneratorExit": "raise GeneratorExit",
-    "a syntax error": "1 +",
-    "a missing module": "import nosuchmodule",
-    "a chained error": "try:\\n    1/0\\nexcept ZeroDivisionError as e:\\n    raise ValueError('x') from e",
-    "recursion": "f = lambda: f()\\nf()",
-    "an error in an exit handler": "atexit.register(lambda: 1/0)",
-    "an error in a thread": "import threading; threading.Thread(target=lambda: 1/0, name='t').start()",
-}
-
-
-@pytest.mark.parametrize("imports", ["", "import discord; "], ids=["", "with discord"])
-@pytest.mark.parametrize("how", ENDINGS)
-def test_a_script_ends_as_under_python(how: str, imports: str, both: Any) -> None:
-    code = ENDINGS[how].replace("\\n", "\n")
-    (both.folder / "bot.py").write_text(
-        f"import atexit, errno, os, signal, sys; {imports}print('there', flush=True)\n{code}\n", "utf-8"
-    )
-    plain, recorded = both(["bot.py"])
-    assert (recorded.returncode, recorded.stdout) == (plain.returncode, plain.stdout), recorded.stderr
-    assert without_addresses(recorded.stderr) == without_addresses(plain.stderr)
-
-
-def without_addresses(text: str) -> list[str]:
-    return [line.partition(" at 0x")[0] for line in text.splitlines()]
 
 
 @pytest.mark.parametrize(
@@ -267,22 +186,22 @@ def without_addresses(text: str) -> list[str]:
         "import slashspan",
     ],
 )
-def test_a_bot_that_uses_our_names_may_import_them_first(first: str, both: Any) -> None:
+def test_a_bot_that_uses_our_names_may_import_them_first(first: str, bots: Bots) -> None:
     code = "import discord, slashspan\nprint(slashspan.DiscordInstrumentor().is_instrumented_by_opentelemetry)\n"
-    (both.folder / "bot.py").write_text(f"{first}\n{code}", "utf-8")
-    _, recorded = both(["bot.py"])
+    (bots.folder / "bot.py").write_text(f"{first}\n{code}", "utf-8")
+    recorded = bots.as_run_does("bot.py")
     ignored = "slashspan is already configured; ignored in this call: service_name\n"
     assert recorded.stdout == "True\n"
     assert recorded.stderr == (ignored if "service_name" in first else "")
 
 
-def test_a_command_of_ours_that_a_bot_starts_records_nothing(both: Any) -> None:
+def test_a_command_of_ours_that_a_bot_starts_records_nothing(bots: Bots) -> None:
     code = (
         "import subprocess, sys\n"
         "code = 'import sys, slashspan.telemetry.cli, discord; from slashspan import DiscordInstrumentor as d;"
         " print(d().is_instrumented_by_opentelemetry)'\n"
         "subprocess.run([sys.executable, '-c', code], check=True)\n"
     )
-    (both.folder / "bot.py").write_text(code, "utf-8")
-    _, recorded = both(["bot.py"])
+    (bots.folder / "bot.py").write_text(code, "utf-8")
+    recorded = bots.as_run_does("bot.py")
     assert (recorded.stdout, recorded.stderr) == ("False\n", "")
