@@ -61,8 +61,9 @@ bots: $(STAMP) ## Red, jishaku and a bot of discord-games from PyPI, unchanged: 
 	@$(BIN)/python -m tools.bots
 	@$(BIN)/python -m pytest -q tests/pypi_bots
 
-docs: $(STAMP) ## regenerate docs/reference.md from the code
+docs: $(STAMP) ## regenerate docs/reference.md and docs/api.md from the code
 	@$(BIN)/python -m tools.reference > docs/reference.md
+	@$(BIN)/python -m tools.api > docs/api.md
 
 COMPILE := $(BIN)/uv pip compile --quiet --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade
 

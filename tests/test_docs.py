@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shlex
 from typing import TYPE_CHECKING
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
+import slashspan
 from slashspan.telemetry.cli import cli
 from tests.support import ROOT
+from tools import api
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +29,18 @@ FENCED = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`]+)`")
 COMMENT = re.compile(r"^#\s+(slashspan .*)$", re.MULTILINE)
 PATH = re.compile(r"\.?[\w-]+(?:/[\w.-]+)*(?:\.(?:py|md|sql|yaml|toml|lock|env)|/[\w-]+|/)")
-NOT_OURS = {"bot.py", "discord.py", "slashspan/spool", "Europe/Berlin", "p50/p95"}
-"""Files of the reader, and words that only look like a path."""
+NOT_OURS = {"discord.py", "slashspan/spool", "Europe/Berlin", "p50/p95", "http/protobuf"}
+"""Words that only look like a path."""
+OF_THE_READER = {
+    "bot.py",
+    "scores.py",
+    "users.py",
+    "telemetry.py",
+    "requirements.txt",
+    "slashspan.env",
+    "compose.yaml",
+    "bot.service",
+}
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
 
 
@@ -35,10 +48,16 @@ def code(document: Path) -> Iterator[str]:
     """Each line of a code block, and each piece of code in the text."""
     text = document.read_text("utf-8")
     for block in FENCED.findall(text):
-        yield from block.splitlines()
+        yield from (line.removeprefix("$ ") for line in block.splitlines())
     for piece in INLINE.findall(FENCED.sub("", text)):
         yield " ".join(piece.split())
     yield from COMMENT.findall(text)
+
+
+def anchors(page: Path) -> set[str]:
+    """Of its headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", FENCED.sub("", page.read_text("utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def words(document: Path, start: str) -> Iterator[list[str]]:
@@ -52,23 +71,31 @@ def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) < 120
 
 
-def test_the_reference_is_up_to_date() -> None:
-    from tools.reference import document
+@pytest.mark.parametrize("page", ["reference", "api"])
+def test_generated_pages_are_up_to_date(page: str) -> None:
+    text: str = importlib.import_module(f"tools.{page}").document()
+    assert (ROOT / "docs" / f"{page}.md").read_text("utf-8") == text.rstrip() + "\n", "run: make docs"
 
-    assert (ROOT / "docs" / "reference.md").read_text("utf-8") == document().rstrip() + "\n", "run: make docs"
+
+def test_every_public_name_has_an_entry() -> None:
+    assert sorted(api.ORDER) == sorted(slashspan.__all__)
 
 
 @each_document
 def test_every_link_leads_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", document.read_text("utf-8")):
-        assert target.startswith("http") or (document.parent / target).exists(), target
+        if not target.startswith("http"):
+            file, _, anchor = target.partition("#")
+            page = document.parent / file if file else document
+            assert page.exists(), target
+            assert not anchor or anchor in anchors(page), target
 
 
 @each_document
 def test_every_path_exists(document: Path) -> None:
     for line in code(document):
         for word in line.split():
-            if PATH.fullmatch(word) and word not in NOT_OURS:
+            if PATH.fullmatch(word) and word not in NOT_OURS | OF_THE_READER:
                 assert any((folder / word).exists() for folder in (ROOT, ROOT / "docs", ROOT / "tests")), word
 
 

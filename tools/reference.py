@@ -109,10 +109,10 @@ def _cli() -> list[str]:
     for name, command in sorted(cli.commands.items()):
         parent = click.Context(cli, info_name="slashspan", terminal_width=100, **cli.context_settings)
         context = click.Context(command, parent=parent, info_name=name)
-        lines += [f"### slashspan {name}", "", "```", command.get_help(context), "```", ""]
+        lines += [f"### slashspan {name}", "", "```text", command.get_help(context), "```", ""]
         for child, inner in sorted(getattr(command, "commands", {}).items()):
             inside = click.Context(inner, parent=context, info_name=child)
-            lines += [f"### slashspan {name} {child}", "", "```", inner.get_help(inside), "```", ""]
+            lines += [f"### slashspan {name} {child}", "", "```text", inner.get_help(inside), "```", ""]
     return lines
 
 

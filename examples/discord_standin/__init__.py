@@ -9,11 +9,11 @@ async with StandIn() as discord:
 ```
 """
 
-from discord_standin.driver import drive
-from discord_standin.ledger import Action, Call, Fault, Ledger
-from discord_standin.people import Channel, Guild, User, snowflake, users
-from discord_standin.redirecting import redirect
-from discord_standin.server import StandIn
+from .driver import drive
+from .ledger import Action, Call, Fault, Ledger
+from .people import Channel, Guild, User, snowflake, users
+from .redirecting import redirect
+from .server import StandIn
 
 __all__ = [
     "Action",

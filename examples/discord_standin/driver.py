@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from discord_standin.ledger import Action
-    from discord_standin.server import StandIn
+    from .ledger import Action
+    from .server import StandIn
 
     Step = Callable[[StandIn], Awaitable[Action]]
 

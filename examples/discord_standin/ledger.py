@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from discord_standin.people import Channel, Guild, User
+    from .people import Channel, Guild, User
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from discord_standin.people import STAMP, User, snowflake
+from .people import STAMP, User, snowflake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from discord_standin.ledger import Action
+    from .ledger import Action
 
 INTERACTION_TYPES: Final = {
     "slash": 2,

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from discord_standin import payloads
-from discord_standin.ledger import Action, Call, now_ns
-from discord_standin.people import snowflake
+from . import payloads
+from .ledger import Action, Call, now_ns
+from .people import snowflake
 
 if TYPE_CHECKING:
-    from discord_standin.server import StandIn
+    from .server import StandIn
 
 PREFIX: Final = "/api/v10"
 NO_LIMIT: Final = {"X-RateLimit-Limit": "1000", "X-RateLimit-Remaining": "999", "X-RateLimit-Reset-After": "1"}

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 from aiohttp import web
 
-from discord_standin import payloads
-from discord_standin.ledger import Action, Fault, Ledger, now_ns
-from discord_standin.people import Channel, Guild, User, snowflake
-from discord_standin.rest import PREFIX, Rest
+from . import payloads
+from .ledger import Action, Fault, Ledger, now_ns
+from .people import Channel, Guild, User, snowflake
+from .rest import PREFIX, Rest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

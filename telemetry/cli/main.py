@@ -10,6 +10,7 @@ from slashspan import __version__
 from slashspan.errors import ConfigurationError
 from slashspan.telemetry.cli.demo import demo
 from slashspan.telemetry.cli.doctor import doctor
+from slashspan.telemetry.cli.init import init
 from slashspan.telemetry.cli.options import FAILED_STATUS, USAGE_STATUS, env_file_option
 from slashspan.telemetry.cli.output import never_fail_to_print, say
 from slashspan.telemetry.cli.spool import spool
@@ -71,7 +72,7 @@ def run(module: str | None, arguments: Sequence[str]) -> None:
         raise click.UsageError("name the bot: slashspan run bot.py, or slashspan run -m package")
 
 
-for command in (demo, doctor, export, forget, migrate, prune, spool, stats):
+for command in (demo, doctor, export, forget, init, migrate, prune, spool, stats):
     cli.add_command(command)
 
 

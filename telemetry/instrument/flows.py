@@ -54,9 +54,12 @@ def flow(name: str) -> Iterator[None]:
     """A block in which `checkpoint` records steps of `name`: for start-up, imports, nightly jobs.
 
     ```python
+    import slashspan
+
     with slashspan.flow("season_reset"):
-        archive()
+        ...  # archive the season
         slashspan.checkpoint("archived")
+        ...  # begin another one
     ```
     Creates an INTERNAL span, a child of the current one. Does nothing without instrumentation. Exceptions propagate.
     """

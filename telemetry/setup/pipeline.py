@@ -120,7 +120,7 @@ class Telemetry:
         global _running
         if not self._ended.acquire(blocking=False):
             return
-        atexit.unregister(self.shutdown_at_exit)
+        atexit.unregister(self._shutdown_at_exit)
         deadline = time.monotonic() + timeout
         if self.settings.off:
             return
@@ -141,7 +141,7 @@ class Telemetry:
             if _running is self:
                 _running = None
 
-    def shutdown_at_exit(self) -> None:
+    def _shutdown_at_exit(self) -> None:
         """`shutdown`, which Ctrl-C interrupts; the bot's exit status does not change."""
         try:
             self.shutdown()
@@ -165,11 +165,12 @@ def configure(
     the bot like Ctrl-C. `environ` defaults to `os.environ`. Without `check_store`, the exporter's thread checks the
     store: for `slashspan run`, which has called `check` before it starts the bot.
 
-    Call it before the bot runs, from the main thread. What was recorded is sent when the process ends, within
-    SHUTDOWN_SECONDS. Called again, it returns what is already running, and logs which arguments it ignores.
+    Call it before the bot runs, from the main thread. What was recorded is sent when the process ends, within 8 s
+    (`SHUTDOWN_SECONDS`). Called again, it returns what is already running, and logs which arguments it ignores.
 
-    Raises ConfigurationError immediately for an invalid setting, or a table that is not ours. If the store cannot be
-    reached, a warning is logged and the bot starts; its rows are written when the store is available again.
+    Raises `slashspan.errors.ConfigurationError` immediately for an invalid setting, or a table that is not ours. If
+    the store cannot be reached, a warning is logged and the bot starts; its rows are written when the store is
+    available again.
     """
     global _running
     with _lock:
@@ -193,7 +194,7 @@ def configure(
         resource = _resource(service_name, service_version, environment)
         telemetry = _build(settings, resource, environ, check_store=check_store)
         _running = telemetry
-    atexit.register(telemetry.shutdown_at_exit)
+    atexit.register(telemetry._shutdown_at_exit)
     if handle_sigterm:
         signals.on_sigterm()
     return telemetry
