@@ -6,20 +6,22 @@ from collections import Counter
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
+from slashspan.insights.filters import ALL_KINDS, Filters
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from discord_standin import Action
 
-    from slashspan.insights import Reader
+    from slashspan.insights import BlockingReader
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-def differences(actions: Sequence[Action], reader: Reader) -> list[str]:
+def differences(actions: Sequence[Action], reader: BlockingReader) -> list[str]:
     """One line for each difference; empty if there is none. The `note` of an action is what its row should contain."""
     since = _EPOCH + timedelta(microseconds=min(action.sent_ns for action in actions) // 1000)
-    rows = reader.query("calls", {"since": since, "until": datetime(9999, 1, 1, tzinfo=timezone.utc)})
+    rows = reader.query("rows", Filters(since=since, kinds=ALL_KINDS))
     by_id = {row["interaction_id"]: row for row in rows}
     times = Counter(row["interaction_id"] for row in rows)
     found: list[str] = []

@@ -19,7 +19,8 @@ from ladder_demo.compare import differences
 from ladder_demo.demo_players import DemoPlayers, enrol
 from ladder_demo.plan import mixed
 from slashspan import insights
-from slashspan.insights.text import print_summary
+from slashspan.insights.filters import ALL_KINDS
+from slashspan.insights.terminal.overview import overview, print_overview
 
 if TYPE_CHECKING:
     from discord_standin import Action
@@ -48,7 +49,7 @@ def run_demo(*, commands: int, rate: float, users: int, dsn: str, console: Conso
         console.print("Stopped.", markup=False)
         return 130
     with insights.open_reader(dsn) as reader:
-        print_summary(insights.summary(reader, since=started), console)
+        print_overview(reader.run(overview, insights.Filters(since=started, kinds=ALL_KINDS)), console)
         problems = differences(actions, reader)
     for problem in problems[:MAX_SHOWN]:
         console.print(problem, markup=False, style="red")

@@ -64,6 +64,13 @@ def say_json(data: Any) -> None:
     click.echo(json.dumps(data, indent=2))
 
 
+def print_csv(text: str) -> None:
+    """CSV in UTF-8, in which spreadsheets and programs expect it, whatever the terminal has."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8"))
+    sys.stdout.buffer.flush()
+
+
 def console() -> Console:
     """A console for tables."""
     return Console(highlight=False, markup=False, emoji=False)

@@ -2,25 +2,153 @@
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING, Any, Final
+
 import click
 
 from slashspan.telemetry.cli.options import dsn_option, env_file_option, settings_of
-from slashspan.telemetry.cli.output import console
+from slashspan.telemetry.cli.output import console, print_csv, say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click.shell_completion import CompletionItem
+
+    from slashspan.insights import BlockingReader, Filters
+
+SINCE: Final = "7d"
+LIMIT: Final = 20
 
 
-@click.command(short_help="Show calls, users, durations and errors.")
+def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    from slashspan import insights
+
+    return [
+        CompletionItem(name, help=report.title)
+        for name, report in insights.REPORTS.items()
+        if name.startswith(incomplete)
+    ]
+
+
+def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that choose calls; `filters_of` makes Filters of them."""
+    several: dict[str, Any] = {"multiple": True}
+    for option in reversed(
+        [
+            click.option(
+                "--since",
+                metavar="WHEN",
+                default=SINCE,
+                show_default=True,
+                help="Begin of the period: 24h, 7d (whole days), 4w, 2026-11-01, 2026-11-01T18:30 or all.",
+            ),
+            click.option("--until", metavar="WHEN", help="End of the period, like --since.  [default: now]"),
+            click.option("--zone", default="UTC", show_default=True, help="Time zone, such as Europe/Berlin."),
+            click.option(
+                "--command", "commands", metavar="NAME", **several, help="Qualified name, such as 'admin ban'."
+            ),
+            click.option(
+                "--kind",
+                "kinds",
+                metavar="KIND",
+                **several,
+                help="slash, user_menu, message_menu, prefix, component, modal, autocomplete or all.  "
+                "[default: commands]",
+            ),
+            click.option("--guild", "guilds", metavar="ID", type=int, **several),
+            click.option("--shard", "shards", metavar="ID", type=int, **several),
+            click.option("--environment", "environments", metavar="NAME", **several),
+            click.option("--release", "releases", metavar="VERSION", **several, help="service.version."),
+            click.option("--bot", "bots", metavar="BOT", **several, help="Application id, or service.name."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def filters_of(since: str, until: str | None, zone: str, **chosen: tuple[Any, ...]) -> Filters:
+    """Raises ConfigurationError."""
+    from slashspan.errors import ConfigurationError
+    from slashspan.insights import Filters, parse_moment
+    from slashspan.insights.filters import ALL_KINDS
+    from slashspan.insights.zones import find_zone
+
+    tz = find_zone(zone)
+    kinds = chosen.pop("kinds")
+    for kind in kinds:
+        if kind not in ALL_KINDS and kind != "all":
+            raise ConfigurationError(f"--kind={kind!r}: must be one of: {', '.join(filter(None, ALL_KINDS))}, all")
+    return Filters(
+        since=None if since == "all" else parse_moment(since, tz),
+        until=None if until is None else parse_moment(until, tz),
+        zone=zone,
+        kinds=ALL_KINDS if "all" in kinds else kinds,
+        **chosen,
+    )
+
+
+@click.command(short_help="Show calls, users, durations, errors and more.")
 @env_file_option
 @dsn_option
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-def stats(dsn: str | None, as_json: bool) -> None:
-    """Show calls, users, p50/p95 duration and error share of each command, outcomes and slow checkpoints."""
+@click.argument("report", required=False, shell_complete=_complete)
+@filter_options
+@click.option("--limit", type=click.IntRange(1), default=LIMIT, show_default=True, help="Rows that are shown.")
+@click.option("--list", "listed", is_flag=True, help="List the reports, with their definitions after a name.")
+@click.option("--json", "as_json", is_flag=True, help="For programs: all rows, with their columns' meanings.")
+@click.option("--csv", "as_csv", is_flag=True, help="For spreadsheets: all rows.")
+def stats(
+    dsn: str | None, report: str | None, limit: int, listed: bool, as_json: bool, as_csv: bool, **chosen: Any
+) -> None:
+    """Show an overview of the last 7 days, or one REPORT; --list names them. What several options of one kind name is
+    added up, options of different kinds narrow it down: --command play --command stop --guild 5."""
+    if listed:
+        _list(report)
+        return
+    if as_csv and (as_json or not report):
+        raise click.UsageError("--csv needs a REPORT, and no --json")
     from slashspan import insights
-    from slashspan.insights.text import print_summary
 
     settings = settings_of(dsn)
+    filters = filters_of(**chosen)
+    found = insights.find_report(report) if report else None
     with insights.open_reader(settings.dsn, table=settings.table) as reader:
-        summary = insights.summary(reader)
+        if found is None:
+            _overview(reader, filters, limit, as_json=as_json)
+            return
+        result = reader.run(found, filters)
     if as_json:
-        click.echo(summary.to_json())
+        click.echo(result.to_json())
+    elif as_csv:
+        print_csv(result.to_csv())
     else:
-        print_summary(summary, console())
+        from slashspan.insights.terminal.reports import print_report
+
+        print_report(result, console(), limit=limit)
+
+
+def _overview(reader: BlockingReader, filters: Filters, limit: int, *, as_json: bool) -> None:
+    from slashspan.insights.terminal.overview import overview, print_overview
+
+    found = reader.run(overview, filters)
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), indent=2, allow_nan=False))
+    else:
+        print_overview(found, console(), limit=limit)
+
+
+def _list(name: str | None) -> None:
+    from slashspan import insights
+
+    if name is None:
+        width = max(map(len, insights.REPORTS))
+        for report in insights.REPORTS.values():
+            say(f"{report.name:{width}}  {report.title}")
+        return
+    report = insights.find_report(name)
+    say(f"{report.name}: {report.title}")
+    say(" ".join(report.definition.split()))
+    for column in report.columns:
+        say(f"  {column.name} ({column.unit}): {column.meaning}")

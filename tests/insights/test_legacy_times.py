@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import sqlite3
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+import pytest
+
 from slashspan import insights
 from slashspan.exporters.admin.migrate import run_migration
+from slashspan.insights import Filters
+from slashspan.insights.query import statement
+from slashspan.insights.readers.sqlite import NearestRanks, SqliteDialect
+from slashspan.table import Table
 from tests.support.legacy_tables import SQLITE
 from tests.support.rows import FULL
 from tests.support.stored_rows import write_rows
@@ -56,26 +64,43 @@ def test_both_forms_are_filtered_and_sorted_alike(tmp_path: Path) -> None:
     moments = table_of_both(dsn)
     edges = sorted(moments)
     with insights.open_reader(dsn) as reader:
-        rows = reader.query("calls", {"since": START, "until": START + timedelta(days=3)})
-        found = [datetime.fromisoformat(row["called_at"].replace("Z", "+00:00")) for row in rows]
-        assert found == edges
+        rows = reader.query("rows", Filters(since=START, until=START + timedelta(days=3)))
+        assert [datetime.fromisoformat(row["called_at"].replace("Z", "+00:00")) for row in rows] == edges
         for low, high in [(0, 1), (10, 150), (99, 100), (150, 199)]:
-            summary = insights.summary(reader, since=edges[low], until=edges[high])
-            assert summary.calls == sum(edges[low] <= moment < edges[high] for moment in moments)
-            assert summary.first == edges[low]
-            assert summary.last == max(moment for moment in moments if moment < edges[high])
+            (found,) = reader.run(insights.totals, Filters(since=edges[low], until=edges[high])).rows
+            assert found.calls == sum(edges[low] <= moment < edges[high] for moment in moments)
+            assert found.first == edges[low]
+            assert found.last == max(moment for moment in moments if moment < edges[high])
 
 
-def test_a_day_is_found_by_the_index(tmp_path: Path) -> None:
-    import sqlite3
-    from contextlib import closing
-
+@pytest.mark.parametrize(
+    ("filters", "plan"),
+    [
+        (Filters(since=START, until=START + timedelta(days=1)), "command_calls_identity (called_at>? AND called_at<?)"),
+        (
+            Filters(since=START, commands=("play",)),
+            "command_calls_command (command=? AND called_at>?)",
+        ),
+    ],
+)
+def test_a_day_and_a_command_are_found_by_an_index(filters: Filters, plan: str, tmp_path: Path) -> None:
     dsn = f"sqlite:///{tmp_path / 'new.db'}"
     run_migration(dsn, "command_calls")
-    with insights.open_reader(dsn) as reader, closing(sqlite3.connect(tmp_path / "new.db")) as connection:
-        assert isinstance(reader, insights.reader.SqliteReader)
-        bounds = {"since": "2026-01-01T00:00:00.000000Z", "until": "2026-01-02T00:00:00.000000Z"}
-        source = reader._source(bounds)
-        sql = f"SELECT count(*) FROM {source} WHERE called_at >= :since AND called_at < :until"
-        plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", bounds))
-    assert "command_calls_identity (called_at>? AND called_at<?)" in plan
+    with closing(sqlite3.connect(tmp_path / "new.db")) as connection:
+        connection.create_aggregate("nearest_ranks", 1, NearestRanks)  # type: ignore[arg-type]
+        dialect = SqliteDialect(connection, Table("command_calls"))
+        for name in ("totals", "commands", "durations"):
+            sql, _, values = statement(dialect, name, filters, {}, {})
+            assert plan in " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)), name
+
+
+def test_the_last_call_of_each_known_command_is_found_by_the_index(tmp_path: Path) -> None:
+    run_migration(f"sqlite:///{tmp_path / 'new.db'}", "command_calls")
+    with closing(sqlite3.connect(tmp_path / "new.db")) as connection:
+        sql, _, values = statement(
+            SqliteDialect(connection, Table("command_calls")), "known_commands", Filters(until=START), {}, {}
+        )
+        plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values))
+    assert "SEARCH command_calls USING INTEGER PRIMARY KEY" in plan
+    assert "SCAN command_calls" not in plan
+    assert "SCAN r" not in plan

@@ -10,6 +10,7 @@ import pytest
 from slashspan import insights
 from slashspan.exporters.admin.migrate import run_migration
 from slashspan.exporters.admin.prune import count_old, prune
+from slashspan.insights import Filters
 from tests.support.legacy_tables import SQLITE
 from tests.support.tables import execute
 
@@ -47,11 +48,14 @@ def test_a_time_with_an_offset_is_read_in_utc(form: str, tmp_path: Path) -> None
     dsn, moment = f"sqlite:///{tmp_path / 'old.db'}", FORMS[form]
     table_of(dsn, form)
     with insights.open_reader(dsn) as reader:
-        found = insights.summary(reader, since=moment, until=moment + timedelta(microseconds=1))
+        (found,) = reader.run(insights.totals, Filters(since=moment, until=moment + timedelta(microseconds=1))).rows
         assert (found.calls, found.first, found.last) == (1, moment, moment)
-        assert insights.summary(reader, since=moment + timedelta(microseconds=1)).calls == 0
-        assert insights.summary(reader, until=moment).calls == 0
-        assert insights.summary(reader).calls == 1
+        for period, calls in (
+            (Filters(since=moment + timedelta(microseconds=1)), 0),
+            (Filters(until=moment), 0),
+            (Filters(), 1),
+        ):
+            assert reader.run(insights.totals, period).rows[0].calls == calls
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -68,5 +72,5 @@ def test_an_invalid_time_is_in_no_period(text: str, tmp_path: Path) -> None:
     dsn = f"sqlite:///{tmp_path / 'old.db'}"
     table_of(dsn, text, "2026-03-05 10:00:00")
     with insights.open_reader(dsn) as reader:
-        assert insights.summary(reader).calls == 1
+        assert reader.run(insights.totals).rows[0].calls == 1
     assert prune(dsn, "command_calls", datetime(9000, 1, 1, tzinfo=UTC)) == 1

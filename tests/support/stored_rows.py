@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from slashspan import insights
 from slashspan.exporters.rows.command_call import ROW_COLUMNS
 from slashspan.exporters.stores.factory import open_store
+from slashspan.insights.filters import ALL_KINDS
 from tests.support.postgres import in_own_thread
 
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
     from slashspan.exporters.rows.command_call import CommandCall
 
-EVER: Final = {"since": datetime(1, 1, 1, tzinfo=timezone.utc), "until": datetime(9999, 1, 1, tzinfo=timezone.utc)}
-"""Bounds that leave nothing out."""
+EVERYTHING: Final = insights.Filters(kinds=ALL_KINDS)
+"""Leaves nothing out."""
 
 
 def write_rows(dsn: str, rows: Sequence[CommandCall]) -> None:
@@ -33,7 +34,8 @@ def read_rows(dsn: str, table: str = "command_calls") -> list[dict[str, Any]]:
 
     def read() -> list[dict[str, Any]]:
         with insights.open_reader(dsn, table=table) as reader:
-            return [{column.name: row[column.name] for column in ROW_COLUMNS} for row in reader.query("calls", EVER)]
+            found = reader.query("rows", EVERYTHING)
+            return [{column.name: row[column.name] for column in ROW_COLUMNS} for row in found]
 
     rows: list[dict[str, Any]] = in_own_thread(read)
     return rows

@@ -1,4 +1,7 @@
-SELECT *
-  FROM {table}
- WHERE called_at >= :since AND called_at < :until
- ORDER BY called_at, span_id
+SELECT {bucket} AS bucket, kind,
+       count(*) AS calls,
+       sum(CASE WHEN outcome = 'ok' THEN 1 ELSE 0 END) AS ok,
+       sum(CASE WHEN outcome = 'error' THEN 1 ELSE 0 END) AS errors,
+       sum(CASE WHEN outcome = 'rejected' THEN 1 ELSE 0 END) AS rejected
+  FROM {calls} AS calls
+ GROUP BY {bucket}, kind

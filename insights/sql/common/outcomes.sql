@@ -1,5 +1,1 @@
-SELECT coalesce(outcome, '') AS outcome, count(*) AS calls
-  FROM {table}
- WHERE called_at >= :since AND called_at < :until
- GROUP BY 1
- ORDER BY 2 DESC, 1
+SELECT outcome, count(*) AS calls FROM {calls} AS calls GROUP BY outcome

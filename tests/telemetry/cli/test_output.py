@@ -34,8 +34,12 @@ COMMANDS: list[list[str]] = [
     ["spool"],
     ["spool", "--json"],
     ["spool", "redrive", "--dry-run"],
-    ["stats"],
-    ["stats", "--json"],
+    ["stats", "--since", "all"],
+    ["stats", "--since", "all", "--json"],
+    ["stats", "commands", "--since", "all"],
+    ["stats", "recent", "--since", "all"],
+    ["stats", "--list"],
+    ["stats", "--list", "retention"],
     ["migrate", "--dry-run"],
     ["migrate"],
     ["prune", "--older-than", "1d", "--dry-run"],
@@ -111,7 +115,7 @@ def test_no_command_crashes_on_any_terminal_or_name(encoding: str, store: dict[s
     assert len(printed) == 2 * len(COMMANDS) + 1
 
 
-@pytest.mark.parametrize("arguments", [["spool"], ["doctor"], ["stats"], ["export", str(USER)]])
+@pytest.mark.parametrize("arguments", [["spool"], ["doctor"], ["stats", "--since", "all"], ["export", str(USER)]])
 def test_nothing_is_hidden_in_a_narrow_terminal(arguments: list[str], store: dict[str, str]) -> None:
     printed = run(arguments, store, PYTHONIOENCODING="utf-8").stdout.decode()
     without_frames = "".join(char for char in printed if char not in " │┃|\n")
@@ -132,7 +136,7 @@ def test_control_characters_in_names_do_not_reach_the_terminal(tmp_path: Path) -
     write_rows(dsn, [call])
     die(left_behind(tmp_path / "spool", dsn, [call], service="\x1b]0;title\x07").journal)
     settings = {"SLASHSPAN_DSN": dsn, "SLASHSPAN_SPOOL": str(tmp_path / "spool")}
-    for arguments in (["spool"], ["doctor"], ["stats"], ["export", str(USER)], ["spool", "drain"]):
+    for arguments in (["spool"], ["doctor"], ["stats", "--since", "all"], ["export", str(USER)], ["spool", "drain"]):
         done = CliRunner().invoke(cli, arguments, env=settings)
         assert done.exit_code == 0, done.output
         assert not {"\x1b", "\x07", "\u202e"} & set(done.output), arguments

@@ -1,0 +1,33 @@
+"""Connections to the stores: `connect` for asynchronous code, `open_reader` for everything else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from slashspan.dsn import Dsn
+from slashspan.insights.readers.base import Reader, ReadError
+from slashspan.insights.readers.blocking import BlockingReader
+from slashspan.insights.readers.postgres import PostgresReader
+from slashspan.insights.readers.sqlite import SqliteReader
+from slashspan.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["BlockingReader", "ReadError", "Reader", "connect", "open_reader"]
+
+
+def connect(dsn: Dsn | str, *, table: str = "command_calls") -> Reader:
+    """A reader of the store at `dsn`, for `async with`, which raises ReadError. Raises ConfigurationError."""
+    dsn = Dsn.parse(dsn)
+    named = Table.parse(table, schemas=not dsn.is_sqlite)
+    return SqliteReader(dsn.path, named) if dsn.is_sqlite else PostgresReader(dsn, named)
+
+
+def open_reader(dsn: Dsn | str, *, table: str = "command_calls") -> BlockingReader:
+    """The same for code without `await`, also in a notebook, whose thread runs an event loop.
+
+    Raises ReadError or ConfigurationError.
+    """
+    make: Callable[[], Reader] = lambda: connect(dsn, table=table)  # noqa: E731
+    return BlockingReader(make)

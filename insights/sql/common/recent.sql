@@ -1,0 +1,4 @@
+SELECT called_at, kind, command, outcome, error_type, duration_ms, ack_ms, user_id, player_name, guild_id, trace_id
+  FROM {calls} AS calls
+ ORDER BY called_at DESC, row_id DESC
+ LIMIT :count

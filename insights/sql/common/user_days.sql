@@ -1,0 +1,7 @@
+-- How many users were active on a day, by the number of days since the active day before (null: none before).
+WITH active AS (
+    SELECT DISTINCT user_id, day FROM {calls} AS calls WHERE user_id IS NOT NULL
+), gaps AS (
+    SELECT day, day - lag(day) OVER (PARTITION BY user_id ORDER BY day) AS gap FROM active
+)
+SELECT day, gap, count(*) AS users FROM gaps GROUP BY day, gap
