@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.text import Text
 
-from slashspan.insights.reports import calls, checkpoints, commands, outcomes, totals
+from slashspan.insights.reports import calls, checkpoints, commands, totals
+from slashspan.insights.reports import outcomes as outcomes_report
 from slashspan.insights.terminal.table import print_result
-from slashspan.insights.terminal.values import formatted, sparkline
+from slashspan.insights.terminal.values import formatted, shown, sparkline
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,7 +50,7 @@ async def overview(reader: Reader, filters: Filters) -> Overview:
         return Overview(
             await totals(reader, filters),
             await calls(reader, filters),
-            await outcomes(reader, filters),
+            await outcomes_report(reader, filters),
             await commands(reader, filters),
             await checkpoints(reader, filters),
         )
@@ -83,9 +84,8 @@ def print_overview(found: Overview, console: Console, *, limit: int = COMMANDS_S
     for row in found.calls.rows:
         sums[row.start] += row.calls
     console.print(Text("calls ", style="dim") + Text(sparkline(list(sums.values())[-70:]), style="cyan"))
-    console.print(
-        ", ".join(f"{row.outcome or 'unknown'} {row.calls:,}" for row in found.outcomes.rows), markup=False, style="dim"
-    )
+    outcomes = ", ".join(f"{row.outcome or 'unknown'} {row.calls:,}" for row in found.outcomes.rows)
+    console.print(shown(f"outcomes: {outcomes}"))
     console.print()
     print_result(found.commands.head(limit), console, only=_COMMANDS)
     if found.checkpoints.rows:
