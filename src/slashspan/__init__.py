@@ -6,6 +6,7 @@ import discord or OpenTelemetry, so the public names are loaded when they are fi
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ if not TYPE_CHECKING:  # a type checker must not take every name for one of ours
     def __getattr__(name: str) -> Any:
         if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import_module("slashspan.standard.check").before_import(os.environ)
         value = globals()[name] = getattr(import_module(_MODULES[name]), name)
         return value
 

@@ -18,6 +18,7 @@ from slashspan.errors import ConfigurationError
 from slashspan.masking import HIDDEN
 from slashspan.semconv import Kind, Sync
 from slashspan.signal_settings import LogSettings, MetricSettings
+from slashspan.standard.rules import LARGEST_COUNT, LONGEST_MS, is_true
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,7 +56,7 @@ class Setting:
 
 def _number(kind: type[int | float], least: float, most: float = float("inf")) -> Callable[[str], Any]:
     what = "a whole number" if kind is int else "a number"
-    bounds = f"{what} of at least {least:g}" if most == float("inf") else f"{what} from {least:g} to {most:g}"
+    bounds = f"{what} of at least {least}" if most == float("inf") else f"{what} from {least} to {most}"
 
     def parse(text: str) -> Any:
         try:
@@ -133,8 +134,13 @@ SETTINGS: Final = (
         _exporters,
         "Comma-separated: `otlp`, `prometheus` (extra `prometheus`), `console`; or `none`: no MeterProvider",
     ),
-    Setting("OTEL_METRIC_EXPORT_INTERVAL", "60000", _number(int, 1), "Milliseconds between two exports of metrics"),
-    Setting("OTEL_METRIC_EXPORT_TIMEOUT", "30000", _number(int, 1), "Longest export of metrics, in milliseconds"),
+    Setting(
+        "OTEL_METRIC_EXPORT_INTERVAL",
+        "60000",
+        _number(int, 1, LONGEST_MS),
+        "Between two exports of metrics, in ms",
+    ),
+    Setting("OTEL_METRIC_EXPORT_TIMEOUT", "30000", _number(int, 1, LONGEST_MS), "Longest export of metrics, in ms"),
     Setting(
         "OTEL_EXPORTER_PROMETHEUS_HOST",
         "localhost",
@@ -166,12 +172,17 @@ SETTINGS: Final = (
         _flag,
         "`false`: of logs only what the bot emits through OpenTelemetry's API is exported, not Python's `logging`",
     ),
-    Setting("OTEL_BLRP_SCHEDULE_DELAY", "1000", _number(int, 1), "Longest delay before logs are sent, in milliseconds"),
-    Setting("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "512", _number(int, 1), "Most log records in one batch"),
+    Setting(
+        "OTEL_BLRP_SCHEDULE_DELAY",
+        "1000",
+        _number(int, 1, LONGEST_MS),
+        "Longest delay before logs are sent, in ms",
+    ),
+    Setting("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "512", _number(int, 1, LARGEST_COUNT), "Most log records in one batch"),
     Setting(
         "OTEL_BLRP_MAX_QUEUE_SIZE",
         "2048",
-        _number(int, 1),
+        _number(int, 1, LARGEST_COUNT),
         "Most log records that wait in memory; beyond it the oldest are dropped and counted",
     ),
     Setting(
@@ -198,7 +209,7 @@ SETTINGS: Final = (
         str,
         "Chooses traces, with `OTEL_TRACES_SAMPLER_ARG`; rows are never sampled",
     ),
-    Setting("OTEL_SDK_DISABLED", "false", _flag, "`true` turns everything off, like `OTEL_TRACES_EXPORTER=none`"),
+    Setting("OTEL_SDK_DISABLED", "false", is_true, "`true` turns everything off, like `OTEL_TRACES_EXPORTER=none`"),
     Setting(
         "SLASHSPAN_DSN",
         "sqlite:///command_calls.db",
@@ -217,7 +228,7 @@ SETTINGS: Final = (
     Setting(
         "SLASHSPAN_SPOOL_MAX_BYTES",
         "268435456",
-        _number(int, 65536),
+        _number(int, 65536, 2**63 - 1),
         "Size limit of the spool for each process and store; beyond it the oldest unsent rows are dropped and counted",
     ),
     Setting(
@@ -273,13 +284,16 @@ SETTINGS: Final = (
         "`false`: iterations of `ext.tasks` loops get no span; a loop of 0.5 s makes 172,800 a day",
     ),
     Setting(
-        "OTEL_BSP_SCHEDULE_DELAY", "1000", _number(int, 1), "Longest delay before a batch is written, in milliseconds"
+        "OTEL_BSP_SCHEDULE_DELAY",
+        "1000",
+        _number(int, 1, LONGEST_MS),
+        "Longest delay before a batch is written, in ms",
     ),
-    Setting("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "512", _number(int, 1), "Most rows in one batch"),
+    Setting("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "512", _number(int, 1, LARGEST_COUNT), "Most rows in one batch"),
     Setting(
         "OTEL_BSP_MAX_QUEUE_SIZE",
         "2048",
-        _number(int, 1),
+        _number(int, 1, LARGEST_COUNT),
         "Most rows that wait in memory; more wait in the spool, or, without one, the oldest are dropped",
     ),
     Setting(

@@ -12,10 +12,12 @@ import signal
 import subprocess
 import sys
 import warnings
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 import slashspan
 from slashspan import service_name
@@ -31,10 +33,15 @@ def load_env_file(path: Path, environ: MutableMapping[str, str]) -> None:
     if not path.is_file():
         raise ConfigurationError(f"--env-file {path}: there is no such file")
     try:
-        values = dotenv_values(path, encoding="utf-8")
+        text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"--env-file {path} cannot be read as UTF-8 text: {error}") from error
-    for name, value in values.items():
+    if "\0" in text:
+        raise ConfigurationError(f"--env-file {path} is not a text file")
+    for binding in parse_stream(StringIO(text)):
+        if binding.error:
+            raise ConfigurationError(f"--env-file {path}: line {binding.original.line} is not NAME=value")
+    for name, value in dotenv_values(stream=StringIO(text)).items():
         if value is None:
             raise ConfigurationError(f"--env-file {path}: {name} has no value; write {name}=…")
         environ.setdefault(name, value)

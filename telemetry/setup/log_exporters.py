@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import logging
+import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +22,7 @@ from slashspan.errors import ConfigurationError
 from slashspan.exporters.common import at_fork
 from slashspan.exporters.common.at_fork import ForkAware
 from slashspan.exporters.common.throttled_log import ThrottledLog
+from slashspan.telemetry.setup import standard
 from slashspan.telemetry.setup.log_capture import LogCapture, not_captured
 from slashspan.telemetry.setup.signal_exporters import LOGS
 
@@ -41,7 +43,8 @@ class Logs:
     """A LoggerProvider of ours, and what passes it the records of Python's `logging`."""
 
     def __init__(self, exporters: Mapping[str, LogRecordExporter], settings: LogSettings, resource: Resource) -> None:
-        provider = LoggerProvider(resource, shutdown_on_exit=False)
+        configurator = standard.configurator(os.environ, "LOGGER")
+        provider = LoggerProvider(resource, shutdown_on_exit=False, _logger_configurator=configurator)
         self._processors = [CountingLogProcessor(name, exporter, settings) for name, exporter in exporters.items()]
         for processor in self._processors:
             provider.add_log_record_processor(processor)

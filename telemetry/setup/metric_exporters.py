@@ -14,11 +14,10 @@ from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader, Perio
 from slashspan.errors import ConfigurationError
 from slashspan.exporters.common import at_fork
 from slashspan.exporters.common.at_fork import ForkAware
+from slashspan.telemetry.setup import standard
 from slashspan.telemetry.setup.signal_exporters import METRICS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from opentelemetry.sdk.resources import Resource
 
     from slashspan.signal_settings import MetricSettings
@@ -31,13 +30,12 @@ _log = logging.getLogger("slashspan")
 class Metrics:
     """A MeterProvider of ours and what serves its metrics; `shutdown` exports them a last time."""
 
-    def __init__(self, readers: Sequence[MetricReader], resource: Resource, server: PrometheusServer | None) -> None:
-        self._provider = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
+    def __init__(self, provider: MeterProvider, server: PrometheusServer | None = None) -> None:
+        self._provider = provider
         self._server = server
         if global_state._METER_PROVIDER is None:
-            global_state._METER_PROVIDER = (
-                self._provider
-            )  # until the bot sets its own, which would be refused otherwise
+            # Until the bot sets its own, which `set_meter_provider` would have refused.
+            global_state._METER_PROVIDER = provider
 
     def shutdown(self, seconds: float) -> None:
         """Export a last time, within `seconds`. Never raises."""
@@ -93,7 +91,11 @@ def start(settings: MetricSettings, resource: Resource) -> Metrics | None:
         from opentelemetry.exporter.prometheus import PrometheusMetricReader
 
         made.append(PrometheusMetricReader())
-    return Metrics(made, resource, server) if made else None
+    if not made:
+        return None
+    configurator = standard.configurator(os.environ, "METER")
+    provider = MeterProvider(made, resource=resource, shutdown_on_exit=False, _meter_configurator=configurator)
+    return Metrics(provider, server)
 
 
 def _reader(name: str, settings: MetricSettings) -> MetricReader:

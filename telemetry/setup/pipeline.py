@@ -15,7 +15,7 @@ import logging
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -35,8 +35,10 @@ from slashspan.exporters.stores.errors import SchemaMismatch, StoreUnavailable
 from slashspan.exporters.stores.factory import open_store
 from slashspan.service_name import is_given, process_name
 from slashspan.settings import COMMAND_CALLS, Settings, unknown_variables
+from slashspan.standard.check import before_import
 from slashspan.telemetry.instrument.instrumentor import DiscordInstrumentor
-from slashspan.telemetry.setup import log_exporters, metric_exporters, providers, signals, unsupported
+from slashspan.telemetry.setup import last_resort, log_exporters, metric_exporters, providers, signals, standard
+from slashspan.telemetry.setup.config_file import ConfigFile
 from slashspan.telemetry.setup.ids import id_generator
 from slashspan.telemetry.setup.log_correlation import LogCorrelation
 from slashspan.telemetry.setup.sampling import log_that_rows_are_complete, sampler
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from slashspan.exporters.stores.base import Store
     from slashspan.telemetry.setup.log_exporters import Logs
     from slashspan.telemetry.setup.metric_exporters import Metrics
+    from slashspan.telemetry.setup.trace_exporters import Endpoint
 
 SHUTDOWN_SECONDS: Final = 8.0
 """Time limit of the flush at shutdown; containers allow 10 s between SIGTERM and SIGKILL."""
@@ -186,13 +189,25 @@ def configure(
                 _log.warning("slashspan is already configured; ignored in this call: %s", ", ".join(ignored))
             return _running
         environ = os.environ if environ is None else environ
+        before_import(environ)
+        last_resort.install()
+        file = None if providers.of_the_bot() else ConfigFile.load(environ)
+        environ = environ if file is None else file.environ(environ)
         settings = Settings.from_environ(environ)
         if unknown := unknown_variables(environ):
             _log.warning("unknown settings: %s; docs/reference.md lists all settings", ", ".join(unknown))
         if settings.off:
+            if file is not None:
+                _log.warning("%s: no span processor is declared, so nothing is recorded", file)
             return Telemetry(settings)
-        resource = _resource(service_name, service_version, environment)
-        telemetry = _build(settings, resource, environ, check_store=check_store)
+        attributes = {
+            "service.name": service_name,
+            "service.version": service_version,
+            "deployment.environment.name": environment,
+        }
+        given_attributes = {key: value for key, value in attributes.items() if value is not None}
+        with standard.without_empty_variables():
+            telemetry = _build(settings, given_attributes, environ, file, check_store=check_store)
         _running = telemetry
     atexit.register(telemetry._shutdown_at_exit)
     if handle_sigterm:
@@ -202,69 +217,126 @@ def configure(
 
 def check(environ: Mapping[str, str]) -> Settings:
     """Raise ConfigurationError for all that `configure` would refuse; create or check the table. Starts nothing."""
+    file = ConfigFile.load(environ)
+    environ = environ if file is None else file.environ(environ)
     settings = Settings.from_environ(environ)
-    sampler(environ, settings.trace_ratio)
-    METRICS.check(settings.metrics.exporters, environ)
-    log_exporters.check(settings.logs, environ)
-    unsupported.refuse_config_file(environ)
-    for name in settings.exporters:
-        if name == COMMAND_CALLS:
+    if settings.off:
+        return settings
+    with standard.without_empty_variables():
+        standard.refuse_unusable(environ, settings, own_provider=True)
+        if file is None:
+            METRICS.check(settings.metrics.exporters, environ)
+            log_exporters.check(settings.logs, environ)
+            _own_provider(settings, _resource({}), environ)
+        else:
+            file.provider(file.resource({})).shutdown()
+        for other in _other_exporters(settings, environ, file):
+            other.exporter.shutdown()
+        if COMMAND_CALLS in settings.exporters:
             store = open_store(settings.dsn, table=settings.table)
             _check(store)
             store.close(timeout=START_CHECK_SECONDS)
-        else:
-            build(name).shutdown()
     return settings
 
 
-def _resource(service_name: str | None, service_version: str | None, environment: str | None) -> Resource:
-    given = {
-        "service.name": service_name or (None if is_given(os.environ) else process_name()),
-        "service.version": service_version,
-        "deployment.environment.name": environment,
-    }
+def _resource(given: Mapping[str, str]) -> Resource:
+    named = "service.name" in given or is_given(os.environ)
     with naming_variables("the OpenTelemetry resource"):
-        return Resource.create({key: value for key, value in given.items() if value is not None})
+        return Resource.create(dict(given) if named else {"service.name": process_name(), **given})
 
 
-def _build(settings: Settings, resource: Resource, environ: Mapping[str, str], *, check_store: bool) -> Telemetry:
-    log_exporters.check(settings.logs, environ)
-    trace_exporters = {name: build(name) for name in settings.exporters if name != COMMAND_CALLS}
+def _own_provider(settings: Settings, resource: Resource, environ: Mapping[str, str]) -> TracerProvider:
+    chosen = sampler(environ, settings.trace_ratio) if settings.exporters else ALWAYS_OFF
+    ids = id_generator(environ)
+    with naming_variables("the OpenTelemetry SDK"):
+        return TracerProvider(
+            resource=resource,
+            sampler=chosen,
+            shutdown_on_exit=False,
+            id_generator=ids,
+            _tracer_configurator=standard.configurator(environ, "TRACER"),
+        )
+
+
+def _build(
+    settings: Settings,
+    given: Mapping[str, str],
+    environ: Mapping[str, str],
+    file: ConfigFile | None,
+    *,
+    check_store: bool,
+) -> Telemetry:
     existing = providers.of_the_bot() if settings.exporters else None
+    ours = existing is None and file is None
+    standard.refuse_unusable(environ, settings, own_provider=ours)
+    METRICS.check(settings.metrics.exporters, environ)
+    log_exporters.check(settings.logs, environ)
     own: TracerProvider | None = None
     if existing is not None:
-        resource = getattr(existing, "resource", None) or resource
+        resource = getattr(existing, "resource", None) or _resource(given)
+    elif file is not None:
+        resource = file.resource(given)
+        own = file.provider(resource)
     else:
-        unsupported.refuse_config_file(environ)
-        chosen = sampler(environ, settings.trace_ratio) if settings.exporters else ALWAYS_OFF
-        if COMMAND_CALLS in settings.exporters:
-            log_that_rows_are_complete(environ)
-        with naming_variables("the OpenTelemetry SDK"):
-            own = TracerProvider(
-                resource=resource, sampler=chosen, shutdown_on_exit=False, id_generator=id_generator(environ)
-            )
+        resource = _resource(given)
+        own = _own_provider(settings, resource, environ)
     provider: Any = own or existing
-    metrics = metric_exporters.start(settings.metrics, resource)  # before instruments are created
+    others = _other_exporters(settings, environ, file)
+    store = open_store(settings.dsn, table=settings.table) if COMMAND_CALLS in settings.exporters else None
+    if store is not None and check_store:
+        _check(store)
+    # Nothing is refused from here on. Metrics come before the instruments of the processors.
+    metrics = metric_exporters.start(settings.metrics, resource) if file is None else file.start_others(resource)
     logs = log_exporters.start(settings.logs, resource)
     correlation = LogCorrelation(settings.logs, provider) if settings.logs.correlation else None
-    rows = None
-    if COMMAND_CALLS in settings.exporters:
-        store = open_store(settings.dsn, table=settings.table)
-        if check_store:
-            _check(store)
-        rows = _rows_processor(store, settings, resource, environ)
+    rows = None if store is None else _rows_processor(store, settings, resource, environ)
     traces = [
-        DeadlineBatchProcessor(_retrying(name, exporter, settings, resource, environ), **_bounds(settings))
-        for name, exporter in trace_exporters.items()
+        DeadlineBatchProcessor(_retrying(other, settings, resource, environ), **_bounds(other.settings))
+        for other in others
     ]
-    if own is not None and traces:
+    if own is not None and (traces or file is not None):
         providers.stand_in(own)
     for processor in (rows, *traces):
         if processor is not None:
             provider.add_span_processor(processor)
+    detail = any(name != COMMAND_CALLS for name in settings.exporters)
     if settings.exporters or metrics is not None:
-        DiscordInstrumentor().instrument(tracer_provider=provider, settings=settings, detail=bool(traces))
+        DiscordInstrumentor().instrument(tracer_provider=provider, settings=settings, detail=detail)
+    if file is not None:
+        file.instrument_others()
+    standard.apply(environ, settings, own_provider=ours)
+    if ours and rows is not None:
+        log_that_rows_are_complete(environ)
     return Telemetry(settings, rows, traces, own, metrics, logs, correlation)
+
+
+class _OtherExporter(NamedTuple):
+    """An exporter besides `command_calls`."""
+
+    name: str
+    exporter: SpanExporter
+    endpoint: Endpoint | None
+    settings: Settings
+    """With the bounds of its batches."""
+
+
+def _other_exporters(settings: Settings, environ: Mapping[str, str], file: ConfigFile | None) -> list[_OtherExporter]:
+    if file is None:
+        names = [name for name in settings.exporters if name != COMMAND_CALLS]
+        return [
+            _OtherExporter(name, build(name), otlp_endpoint(environ) if name == OTLP else None, settings)
+            for name in names
+        ]
+    return [
+        _OtherExporter(
+            batch.name,
+            file.exporter(batch),
+            batch.endpoint,
+            Settings.from_environ(file.environ(environ, batch)),
+        )
+        for batch in file.batches
+        if batch.name != COMMAND_CALLS
+    ]
 
 
 def _rows_processor(
@@ -287,12 +359,13 @@ def _rows_bounds(settings: Settings, resource: Resource) -> dict[str, Any]:
 
 
 def _retrying(
-    name: str, exporter: SpanExporter, settings: Settings, resource: Resource, environ: Mapping[str, str]
+    other: _OtherExporter, settings: Settings, resource: Resource, environ: Mapping[str, str]
 ) -> SpanExporter:
-    """`exporter`, with retries if it sends spans over the network; a console always accepts them."""
+    """The exporter, with retries if it sends spans over the network; a console always accepts them."""
+    name, exporter, endpoint, _ = other
     if settings.spool is None or name == "console":
         return exporter
-    place = f"{name} {otlp_endpoint(environ).identity}" if name == OTLP else name
+    place = name if endpoint is None else f"{name} {endpoint.identity}"
     destination = Destination(service_of(resource)[0] or "", place, "")
     folder = destination.folder(settings.spool)
     journal = Journal(folder, max_bytes=settings.spool_max_bytes, sync=settings.spool_sync)

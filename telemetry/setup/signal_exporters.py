@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from slashspan.errors import ConfigurationError
 from slashspan.settings import NONE
+from slashspan.telemetry.setup import standard
 from slashspan.telemetry.setup.trace_exporters import OTLP, otlp_endpoint, otlp_entry_point
 from slashspan.telemetry.setup.variables import naming_variables
 
@@ -43,7 +44,7 @@ class Signal:
         """The exporter, created without arguments: it reads its own `OTEL_*` variables. Raises ConfigurationError."""
         loaded = self._load(name, os.environ)
         with naming_variables(f"{self.variable}={name!r}"):
-            return loaded()
+            return loaded(**(standard.otlp_arguments(os.environ, self.name) if name == OTLP else {}))
 
     def _load(self, name: str, environ: Mapping[str, str]) -> Any:
         if name == OTLP:

@@ -12,6 +12,8 @@ from opentelemetry.sdk.trace.export import SpanExporter
 from slashspan.errors import ConfigurationError
 from slashspan.masking import mask_url, split_host, split_url
 from slashspan.settings import COMMAND_CALLS, NONE
+from slashspan.standard.rules import ENDPOINT, GRPC, HTTP
+from slashspan.telemetry.setup import standard
 from slashspan.telemetry.setup.variables import naming_variables
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 GROUP: Final = "opentelemetry_traces_exporter"
 OTLP: Final = "otlp"
-PROTOCOLS: Final = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
+PROTOCOLS: Final = {GRPC: "otlp_proto_grpc", HTTP: "otlp_proto_http"}
 
 
 def choices() -> list[str]:
@@ -45,7 +47,7 @@ def build(name: str) -> SpanExporter:
             f"OTEL_TRACES_EXPORTER={name!r}: must be a comma-separated list of: {', '.join(choices())}"
         )
     with naming_variables(f"OTEL_TRACES_EXPORTER={name!r}"):
-        exporter = points[0].load()()
+        exporter = points[0].load()(**(standard.otlp_arguments(os.environ, "TRACES") if name == OTLP else {}))
     if not isinstance(exporter, SpanExporter):
         raise ConfigurationError(f"OTEL_TRACES_EXPORTER={name!r} is not a span exporter")
     return exporter
@@ -68,22 +70,24 @@ class Endpoint:
 
 def otlp_endpoint(environ: Mapping[str, str], signal: str = "TRACES") -> Endpoint:
     """The endpoint as the OTLP exporters read it. Raises ConfigurationError with the name of the variable."""
-    grpc = _protocol(environ, signal) == "grpc"
-    variable, url = "OTEL_EXPORTER_OTLP_ENDPOINT", f"http://localhost:{4317 if grpc else 4318}"
     for name in (f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"):
         if given := environ.get(name, "").strip():
-            variable, url = name, given
-            break
+            return endpoint_of(given, _protocol(environ, signal), name)
+    return endpoint_of("", _protocol(environ, signal), "")
+
+
+def endpoint_of(url: str, protocol: str, said: str) -> Endpoint:
+    """The parts of a URL, or of the exporters' default. Raises ConfigurationError that begins with `said`."""
+    url = url or f"http://localhost:{4317 if protocol == GRPC else 4318}"
+    if complaint := ENDPOINT.complaint(url, {protocol}):
+        raise ConfigurationError(f"{said}={mask_url(url)!r}: {complaint}")
     parts = split_url(url)
-    address = None if parts is None else split_host(parts.hosts)
-    if parts is None or address is None or not 1 <= int(address[1] or 1) <= 65535:
-        raise ConfigurationError(
-            f"{variable}={mask_url(url)!r}: must be like https://host:4317, with a port from 1 to 65535 and special "
-            "characters of user and password percent-encoded"
-        )
-    host, port = address[0] or "localhost", int(address[1] or (80 if parts.scheme == "http" and not grpc else 443))
+    assert parts is not None  # there was no complaint
+    host, port = split_host(parts.hosts) or ("", None)
+    default_port = 80 if parts.scheme == "http" and protocol != GRPC else 443
     scheme = f"{parts.scheme}://" if parts.scheme else ""
-    return Endpoint(host, port, mask_url(url), f"{scheme}{parts.hosts}{parts.path}")
+    identity = f"{scheme}{parts.hosts}{parts.path}"
+    return Endpoint(host or "localhost", int(port or default_port), mask_url(url), identity)
 
 
 def otlp_entry_point(environ: Mapping[str, str], signal: str = "TRACES") -> str:
@@ -97,4 +101,4 @@ def _protocol(environ: Mapping[str, str], signal: str) -> str:
             if protocol not in PROTOCOLS:
                 raise ConfigurationError(f"{variable}={protocol!r}: must be one of: {', '.join(PROTOCOLS)}")
             return protocol
-    return "grpc"
+    return GRPC

@@ -49,9 +49,14 @@ def start(*, check_store: bool = True) -> None:
         warnings.simplefilter("ignore")  # `python -W error` is meant for the bot, not for what we import
         from slashspan import service_name
         from slashspan.errors import ConfigurationError
-        from slashspan.telemetry.setup import pipeline, signals
+        from slashspan.standard.check import before_import
+        from slashspan.telemetry.setup import last_resort
 
+        last_resort.install()
         try:
+            before_import(os.environ)
+            from slashspan.telemetry.setup import pipeline, signals
+
             name = os.environ.get(service_name.VARIABLE)
             telemetry = pipeline.configure(service_name=name, check_store=check_store)
         except ConfigurationError as error:

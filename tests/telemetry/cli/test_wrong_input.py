@@ -72,12 +72,22 @@ def test_an_invalid_user_id_is_refused(user: str, tmp_path: Path) -> None:
         assert "USER_ID" in done.output
 
 
-def test_an_env_file_that_is_not_text_is_named_in_the_error(tmp_path: Path) -> None:
-    (tmp_path / "bad.env").write_bytes(b"\xff\xfe=x")
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff\xfe=x", "UTF-8"),
+        (b"TOKEN=a\0b\n", "not a text file"),
+        (b"# ours\n\nTOKEN=x\njust words\n", "line 4 is not NAME=value"),
+        (b"TOKEN\n", "TOKEN has no value"),
+    ],
+)
+def test_an_env_file_that_cannot_be_read_is_named_in_the_error(content: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.env").write_bytes(content)
     done = call(tmp_path, "stats", "--env-file", str(tmp_path / "bad.env"))
     assert done.exit_code == 2
     assert len(done.output.splitlines()) == 1
-    assert "UTF-8" in done.output
+    assert "bad.env" in done.output
+    assert said in done.output
 
 
 def test_migrate_is_advised_only_where_it_helps(tmp_path: Path) -> None:
