@@ -37,6 +37,7 @@ ELSEWHERE = {
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the pages' commands are for a POSIX shell")
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
 async def test_a_reader_can_do_what_the_page_says(page: Path, tmp_path: Path) -> None:
     if any("sqlite3 " in block.text for block in blocks(page)) and shutil.which("sqlite3") is None:

@@ -42,6 +42,11 @@ class Commands(click.Group):
             say(f"slashspan: {error}", err=True)
             ctx.exit(FAILED_STATUS)
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args[0].endswith(".py"):
+            raise click.UsageError(f"No such command {args[0]!r}. To run a bot: slashspan run {args[0]}", ctx)
+        return super().resolve_command(ctx, args)
+
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="slashspan")
@@ -64,12 +69,14 @@ def run(module: str | None, arguments: Sequence[str]) -> None:
     """
     from slashspan.telemetry.cli.run import run as run_bot
 
+    if module is None and arguments and arguments[0].startswith("-"):
+        raise click.UsageError(f"No such option: {arguments[0]}. Settings are environment variables, or in --env-file.")
     if module is not None:
         run_bot(module, arguments, module=True)
     elif arguments:
         run_bot(arguments[0], arguments[1:], module=False)
     else:
-        raise click.UsageError("name the bot: slashspan run bot.py, or slashspan run -m package")
+        raise click.UsageError("Name the bot: slashspan run bot.py, or slashspan run -m package")
 
 
 for command in (demo, doctor, export, forget, init, migrate, prune, spool, stats):

@@ -57,7 +57,8 @@ def default_service_name(target: str, environ: Mapping[str, str], *, module: boo
 def run(target: str, arguments: Sequence[str], *, module: bool) -> NoReturn:
     """Become `python target …`, or `python -m target …`, with recording enabled. Raises ConfigurationError."""
     if not module and not Path(target).exists():
-        raise ConfigurationError(f"{target}: there is no such file; for a module write: slashspan run -m {target}")
+        module_hint = "" if target.endswith(".py") else f"; for a module write: slashspan run -m {target}"
+        raise ConfigurationError(f"{target}: there is no such file in {Path.cwd()}{module_hint}")
     if sys.flags.ignore_environment or sys.flags.no_site:
         raise ConfigurationError(
             "the bot is reached through PYTHONPATH and sitecustomize, which Python's options -E, -I and -S turn off; "

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from slashspan.exporters.spool.status import DestinationStatus
     from slashspan.settings import Settings
 
-user_argument = click.argument("user_id", type=click.IntRange(1, 2**63 - 1))
+
+class UserId(click.IntRange):
+    name = "id of a Discord user"
+
+
+user_argument = click.argument("user_id", type=UserId(1, 2**63 - 1))
 OUT_OF_REACH = (
     "log files of the bot, backups and replicas of the database, and spans that a collector or an analytics backend "
     "has received"

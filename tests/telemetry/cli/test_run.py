@@ -137,8 +137,10 @@ async def test_opentelemetry_instrument_records_the_bot(dsn: str, tmp_path: Path
 @pytest.mark.parametrize(
     ("arguments", "environ", "expected"),
     [
-        (["nosuch.py"], {}, ["nosuch.py", "no such file", "-m"]),
-        ([], {}, ["name the bot"]),
+        (["nosuch.py"], {}, ["nosuch.py", "no such file"]),
+        (["nosuch.module"], {}, ["nosuch.module", "no such file", "slashspan run -m nosuch.module"]),
+        (["--dsn", "sqlite:///x", PLAIN], {}, ["No such option: --dsn", "environment", "--env-file"]),
+        ([], {}, ["Name the bot"]),
         ([PLAIN], {"OTEL_TRACES_EXPORTER": "zipline"}, ["OTEL_TRACES_EXPORTER", "zipline", "otlp", "console", "none"]),
         ([PLAIN], {"SLASHSPAN_DSN": "mysql://x"}, ["SLASHSPAN_DSN", "mysql://x", "sqlite:///", "postgresql://"]),
         ([PLAIN], {"SLASHSPAN_DSN": "postgresql://u:geheim@h:port/d"}, ["SLASHSPAN_DSN", "u:…@h"]),

@@ -47,6 +47,13 @@ def test_a_file_that_is_not_a_database_and_a_folder_are_named_in_the_error(
     assert (tmp_path / "text.db").read_text() == "no database at all\n" * 100
 
 
+def test_a_bot_given_as_a_command_and_a_name_given_as_an_id_are_explained(tmp_path: Path) -> None:
+    assert "slashspan run bot.py" in call(tmp_path, "bot.py").output
+    for command in ("export", "forget"):
+        done = call(tmp_path, command, "@alice")
+        assert (done.exit_code, "'@alice' is not a valid id of a Discord user" in done.output) == (2, True)
+
+
 def test_the_doctor_finds_a_file_in_place_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = call(tmp_path, "doctor", "--dsn", f"sqlite:///{tmp_path}/file/calls.db")
