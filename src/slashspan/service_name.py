@@ -5,6 +5,7 @@ OpenTelemetry's own default, `unknown_service:python`, would be the same for eve
 
 from __future__ import annotations
 
+import functools
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -33,8 +34,9 @@ def is_unknown(name: str | None) -> bool:
     return not name or name.startswith("unknown_service")
 
 
+@functools.cache
 def process_name() -> str:
-    """The name of the running script or module."""
+    """The name of the running script or module, the same for the whole life of the process and of those it forks."""
     main: Any = sys.modules.get("__main__")
     spec = getattr(main, "__spec__", None)
     if spec is not None and spec.name != "__main__":

@@ -37,7 +37,15 @@ from slashspan.service_name import is_given, process_name
 from slashspan.settings import COMMAND_CALLS, Settings, unknown_variables
 from slashspan.standard.check import before_import
 from slashspan.telemetry.instrument.instrumentor import DiscordInstrumentor
-from slashspan.telemetry.setup import last_resort, log_exporters, metric_exporters, providers, signals, standard
+from slashspan.telemetry.setup import (
+    children,
+    last_resort,
+    log_exporters,
+    metric_exporters,
+    providers,
+    signals,
+    standard,
+)
 from slashspan.telemetry.setup.config_file import ConfigFile
 from slashspan.telemetry.setup.ids import id_generator
 from slashspan.telemetry.setup.log_correlation import LogCorrelation
@@ -210,6 +218,7 @@ def configure(
             telemetry = _build(settings, given_attributes, environ, file, check_store=check_store)
         _running = telemetry
     atexit.register(telemetry._shutdown_at_exit)
+    children.shut_down_in(telemetry)
     if handle_sigterm:
         signals.on_sigterm()
     return telemetry

@@ -1,6 +1,7 @@
 """An ordinary bot: it imports nothing of slashspan. The environment says where Discord is."""
 
 import asyncio
+import multiprocessing
 import os
 import sys
 
@@ -46,6 +47,21 @@ async def die(interaction: discord.Interaction) -> None:
 async def restart(interaction: discord.Interaction) -> None:
     await interaction.response.send_message("back soon")
     asyncio.get_running_loop().call_soon(os.execv, sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+@bot.tree.command()
+async def vanish(interaction: discord.Interaction) -> None:
+    await interaction.response.send_message("gone")
+    asyncio.get_running_loop().call_soon(os._exit, 3)
+
+
+@bot.tree.command()
+async def worker(interaction: discord.Interaction) -> None:
+    await interaction.response.defer()
+    process = multiprocessing.get_context("fork").Process(target=print, args=["the worker ends"])
+    process.start()
+    await asyncio.get_running_loop().run_in_executor(None, process.join)
+    await interaction.followup.send("done")
 
 
 team = app_commands.Group(name="team", description="x")

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 from discord_standin import StandIn
 
 from tests.support import ROOT
@@ -63,6 +64,10 @@ class BotProcess:
             await self.interrupt()
         elif how == "exit":
             await self.discord.slash("die")
+        elif how == "vanish":
+            await self.discord.slash("vanish")
+        elif how == "kill":
+            self.kill()
         else:
             self.signal(signal.SIGTERM)
         return await self.ended()
@@ -123,5 +128,7 @@ async def bot_process(
             yield bot
         finally:
             if process.returncode is None:
+                for child in psutil.Process(process.pid).children(recursive=True):  # they hold its output open
+                    child.kill()
                 process.kill()
                 await process.communicate()

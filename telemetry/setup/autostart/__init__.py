@@ -11,7 +11,6 @@ import contextlib
 import logging
 import os
 import sys
-import threading
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,11 +18,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from slashspan.telemetry.setup.pipeline import Telemetry
-
 FOLDER: Final = Path(__file__).with_name("path")
-AFTER_OTHERS: Final = -100
-"""Priority among multiprocessing's finalizers: those of the bot come first."""
 
 _log = logging.getLogger("slashspan")
 _terminated = False
@@ -55,7 +50,7 @@ def start(*, check_store: bool = True) -> None:
         last_resort.install()
         try:
             before_import(os.environ)
-            from slashspan.telemetry.setup import pipeline, signals
+            from slashspan.telemetry.setup import children, pipeline, signals
 
             name = os.environ.get(service_name.VARIABLE)
             telemetry = pipeline.configure(service_name=name, check_store=check_store)
@@ -65,10 +60,8 @@ def start(*, check_store: bool = True) -> None:
         except Exception:  # noqa: BLE001 - the bot runs all the same
             _log.exception("slashspan does not record; please report it")
             return
-    if not telemetry.settings.off:
-        if not _is_multiprocessing_child():
-            signals.on_sigterm(_note_termination)
-        _follow_multiprocessing(telemetry)
+    if not telemetry.settings.off and not children.is_child():  # which `Process.terminate()` must end as usual
+        signals.on_sigterm(_note_termination)
 
 
 def end() -> None:
@@ -85,38 +78,3 @@ def end() -> None:
 def _note_termination() -> None:
     global _terminated
     _terminated = True
-
-
-def _is_multiprocessing_child() -> bool:
-    """`Process.terminate()` must end such a process as usual."""
-    process = sys.modules.get("multiprocessing.process")
-    if process is not None and process.parent_process() is not None:
-        return True
-    # A spawned child that is still starting can only be recognised by its command line.
-    return "-c" in sys.orig_argv and any(word.startswith("from multiprocessing.") for word in sys.orig_argv)
-
-
-def _follow_multiprocessing(telemetry: Telemetry) -> None:
-    """Children of multiprocessing end with `os._exit`, without exit handlers, so the shutdown is a finalizer."""
-    from multiprocessing import util
-
-    from slashspan.telemetry.setup import signals
-
-    recorded = telemetry.recorded
-
-    def finish() -> None:
-        if recorded is None or telemetry.recorded != recorded:
-            for thread in threading.enumerate():  # multiprocessing waits for them after its finalizers
-                if not thread.daemon and thread is not threading.current_thread():
-                    thread.join()
-            telemetry.shutdown()
-
-    def in_child(_: Telemetry) -> None:
-        nonlocal recorded
-        recorded = telemetry.recorded
-        signals.restore_sigterm()
-        util.Finalize(None, finish, exitpriority=AFTER_OTHERS)
-
-    util.register_after_fork(telemetry, in_child)
-    if _is_multiprocessing_child():  # or discord was imported after the child began
-        util.Finalize(None, finish, exitpriority=AFTER_OTHERS)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from discord_standin import Guild, snowflake
 
 from tests.support.processes import PLAIN, RUN, bot_process
 from tests.support.stored_rows import read_outcomes, read_rows
+
+if TYPE_CHECKING:
+    from tests.support.postgres import Postgres
 
 GUILD = Guild(snowflake())
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
@@ -84,22 +88,18 @@ async def test_an_env_file_sets_what_the_environment_does_not(tmp_path: Path) ->
 
 
 @posix
-@pytest.mark.parametrize("how", ["close", "interrupt", "terminate", "exit", "unhandled", "own handler"])
-async def test_rows_are_written_however_the_bot_ends(how: str, dsn: str, tmp_path: Path) -> None:
-    # Batches are a minute apart: what is in the table was written at the end.
-    environ = {"SLASHSPAN_DSN": dsn, "OTEL_BSP_SCHEDULE_DELAY": "60000"}
-    arguments = {"unhandled": ["raise"], "own handler": ["own-handlers"]}.get(how, [])
-    async with bot_process([*RUN, PLAIN, *arguments], tmp_path, environ) as bot:
-        for _ in range(3):
-            await (await bot.discord.slash("ping")).answered()
+@pytest.mark.parametrize("how", ["interrupt", "terminate", "exit"])
+async def test_rows_are_in_postgresql_when_the_bot_has_ended(
+    how: str, server: Postgres, database: str, tmp_path: Path
+) -> None:
+    # Batches are a minute apart: what is in the table was written at the end. For SQLite see test_endings.py.
+    dsn = server.dsn(database)
+    async with bot_process([*RUN, PLAIN], tmp_path, {"SLASHSPAN_DSN": dsn, "OTEL_BSP_SCHEDULE_DELAY": "60000"}) as bot:
+        await (await bot.discord.slash("ping")).answered()
         await (await bot.discord.slash("hang")).acknowledged()
         await bot.discord.idle()
-        status = await bot.end(how)
-    assert status == {"close": 0, "interrupt": 0, "terminate": 143, "exit": 7, "unhandled": 1, "own handler": 5}[how]
-    outcomes = read_outcomes(dsn)
-    assert outcomes.count(("slash", "ping", "ok")) == 3, bot.output
-    assert ("slash", "hang", "cancelled") in outcomes
-    assert ("RuntimeError: unhandled" in bot.output) == (how == "unhandled")
+        await bot.end(how)
+    assert {("slash", "ping", "ok"), ("slash", "hang", "cancelled")} <= set(read_outcomes(dsn)), bot.output
 
 
 @posix

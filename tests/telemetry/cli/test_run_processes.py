@@ -15,6 +15,8 @@ from tests.support.stored_rows import read_rows
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.support.postgres import Postgres
+
 LAUNCHER = str(ROOT / "tests" / "bots" / "launcher.py")
 METHODS = multiprocessing.get_all_start_methods()
 
@@ -40,7 +42,10 @@ async def test_a_bot_of_a_launcher_is_recorded(how: str, imported: list[str], ds
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there exec ends this process and starts another")
-async def test_a_bot_that_replaces_itself_is_recorded_before_and_after(dsn: str, tmp_path: Path) -> None:
+async def test_a_bot_that_replaces_itself_is_recorded_before_and_after(
+    server: Postgres, database: str, tmp_path: Path
+) -> None:
+    dsn = server.dsn(database)
     environ = {"SLASHSPAN_DSN": dsn, "OTEL_BSP_SCHEDULE_DELAY": "60000"}
     async with bot_process([*RUN, PLAIN], tmp_path, environ) as bot:
         await (await bot.discord.slash("ping")).answered()

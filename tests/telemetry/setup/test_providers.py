@@ -97,6 +97,7 @@ async def test_a_bare_exporter_names_the_service_and_warns_once(
     monkeypatch.setenv("SLASHSPAN_DSN", f"sqlite:///{tmp_path / 'calls.db'}")
     monkeypatch.setattr(sys.modules["__main__"], "__spec__", None, raising=False)
     monkeypatch.setattr(sys.modules["__main__"], "__file__", "/srv/ladder.py", raising=False)
+    service_name.process_name.cache_clear()
     pipeline._warn_about_foreign_processor.cache_clear()
     provider = TracerProvider(shutdown_on_exit=False, resource=Resource.create())
     provider.add_span_processor(BatchSpanProcessor(CommandCallsSpanExporter()))
