@@ -75,7 +75,7 @@ class SelfMetrics:
         yield from self._of_journal(lambda journal: journal.refused)
 
     def _records(self, _: CallbackOptions) -> Iterable[Observation]:
-        yield from self._of_journal(lambda journal: journal.pending)
+        yield from self._of_journal(lambda journal: journal.unacked)
 
     def _bytes(self, _: CallbackOptions) -> Iterable[Observation]:
         yield from self._of_journal(lambda journal: journal.bytes)
@@ -98,7 +98,7 @@ def add_self_metrics(meter: Meter, of: SelfMetrics, *, spooled: bool) -> None:
     if spooled:
         counter("slashspan.spool.adopted", [of._adopted], "{record}", "Taken over from processes that ended")
         counter("slashspan.spool.refused", [of._refused], "{record}", "Appends that failed on disk")
-        gauge("slashspan.spool.records", [of._records], "{record}", "Waiting for replay")
+        gauge("slashspan.spool.records", [of._records], "{record}", "Not delivered yet")
         gauge("slashspan.spool.size", [of._bytes], "By", "Bytes of the spool on disk")
         age = "Age of the oldest segment that waits for replay"
         meter.create_observable_gauge("slashspan.spool.oldest.age", [of._age], "s", age)

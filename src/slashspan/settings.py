@@ -135,6 +135,12 @@ SETTINGS: Final = (
         "Comma-separated: `otlp`, `prometheus` (extra `prometheus`), `console`; or `none`: no MeterProvider",
     ),
     Setting(
+        "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED",
+        "false",
+        _flag,
+        "`true`: metrics of the exporters themselves too, such as rows that wait or were lost",
+    ),
+    Setting(
         "OTEL_METRIC_EXPORT_INTERVAL",
         "60000",
         _number(int, 1, LONGEST_MS),

@@ -14,11 +14,12 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 
 from slashspan import semconv
 from tests.support.collector import BINARY, CONFIG, Backend, Collector, collector
-from tests.support.processes import PLAIN, RUN, bot_process
+from tests.support.processes import LOGS, PLAIN, RUN, bot_process
 from tests.support.stored_rows import read_rows
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from opentelemetry.util.types import AttributeValue
@@ -49,10 +50,12 @@ def environ(endpoint: str, protocol: str, exporters: str = "otlp") -> dict[str, 
     }
 
 
-async def play(tmp_path: Path, settings: dict[str, str], times: int = 3) -> list[str]:
+async def play(
+    tmp_path: Path, settings: dict[str, str], times: int = 3, bot_file: Sequence[str] = (PLAIN,), command: str = "ping"
+) -> list[str]:
     """Run a bot that has nothing but settings; ids of the interactions that it answered."""
-    async with bot_process([*RUN, PLAIN], tmp_path, settings) as bot:
-        actions = [await bot.discord.slash("ping") for _ in range(times)]
+    async with bot_process([*RUN, *bot_file], tmp_path, settings) as bot:
+        actions = [await bot.discord.slash(command) for _ in range(times)]
         for action in actions:
             await action.answered()
         await bot.interrupt()
@@ -126,12 +129,22 @@ def test_attributes_arrive_as_they_were_set(protocol: str, running: tuple[Collec
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
-async def test_a_bots_spans_arrive(protocol: str, running: tuple[Collector, Backend], tmp_path: Path) -> None:
+async def test_a_bots_spans_metrics_and_logs_arrive(
+    protocol: str, running: tuple[Collector, Backend], tmp_path: Path
+) -> None:
     receiver, backend = running
     port = receiver.grpc_port if protocol == "grpc" else receiver.http_port
-    sent = await play(tmp_path, environ(f"http://127.0.0.1:{port}", protocol))
+    settings = environ(f"http://127.0.0.1:{port}", protocol)
+    settings |= {"OTEL_METRICS_EXPORTER": "otlp", "OTEL_LOGS_EXPORTER": "otlp"}
+    sent = await play(tmp_path, settings, bot_file=(LOGS, "unconfigured"), command="speak")
     backend.wait_for(6)  # the span of each action and of its REST request
     assert sorted(interactions(backend.spans)) == sorted(sent)
+    until(lambda: backend.logs.bodies.count("warning spoken") == 3, 60)
+    logged = {record.trace_id for _, record in backend.logs.records if record.body.string_value == "warning spoken"}
+    assert len(logged) == 3
+    assert logged <= {span.trace_id for span in backend.spans}
+    until(lambda: bool(backend.metrics.by_name["discord.interaction.duration"]), 60)
+    assert backend.metrics.by_name["discord.interaction.duration"][-1].histogram.data_points[0].count == 3
     assert not (tmp_path / "command_calls.db").exists()
 
 
