@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 RUN = [page for page in PAGES if any(block.language in ("console", "python") for block in blocks(page))]
-LANGUAGES = {"console", "python", "sh", "env", "yaml", "ini", "sql", "text"}
+LANGUAGES = {"console", "python", "sh", "env", "yaml", "ini", "sql", "promql", "text"}
 ELSEWHERE = {
     "pip": "changes the environment",
     "python": "creates a virtual environment, or asks for a password",

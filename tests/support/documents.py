@@ -5,7 +5,7 @@ The word after the opening ``` says what a block is:
 - `console`: `$ command` lines, which are run one after the other in the page's folder. What follows a command is its
   output; `…` stands for any text, and a line of `…` alone for any lines. Without output, only the exit status counts.
 - `python`, `env`, `yaml`, `ini`: a file, if the first line is a comment with its name; otherwise Python is run.
-- `sh`: commands for a machine that tests do not have; `sql`, `text`: not commands.
+- `sh`: commands for a machine that tests do not have; `sql`, `promql`, `text`: not commands.
 """
 
 from __future__ import annotations
