@@ -1,13 +1,7 @@
-"""Span and trace ids that are independent of the bot's code.
-
-The SDK draws ids from the global `random`: recording would change a bot's seeded sequence, and a bot that seeds it in
-a command would give two actions the same ids.
-"""
+"""The ids of our scope's spans: private ones, unless somebody has chosen a generator."""
 
 from __future__ import annotations
 
-import os
-import random
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -15,6 +9,7 @@ from opentelemetry import trace
 
 from slashspan import semconv
 from slashspan.guard import guarded
+from slashspan.private_ids import PrivateIds, random_bits
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
@@ -22,11 +17,6 @@ if TYPE_CHECKING:
 REMEMBERED_IDS: Final = 4096
 """How many recent ids of a chosen generator are checked for repetition."""
 _DEFAULT_GENERATOR: Final = ("opentelemetry.sdk.trace.id_generator", "RandomIdGenerator")
-
-_random = random.Random()  # noqa: S311 - ids need no cryptography; seeded from os.urandom
-_bits = _random.getrandbits  # one call in C, so no other thread can run in between
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_random.seed)
 
 
 class IdGenerator(Protocol):
@@ -37,21 +27,6 @@ class IdGenerator(Protocol):
     def generate_trace_id(self) -> int: ...
 
     def is_trace_id_random(self) -> bool: ...
-
-
-class PrivateIds:
-    """Random ids from our own source. Thread-safe; a forked child has its own sequence."""
-
-    def generate_span_id(self) -> int:
-        """64 bits, never 0."""
-        return _bits(64) or self.generate_span_id()
-
-    def generate_trace_id(self) -> int:
-        """128 bits, never 0."""
-        return _bits(128) or self.generate_trace_id()
-
-    def is_trace_id_random(self) -> bool:
-        return True
 
 
 class DistinctIds:
@@ -77,7 +52,7 @@ class DistinctIds:
 
     def _distinct(self, chosen: int, bits: int) -> int:
         while chosen in self._recent or not chosen:
-            chosen = _bits(bits)
+            chosen = random_bits(bits)
         self._recent.add(chosen)
         self._order.append(chosen)
         if len(self._order) > REMEMBERED_IDS:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from slashspan.errors import ConfigurationError
-from slashspan.telemetry.instrument.ids import PrivateIds
+from slashspan.private_ids import PrivateIds
 from slashspan.telemetry.setup.variables import naming_variables
 
 if TYPE_CHECKING:

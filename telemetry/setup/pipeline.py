@@ -36,7 +36,6 @@ from slashspan.exporters.stores.factory import open_store
 from slashspan.service_name import is_given, process_name
 from slashspan.settings import COMMAND_CALLS, Settings, unknown_variables
 from slashspan.standard.check import before_import
-from slashspan.telemetry.instrument.instrumentor import DiscordInstrumentor
 from slashspan.telemetry.setup import (
     children,
     last_resort,
@@ -135,6 +134,8 @@ class Telemetry:
         deadline = time.monotonic() + timeout
         if self.settings.off:
             return
+        from slashspan.telemetry.instrument.instrumentor import DiscordInstrumentor
+
         instrumentor = DiscordInstrumentor()
         if instrumentor.is_instrumented_by_opentelemetry:
             instrumentor.uninstrument(interrupt=True)
@@ -183,6 +184,8 @@ def configure(
     the store cannot be reached, a warning is logged and the bot starts; its rows are written when the store is
     available again.
     """
+    import discord  # noqa: F401 - before the lock: under `slashspan run` this import starts recording, and calls us
+
     global _running
     with _lock:
         if _running is not None:
@@ -275,6 +278,9 @@ def _build(
     *,
     check_store: bool,
 ) -> Telemetry:
+    # Not for `check`: a command of `slashspan` is quicker by half without discord.py, which this imports.
+    from slashspan.telemetry.instrument.instrumentor import DiscordInstrumentor
+
     existing = providers.of_the_bot() if settings.exporters else None
     ours = existing is None and file is None
     standard.refuse_unusable(environ, settings, own_provider=ours)

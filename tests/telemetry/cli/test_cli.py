@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,15 @@ def test_every_command_has_a_help_text() -> None:
         assert done.exit_code == 0
         assert len(done.output) > 100
     assert __version__ in CliRunner().invoke(cli, ["--version"]).output
+
+
+def test_commands_and_the_check_before_a_bot_do_without_importing_discord(tmp_path: Path) -> None:
+    code = (  # it takes half of their time
+        "import sys, slashspan.telemetry.cli.run; from slashspan.telemetry.setup import pipeline\n"
+        "pipeline.check({'OTEL_TRACES_EXPORTER': 'console'})\n"
+        "sys.exit('discord' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, timeout=60).returncode == 0
 
 
 def test_migrate_creates_the_table_and_can_be_run_again(dsn: str) -> None:

@@ -22,7 +22,8 @@ from opentelemetry.util._once import Once
 
 import slashspan
 from slashspan import DiscordInstrumentor
-from slashspan.telemetry.instrument.ids import REMEMBERED_IDS, DistinctIds, PrivateIds
+from slashspan.private_ids import PrivateIds
+from slashspan.telemetry.instrument.ids import REMEMBERED_IDS, DistinctIds
 from slashspan.telemetry.instrument.metrics import Instruments
 from slashspan.telemetry.setup.ids import _PrivateIds
 from tests.support import ROOT
@@ -177,7 +178,7 @@ def test_a_forked_child_draws_ids_of_its_own() -> None:
         pytest.skip("no fork on Windows")
     script = """
 import os
-from slashspan.telemetry.instrument.ids import PrivateIds
+from slashspan.private_ids import PrivateIds
 reading, writing = os.pipe()
 if os.fork():
     print(PrivateIds().generate_span_id(), os.read(reading, 20).decode())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from slashspan.errors import ConfigurationError
-from slashspan.telemetry.instrument.ids import PrivateIds
+from slashspan.private_ids import PrivateIds
 from slashspan.telemetry.setup.ids import id_generator
 
 if TYPE_CHECKING:
