@@ -37,6 +37,14 @@ class Metrics:
             # Until the bot sets its own, which `set_meter_provider` would have refused.
             global_state._METER_PROVIDER = provider
 
+    def force_flush(self, seconds: float) -> bool:
+        """Export now, within `seconds`. Never raises."""
+        try:
+            return self._provider.force_flush(seconds * 1000)
+        except Exception as error:  # noqa: BLE001 - whatever somebody else's reader raises
+            _log.warning("metrics could not be exported: %s", error)
+            return False
+
     def shutdown(self, seconds: float) -> None:
         """Export a last time, within `seconds`. Never raises."""
         try:

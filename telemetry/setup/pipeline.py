@@ -37,6 +37,7 @@ from slashspan.service_name import is_given, process_name
 from slashspan.settings import COMMAND_CALLS, Settings, unknown_variables
 from slashspan.standard.check import before_import
 from slashspan.telemetry.setup import (
+    before_exec,
     children,
     last_resort,
     log_exporters,
@@ -45,6 +46,7 @@ from slashspan.telemetry.setup import (
     signals,
     standard,
 )
+from slashspan.telemetry.setup.before_exec import BeforeExec
 from slashspan.telemetry.setup.config_file import ConfigFile
 from slashspan.telemetry.setup.ids import id_generator
 from slashspan.telemetry.setup.log_correlation import LogCorrelation
@@ -97,6 +99,7 @@ class Telemetry:
         self._metrics = metrics
         self._logs = logs
         self._correlation = correlation
+        self._before_exec = BeforeExec(self._send_metrics_and_logs) if metrics or logs else None
         self._ended = threading.Lock()
 
     @property
@@ -122,6 +125,12 @@ class Telemetry:
             done = self._logs.force_flush(max(0.0, deadline - time.monotonic())) and done
         return done
 
+    def _send_metrics_and_logs(self) -> None:
+        if self._logs is not None:
+            self._logs.force_flush(before_exec.SECONDS)
+        if self._metrics is not None:
+            self._metrics.force_flush(before_exec.SECONDS)
+
     def shutdown(self, timeout: float = SHUTDOWN_SECONDS) -> None:
         """Stop recording, send what is waiting within `timeout` seconds, and log what could not be sent. Only once.
 
@@ -143,6 +152,8 @@ class Telemetry:
             processor.shutdown_within(max(0.0, deadline - time.monotonic()))
         if self._provider is not None:
             self._provider.shutdown()
+        if self._before_exec is not None:
+            self._before_exec.remove()
         if self._metrics is not None:
             self._metrics.shutdown(max(LAST_EXPORT_SECONDS, deadline - time.monotonic()))
         if self._correlation is not None:

@@ -34,6 +34,13 @@ async def leave(interaction: discord.Interaction) -> None:
 
 
 @bot.tree.command()
+async def restart(interaction: discord.Interaction) -> None:
+    await interaction.response.send_message("back soon")
+    log.warning("restarting")
+    asyncio.get_running_loop().call_soon(os.execv, sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+@bot.tree.command()
 async def die(interaction: discord.Interaction) -> None:
     await interaction.response.send_message("aargh")
     asyncio.get_running_loop().call_soon(sys.exit, 7)

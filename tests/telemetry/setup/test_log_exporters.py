@@ -77,6 +77,20 @@ async def test_what_a_command_logs_arrives_with_its_trace_however_the_bot_ends(
     assert "were lost" not in bot.output
 
 
+@posix
+async def test_a_bot_that_replaces_itself_sends_its_logs_and_metrics_before(backend: Backend, tmp_path: Path) -> None:
+    both = {**environ(backend), "OTEL_METRICS_EXPORTER": "otlp"}
+    async with bot_process([*RUN, LOGS, "unconfigured"], tmp_path, both) as bot:
+        await (await bot.discord.slash("restart")).answered()
+        await bot.discord.gone()
+        await bot.discord.ready()
+        assert "restarting" in backend.logs.bodies
+        (duration,) = backend.metrics.by_name["discord.interaction.duration"]
+        assert [point.count for point in duration.histogram.data_points] == [1]
+        bot.kill()
+        await bot.ended()
+
+
 async def test_a_failing_export_is_counted_and_feeds_no_other(backend: Backend, tmp_path: Path) -> None:
     backend.logs.refuse = grpc.StatusCode.INVALID_ARGUMENT  # which is not retried
     async with bot_process([*RUN, LOGS, "basicConfig"], tmp_path, environ(backend, delay="20")) as bot:
