@@ -15,7 +15,8 @@ from slashspan.exporters.stores.factory import open_store
 from slashspan.insights import open_reader, totals
 from tests.support import ROOT
 from tests.support.pgbouncer import BINARY, open_folder, pgbouncer
-from tests.support.postgres import Postgres, free_port
+from tests.support.ports import free_port
+from tests.support.postgres import Postgres
 from tests.support.rows import rows
 
 AS_WRITTEN = "connect_timeout=5&channel_binding=prefer&pgbouncer=true&connection_limit=1&pool_timeout=9&schema=public"

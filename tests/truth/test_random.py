@@ -46,7 +46,6 @@ async def play(order: list[Case], concurrency: int, *dsns: str) -> list[tuple[Ca
 
 @settings(
     max_examples=RUNS,
-    deadline=None,
     phases=[Phase.generate],  # an example takes seconds, so failing ones are not shrunk
     suppress_health_check=list(HealthCheck),
 )

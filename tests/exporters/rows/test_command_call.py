@@ -104,7 +104,7 @@ _values = st.recursive(
 _keys = st.one_of(st.sampled_from(sorted(set(ATTRIBUTES) - {semconv.KIND})), _text.filter(bool))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(attributes=st.dictionaries(_keys, _values, max_size=6))
 def test_any_attributes_make_a_row_that_every_store_accepts(
     attributes: dict[str, Any], tmp_path_factory: pytest.TempPathFactory, server: Any

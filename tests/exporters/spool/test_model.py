@@ -205,6 +205,4 @@ class Spool(RuleBasedStateMachine):
 
 
 class TestSpool(Spool.TestCase):  # type: ignore[misc, valid-type]  # made by hypothesis
-    settings = settings(
-        max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck), database=None
-    )
+    settings = settings(max_examples=60, stateful_step_count=40, suppress_health_check=list(HealthCheck), database=None)

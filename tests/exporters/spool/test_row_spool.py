@@ -59,7 +59,7 @@ def test_every_column_survives_the_spool(tmp_path: Path) -> None:
 
 
 @given(st.dictionaries(st.text(st.characters(), min_size=1, max_size=9), VALUES, max_size=5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_all_attributes_of_a_bot_survive_the_spool(odd: dict[str, Any]) -> None:
     import tempfile
     from pathlib import Path

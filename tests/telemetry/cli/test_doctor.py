@@ -21,7 +21,7 @@ from slashspan.telemetry.cli import cli
 from tests.support.journals import die, left_behind
 from tests.support.legacy_tables import SQLITE
 from tests.support.pgbouncer import BINARY, open_folder, pgbouncer
-from tests.support.postgres import free_port
+from tests.support.ports import free_port
 from tests.support.proxy import Proxy
 from tests.support.rows import rows
 

@@ -11,7 +11,7 @@ import pytest
 from discord_standin import Fault
 
 from tests.support import ROOT
-from tests.support.postgres import free_port
+from tests.support.ports import free_port
 from tests.support.processes import RUN, BotProcess, bot_process
 from tests.support.prometheus import BINARY, Prometheus, prometheus
 from tests.support.waiting import until
