@@ -1,6 +1,7 @@
-"""A bot without a network: gateway frames go straight into discord.py, and commands send no answer.
+"""A bot without a network: gateway frames go straight into discord.py, and aiohttp's requests are answered at once.
 
 Only the cost of a command in discord.py and in its instrumentation remains, so that a few microseconds are visible.
+Commands answer, as they do in a real bot: without an answer an interaction would stay open for seconds.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ import asyncio
 import gc
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+import aiohttp
 import discord
 from discord import app_commands
 from discord.ext import commands
@@ -38,7 +40,11 @@ def button_frame() -> str:
 
 
 def message_frame(content: str) -> str:
-    message = {
+    return json.dumps({"op": 0, "t": "MESSAGE_CREATE", "s": 1, "d": _message(content)})
+
+
+def _message(content: str) -> dict[str, Any]:
+    return {
         "id": snowflake(),
         "channel_id": CHANNEL,
         "type": 0,
@@ -54,7 +60,34 @@ def message_frame(content: str) -> str:
         "embeds": [],
         "pinned": False,
     }
-    return json.dumps({"op": 0, "t": "MESSAGE_CREATE", "s": 1, "d": message})
+
+
+class _Answer:
+    """A response of Discord's API, as far as discord.py reads it."""
+
+    status = 200
+    reason = "OK"
+    headers: Final = {"content-type": "application/json"}
+
+    def __init__(self, body: str) -> None:
+        self._body = body
+
+    async def text(self, encoding: str) -> str:
+        return self._body
+
+    async def __aenter__(self) -> Any:
+        return self
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+
+_CALLBACK: Final = json.dumps({"interaction": {"id": "2", "type": 2}})
+_SENT: Final = json.dumps(_message("pong"))
+
+
+async def _answer(_: aiohttp.ClientSession, method: str, url: str, **kwargs: Any) -> _Answer:
+    """`ClientSession._request` without a network."""
+    return _Answer(_CALLBACK if "/callback" in str(url) else _SENT)
 
 
 FRAMES: dict[str, Callable[[], str]] = {
@@ -86,9 +119,13 @@ def _interaction(kind: int, data: dict[str, Any]) -> str:
 
 
 class OfflineBot:
-    """A `commands.Bot` with one slash command, one prefix command and one button, with frames fed to it directly."""
+    """A `commands.Bot` with one slash command, one prefix command and one button, with frames fed to it directly.
+
+    To be created before anything is instrumented: it takes the network away from every aiohttp session.
+    """
 
     def __init__(self) -> None:
+        aiohttp.ClientSession._request = _answer  # type: ignore[assignment,method-assign]
         intents = discord.Intents.default()
         intents.message_content = True
         self.bot = commands.Bot(command_prefix="!", intents=intents, help_command=None)
@@ -108,15 +145,23 @@ class OfflineBot:
         socket.log_receive = lambda message: None
         socket.shard_id = 0
         self._socket = socket
+        session = aiohttp.ClientSession()
+        session.detach()  # never used, so there is nothing to close
+        http: Any = self.bot.http
+        http._HTTPClient__session = session
+        http._global_over = asyncio.Event()
+        http._global_over.set()
 
     def _add_commands(self) -> None:
         async def ping(interaction: discord.Interaction) -> None:
             self.calls += 1
             if self.inside is not None:
                 self.inside()
+            await interaction.response.send_message("pong")
 
         async def pong(ctx: commands.Context[Any]) -> None:
             self.calls += 1
+            await ctx.send("pong")
 
         self.bot.tree.add_command(app_commands.Command(name="ping", description="ping", callback=ping))
         self.bot.add_command(commands.Command(pong, name="pong"))
@@ -126,6 +171,7 @@ class OfflineBot:
             @discord.ui.button(label="press", custom_id=CUSTOM_ID)
             async def press(self, interaction: discord.Interaction, button: discord.ui.Button[Any]) -> None:
                 owner.calls += 1
+                await interaction.response.defer()
 
         self.bot.add_view(Buttons(timeout=None))
 

@@ -103,8 +103,8 @@ class CommandCallsProcessor(DeadlineBatchProcessor, ForkAware):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         try:
-            record = from_context(parent_context)
-            if record is not None:
+            record = record_of(span)
+            if record is None and (record := from_context(parent_context)) is not None:
                 attach(span, record)
             if self._spool is not None and kind_of(span, record) in self._kinds:
                 self._spool.started(span, record)

@@ -61,11 +61,13 @@ def kind_of(span: ReadableSpan, record: ActionRecord | None) -> Any:
 
 def attributes_of(span: ReadableSpan, record: ActionRecord | None = None) -> Mapping[str, Any]:
     """To be read only: what is known of the action, whatever the SDK's limits cut, and what the bot set besides."""
-    own = _own_attributes(span)
     if record is None:
-        return own
+        return _own_attributes(span)
     known = record.attributes
-    if len(own) == len(known) and not getattr(span._attributes, "dropped", 0):
+    if record.span_attributes is None:
+        return known
+    own = _inner(record.span_attributes)
+    if len(own) == len(known) and not getattr(record.span_attributes, "dropped", 0):
         return known  # everything was set on the span too: there is nothing else
     return {**{key: value for key, value in own.items() if key not in _OURS}, **known}
 
@@ -76,6 +78,10 @@ def _own_attributes(span: ReadableSpan) -> Mapping[str, Any]:
         attributes: Any = span._attributes
     except AttributeError:  # an SDK with other private names
         attributes = span.attributes
+    return _inner(attributes)
+
+
+def _inner(attributes: Any) -> Mapping[str, Any]:
     inner = getattr(attributes, "_dict", None)
     return inner if isinstance(inner, dict) else dict(attributes or {})
 

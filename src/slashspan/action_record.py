@@ -20,18 +20,22 @@ if TYPE_CHECKING:
 MAX_CHECKPOINTS: Final = 1000
 """Checkpoints kept for one action: more than fit into the column. Of an endless loop the first ones are enough."""
 _KEY: Final = create_key("slashspan-action-record")
-_ATTRIBUTE: Final = "_slashspan_record"
+SPAN_ATTRIBUTE: Final = "_slashspan_record"
+"""Where a span's attributes refer to the record: the SDK passes on copies of a span, which share their attributes."""
 
 
 class ActionRecord:
     """Attributes by the keys of `slashspan.semconv`, and checkpoints in their order."""
 
-    __slots__ = ("attributes", "checkpoints", "dropped_checkpoints")
+    __slots__ = ("attributes", "checkpoints", "dropped_checkpoints", "span_attributes")
 
     def __init__(self, attributes: dict[str, AttributeValue]) -> None:
         self.attributes = attributes
         self.checkpoints: list[tuple[str, Mapping[str, Any]]] = []
         self.dropped_checkpoints = 0
+        self.span_attributes: Any = None
+        """The attributes of its span: what the SDK's limits left of ours, and what the bot has set. None: the same as
+        `attributes`."""
 
     def add_checkpoint(self, name: str, attributes: Mapping[str, Any]) -> None:
         """Add a checkpoint; beyond MAX_CHECKPOINTS they are only counted."""
@@ -53,16 +57,16 @@ def from_context(context: Context | None) -> ActionRecord | None:
 
 
 def attach(span: Any, record: ActionRecord) -> None:
-    """Attach the record to the span, for its processors and exporters, if it is a span of the SDK.
-
-    The SDK passes on copies of a span, which share their attributes.
-    """
-    shared = getattr(getattr(span, "_attributes", None), "__dict__", None)
-    if shared is not None:
-        shared[_ATTRIBUTE] = record
+    """Attach the record to the span, for its processors and exporters, if it is a span of the SDK."""
+    attributes = getattr(span, "_attributes", None)
+    if hasattr(attributes, "__dict__"):
+        setattr(attributes, SPAN_ATTRIBUTE, record)
+    record.span_attributes = {} if attributes is None else attributes
 
 
 def record_of(span: Any) -> ActionRecord | None:
-    """The record that was attached to the span."""
-    record: ActionRecord | None = getattr(getattr(span, "_attributes", None), _ATTRIBUTE, None)
+    """The record of the action's span, or that was attached to it."""
+    record: ActionRecord | None = getattr(span, "_record", None)  # a span that makes its attributes when it is asked
+    if not isinstance(record, ActionRecord):
+        record = getattr(getattr(span, "_attributes", None), SPAN_ATTRIBUTE, None)
     return record

@@ -18,14 +18,14 @@ import weakref
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
-from opentelemetry.trace import SpanKind
 from opentelemetry.trace.status import Status, StatusCode
 
 from slashspan import semconv
-from slashspan.action_record import ActionRecord, attach, root_context
+from slashspan.action_record import ActionRecord
 from slashspan.guard import guarded
 from slashspan.semconv import Kind, Outcome
 from slashspan.telemetry.instrument import outcomes
+from slashspan.telemetry.instrument.action_span import ActionSpan, ActionSpans
 from slashspan.telemetry.instrument.intervals import Intervals
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     import discord
     from opentelemetry.trace import Span, Tracer
-    from opentelemetry.util.types import AttributeValue
 
     from slashspan.telemetry.instrument.gateway import Frame
     from slashspan.telemetry.instrument.metrics import Instruments
@@ -140,10 +139,14 @@ class Action:
         """Since the receive, on the monotonic clock."""
         return time.perf_counter_ns() - self.frame.monotonic_ns
 
-    def set(self, key: str, value: AttributeValue) -> None:
-        """Set an attribute of the span and of the record."""
-        self.record.attributes[key] = value
-        self.span.set_attribute(key, value)
+    def note(self, values: Attributes) -> None:
+        """Set attributes of the record and of the span."""
+        if isinstance(self.span, ActionSpan):
+            self.span.note(values)
+        else:
+            self.record.attributes.update(values)
+            for key, value in values.items():  # for so few the SDK's `set_attributes` is slower: it copies the mapping
+                self.span.set_attribute(key, value)
 
     def failed(self, error: BaseException) -> None:
         """Record the exception that ended it. The first one counts: handlers may raise others."""
@@ -177,6 +180,10 @@ class Action:
         return client is not None and not client.is_closed()
 
 
+def _span_name(kind: str, command: str) -> str:
+    return f"{kind} {command}" if command else kind
+
+
 def _weakly(client: discord.Client) -> Callable[[], discord.Client | None]:
     try:
         return weakref.ref(client)
@@ -189,6 +196,7 @@ class Recorder:
 
     def __init__(self, tracer: Tracer, instruments: Instruments, privacy: Iterable[Step], *, stacks: bool) -> None:
         self.tracer = tracer
+        self._spans = ActionSpans(tracer)
         self.instruments = instruments
         self.closed = False
         self._privacy = tuple(privacy)
@@ -206,14 +214,7 @@ class Recorder:
         for step in self._privacy:
             step(attributes)
         record = ActionRecord(attributes)
-        span = self.tracer.start_span(
-            f"{kind} {command}" if command else kind,
-            context=root_context(record),
-            kind=SpanKind.SERVER,
-            attributes=attributes,
-            start_time=frame.wall_ns,
-        )
-        attach(span, record)
+        span = self._spans.start(_span_name(kind, command), record, frame.wall_ns)
         action = Action(kind, command, key, frame, span, record, client, stacks=self._stacks)
         self._open.add(action)
         if kind != Kind.PREFIX:
@@ -226,11 +227,11 @@ class Recorder:
         return self._interactions.get(interaction_id)
 
     def rename(self, action: Action, command: str) -> None:
-        """Rename the command, when parsing has found a subcommand."""
+        """Rename the command, when parsing has found a subcommand, or that there is no such command."""
         if command != action.command:
             action.command = command
-            action.span.update_name(f"{action.kind} {command}")
-            action.set(semconv.COMMAND_NAME, command)
+            action.span.update_name(_span_name(action.kind, command))
+            action.note({semconv.COMMAND_NAME: command})
 
     def acknowledged(self, action: Action, at_ns: int, kind: str) -> None:
         """Discord accepted an answer, `at_ns` after the receive. The first one counts."""
@@ -296,16 +297,16 @@ class Recorder:
         outcome = outcome or action.outcome()
         error_type = action.error_type
         span = action.span
-        # One by one: for so few attributes the SDK's `set_attributes` is slower, because it builds a mapping.
-        action.set(semconv.OUTCOME, outcome)
+        known: Attributes = {semconv.OUTCOME: outcome}
         if error_type is not None:
-            action.set(semconv.ERROR_TYPE, error_type)
+            known[semconv.ERROR_TYPE] = error_type
         if action.ack_ns is not None:
-            action.set(semconv.ACK_MS, action.ack_ns / 1e6)
+            known[semconv.ACK_MS] = action.ack_ns / 1e6
         if action.ack_kind is not None:
-            action.set(semconv.ACK_KIND, action.ack_kind)
+            known[semconv.ACK_KIND] = action.ack_kind
         if action.rate_limits is not None:
-            action.set(semconv.RATE_LIMITED_MS, action.rate_limits.total / 1e6)
+            known[semconv.RATE_LIMITED_MS] = action.rate_limits.total / 1e6
+        action.note(known)
         if outcome in _FAILED:
             span.set_status(Status(StatusCode.ERROR, error_type))
             if action.stack is not None:

@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 def of_interaction(interaction: discord.Interaction[Any], frame: Frame) -> Attributes:
     """Attributes known when an interaction is received."""
     user = interaction.user
+    snowflake = interaction.id
     attributes: Attributes = {
-        semconv.INTERACTION_ID: str(interaction.id),
+        semconv.INTERACTION_ID: str(snowflake),
         semconv.APPLICATION_ID: str(interaction.application_id),
         semconv.USER_ID: str(user.id),
         semconv.USER_NAME: user.name,
         semconv.LOCALE: interaction.locale.value,
-        semconv.GATEWAY_DELAY_MS: frame.wall_ns / 1e6 - created_ms(interaction.id),
+        semconv.GATEWAY_DELAY_MS: frame.wall_ns / 1e6 - created_ms(snowflake),
     }
-    if (loop_delay := frame.loop_delay_ms(interaction.id)) is not None:
+    if (loop_delay := frame.loop_delay_ms(snowflake)) is not None:
         attributes[semconv.LOOP_DELAY_MS] = loop_delay
     guild_id = interaction.guild_id
     if guild_id is not None:
@@ -75,10 +76,8 @@ def _context(interaction: discord.Interaction[Any]) -> str | None:
     return "private_channel" if context.private_channel else None
 
 
-def _installation(interaction: discord.Interaction[Any]) -> str:
-    owners = []
+def _installation(interaction: discord.Interaction[Any]) -> str | None:
+    by_user = interaction.is_user_integration()
     if interaction.is_guild_integration():
-        owners.append("guild")
-    if interaction.is_user_integration():
-        owners.append("user")
-    return ",".join(owners)
+        return "guild,user" if by_user else "guild"
+    return "user" if by_user else None

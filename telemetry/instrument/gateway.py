@@ -9,12 +9,13 @@ from __future__ import annotations
 import time
 import weakref
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from slashspan.guard import report
 from slashspan.telemetry.instrument.loop_lag import FREE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from discord.gateway import DiscordWebSocket
 
@@ -70,8 +71,9 @@ def frame_of(snowflake: int) -> Frame:
     snowflake.
     """
     seen = _current.get()
-    if seen is not None and created_ms(snowflake) - seen[0] // 1_000_000 <= CLOCK_TOLERANCE_MS:
-        return Frame(*seen)
+    # `created_ms`, without a call
+    if seen is not None and (snowflake >> 22) + DISCORD_EPOCH_MS - seen[0] // 1_000_000 <= CLOCK_TOLERANCE_MS:
+        return tuple.__new__(Frame, seen)
     return Frame(time.time_ns(), time.perf_counter_ns(), None, None)
 
 
@@ -85,17 +87,16 @@ class Shards:
 
     def __init__(self, probes: LoopProbes) -> None:
         self._probes = probes
-        self._known: dict[int, tuple[weakref.ref[DiscordWebSocket], LoopProbe]] = {}
+        self.known: dict[int, tuple[weakref.ref[DiscordWebSocket], LoopProbe]] = {}
         """By the connection's `id`: several bots in one process may have a shard of the same number."""
 
     def track(self, socket: DiscordWebSocket) -> LoopProbe:
-        """The probe of the connection's event loop. Called with every frame: cheap when the connection is known."""
-        known = self._known.get(id(socket))
-        if known is not None and known[0]() is socket:
-            return known[1]
+        """The probe of the event loop of a connection that is not known yet."""
         probe = self._probes.of_running_loop(self._has_open)
-        alive = {key: value for key, value in self._known.items() if value[0]() is not None}
-        self._known = {**alive, id(socket): (weakref.ref(socket), probe)}
+        for key, (ref, _) in list(self.known.items()):
+            if ref() is None:
+                self.known.pop(key, None)
+        self.known[id(socket)] = (weakref.ref(socket), probe)
         return probe
 
     def latencies(self) -> Iterator[tuple[int, float]]:
@@ -111,10 +112,10 @@ class Shards:
 
     def _has_open(self, probe: LoopProbe) -> bool:
         """Whether a connection in this probe's loop is open."""
-        return any(own is probe and _is_open(ref()) for ref, own in list(self._known.values()))
+        return any(own is probe and _is_open(ref()) for ref, own in list(self.known.values()))
 
     def _alive(self) -> Iterator[tuple[int, DiscordWebSocket]]:
-        for ref, _ in list(self._known.values()):
+        for ref, _ in list(self.known.values()):
             socket = ref()
             if socket is not None and socket.open:
                 yield socket.shard_id or 0, socket
@@ -128,16 +129,25 @@ def install(patches: Patches, shards: Shards) -> None:
     """Record the receive time of every frame."""
     from discord.gateway import DiscordWebSocket
 
-    wall, monotonic, track = time.time_ns, time.perf_counter_ns, shards.track
+    wall, monotonic, set_current = time.time_ns, time.perf_counter_ns, _current.set
+    known, track = shards.known, shards.track
 
-    def received(socket: DiscordWebSocket) -> None:
-        at, now = wall(), monotonic()
-        try:
-            probe = track(socket)
-            busy = FREE if now < probe.free_until_ns else probe.busy(now)
-        except Exception:
-            _current.set((at, now, socket.shard_id, None))  # not the frame before it
-            raise
-        _current.set((at, now, socket.shard_id, busy))
+    def make(original: Callable[..., Any], active: list[bool]) -> Callable[..., Any]:
+        # Runs for every frame, most of which are not actions: so it calls as little as possible.
+        async def received_message(socket: DiscordWebSocket, /, *args: Any) -> Any:
+            if active:
+                at, now = wall(), monotonic()
+                busy = None
+                try:
+                    found = known.get(id(socket))
+                    probe = found[1] if found is not None and found[0]() is socket else track(socket)
+                    busy = FREE if now < probe.free_until_ns else probe.busy(now)
+                except Exception:  # noqa: BLE001 - a bug of ours stays ours
+                    report("received_message")
+                finally:
+                    set_current((at, now, socket.shard_id, busy))  # not the frame before it
+            return await original(socket, *args)
 
-    patches.before(DiscordWebSocket, "received_message", received)
+        return received_message
+
+    patches.replace(DiscordWebSocket, "received_message", make)

@@ -88,7 +88,8 @@ class _LateTracer(trace.Tracer):
         self._tracer = tracer
         self._found = False
 
-    def _current(self) -> Tracer:
+    def current(self) -> Tracer:
+        """The provider's tracer, once there is a provider."""
         if not self._found:
             tracer = trace.get_tracer(semconv.SCOPE_NAME, semconv.SCOPE_VERSION)
             if not isinstance(tracer, trace.ProxyTracer):
@@ -96,7 +97,7 @@ class _LateTracer(trace.Tracer):
         return self._tracer
 
     def start_span(self, *args: Any, **kwargs: Any) -> Span:
-        return self._current().start_span(*args, **kwargs)
+        return self.current().start_span(*args, **kwargs)
 
     def start_as_current_span(self, *args: Any, **kwargs: Any) -> Any:
-        return self._current().start_as_current_span(*args, **kwargs)
+        return self.current().start_as_current_span(*args, **kwargs)

@@ -14,25 +14,25 @@ MAX_KEPT: Final = 256
 class Intervals:
     """Disjoint and in order: overlapping intervals are merged, so that nothing counts twice."""
 
-    __slots__ = ("__weakref__", "_kept")
+    __slots__ = ("__weakref__", "kept")
 
     def __init__(self) -> None:
-        self._kept: list[tuple[int, int]] = []
+        self.kept: list[tuple[int, int]] = []
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        return iter(self._kept)
+        return iter(self.kept)
 
     def add(self, start: int, end: int) -> None:
         """Add the interval from `start` to `end`, unless it is empty."""
         if end <= start:
             return
         apart = []
-        for kept in self._kept:
+        for kept in self.kept:
             if kept[1] < start or kept[0] > end:
                 apart.append(kept)
             else:
                 start, end = min(start, kept[0]), max(end, kept[1])
-        self._kept = sorted([*apart, (start, end)])[-MAX_KEPT:]
+        self.kept = sorted([*apart, (start, end)])[-MAX_KEPT:]
 
     def add_overlap(self, others: Intervals, start: int, end: int) -> None:
         """Add the intersection of `others` with the interval from `start` to `end`."""
@@ -41,4 +41,4 @@ class Intervals:
 
     @property
     def total(self) -> int:
-        return sum(end - start for start, end in self._kept)
+        return sum(end - start for start, end in self.kept)

@@ -69,8 +69,13 @@ class Instruments:
             "discord.guild.count", [self._observe_guilds], unit="{guild}", description="Guilds that the bot is in"
         )
 
+    def _unused(self) -> bool:
+        """Whether no MeterProvider is set (yet): the API's instruments are proxies then, which do nothing."""
+        return getattr(self._duration, "_real_instrument", self) is None
+
     def began(self, kind: str) -> None:
-        self._active.add(1, {semconv.KIND: kind}, _NO_SPAN)
+        if not self._unused():
+            self._active.add(1, {semconv.KIND: kind}, _NO_SPAN)
 
     def ended(
         self,
@@ -83,6 +88,8 @@ class Instruments:
         ack_seconds: float | None,
     ) -> None:
         """An action has ended: `seconds` after its receive, first acknowledged `ack_seconds` after it, if at all."""
+        if self._unused():
+            return
         self._active.add(-1, {semconv.KIND: kind}, _NO_SPAN)
         labels = {semconv.COMMAND_NAME: command, semconv.KIND: kind}
         if ack_seconds is not None:

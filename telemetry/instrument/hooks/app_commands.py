@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     Wrapped = Callable[..., Awaitable[Any]]
 
 _MENU_KINDS: Final = {2: Kind.USER_MENU, 3: Kind.MESSAGE_MENU}
+_SUBCOMMANDS: Final = (1, 2)
+"""Types of an option that names a subcommand or a group of them."""
 
 
 class AppCommandHooks:
@@ -39,7 +41,7 @@ class AppCommandHooks:
         self._recorder = recorder
 
     def install(self, patches: Patches) -> None:
-        patches.wrap(app_commands.CommandTree, "_call", self._call, reads=("interaction",))
+        patches.replace(app_commands.CommandTree, "_call", self._make_call, reads=("interaction",))
         patches.wrap(
             app_commands.Command,
             "_invoke_error_handlers",
@@ -49,45 +51,48 @@ class AppCommandHooks:
         patches.wrap(app_commands.Command, "_invoke_autocomplete", self._observe_error, reads=("interaction",))
         patches.wrap(app_commands.ContextMenu, "_invoke", self._observe_error, reads=("interaction",))
 
-    async def _call(self, wrapped: Wrapped, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        action = self._begin(args)
-        if action is None:
-            return await wrapped(*args, **kwargs)
-        tokens = activate(action)
-        try:
-            result = await wrapped(*args, **kwargs)
-        except app_commands.AppCommandError as error:
-            # The tree's handlers run after `_call`, in the same task, and may answer: end after them, and
-            # leave the context to them.
-            self._end_with_task(action, error)
-            raise
-        except BaseException as error:
-            action.failed(error)
-            self._end(action, args)
+    def _make_call(self, original: Wrapped, active: list[bool]) -> Wrapped:
+        begin, end, end_with_task = self._begin, self._end, self._end_with_task
+
+        async def _call(tree: Any, interaction: discord.Interaction[Any]) -> Any:
+            action = begin(interaction) if active else None
+            if action is None:
+                return await original(tree, interaction)
+            tokens = activate(action)
+            try:
+                result = await original(tree, interaction)
+            except app_commands.AppCommandError as error:
+                # The tree's handlers run after `_call`, in the same task, and may answer: end after them, and
+                # leave the context to them.
+                end_with_task(action, error, interaction)
+                raise
+            except BaseException as error:
+                action.failed(error)
+                end(action, interaction)
+                deactivate(tokens)
+                raise
+            end(action, interaction)
             deactivate(tokens)
-            raise
-        self._end(action, args)
-        deactivate(tokens)
-        return result
+            return result
+
+        return _call
 
     @guarded
-    def _begin(self, args: tuple[Any, ...]) -> Action:
-        interaction: discord.Interaction[Any] = args[0]
-        frame = frame_of(interaction.id)
+    def _begin(self, interaction: discord.Interaction[Any]) -> Action:
         data: Any = interaction.data
-        kind = (
-            Kind.AUTOCOMPLETE
-            if interaction.type is discord.InteractionType.autocomplete
-            else _MENU_KINDS.get(data.get("type", 1), Kind.SLASH)
-        )
-        command = interaction.command
-        name = command.qualified_name if command is not None else ""
+        if interaction.type is discord.InteractionType.autocomplete:
+            kind = Kind.AUTOCOMPLETE
+        else:
+            kind = _MENU_KINDS.get(data.get("type", 1), Kind.SLASH)
+        snowflake = interaction.id
+        frame = frame_of(snowflake)
         known = attributes.of_interaction(interaction, frame)
-        return self._recorder.begin(kind, name, interaction.id, known, frame, interaction.client)
+        return self._recorder.begin(kind, _registered_name(data), snowflake, known, frame, interaction.client)
 
     @guarded
-    def _end(self, action: Action, args: tuple[Any, ...]) -> None:
-        if action.failure is None and args[0].command_failed:
+    def _end(self, action: Action, interaction: discord.Interaction[Any]) -> None:
+        if action.failure is None and interaction.command_failed:
+            self._without_unknown_name(action, interaction)
             if self._recorder.closed:  # nothing was left to receive the exception
                 action.failure = Outcome.ERROR
             else:
@@ -95,13 +100,19 @@ class AppCommandHooks:
         self._recorder.finish(action)
 
     @guarded
-    def _end_with_task(self, action: Action, error: BaseException) -> None:
+    def _end_with_task(self, action: Action, error: BaseException, interaction: discord.Interaction[Any]) -> None:
         action.failed(error)
+        self._without_unknown_name(action, interaction)
         task = asyncio.current_task()
         if task is None:
             self._recorder.finish(action)
         else:
             task.add_done_callback(lambda _: self._end_late(action))
+
+    def _without_unknown_name(self, action: Action, interaction: discord.Interaction[Any]) -> None:
+        """Only the name of a command that the bot has is recorded."""
+        if interaction.command is None:
+            self._recorder.rename(action, "")
 
     @guarded
     def _end_late(self, action: Action) -> None:
@@ -126,3 +137,19 @@ class AppCommandHooks:
         action = self._recorder.find(args[0].id) or current_action.get()
         if action is not None:
             action.failed(error)
+
+
+def _registered_name(data: Any) -> str:
+    """The qualified name of the command, with which it is registered at Discord.
+
+    `interaction.command` would look it up, which discord.py is about to do itself.
+    """
+    name: str = data["name"]
+    options = data.get("options")
+    while options:
+        option = next((option for option in options if option.get("type") in _SUBCOMMANDS), None)
+        if option is None:
+            break
+        name = f"{name} {option['name']}"
+        options = option.get("options")
+    return name

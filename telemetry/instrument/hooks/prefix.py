@@ -56,23 +56,29 @@ class PrefixHooks:
     def install(self, patches: Patches) -> None:
         from discord.ext.commands.bot import BotBase
 
-        patches.wrap(BotBase, "invoke", self._invoke, reads=("ctx",))
+        patches.replace(BotBase, "invoke", self._make_invoke, reads=("ctx",))
         patches.wrap(commands.Command, "dispatch_error", self._dispatch_error, reads=("ctx", "error"))
 
-    def _invoke(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Awaitable[Any]:
-        if not args or (args[0].command is None and not args[0].invoked_with):
-            return wrapped(*args, **kwargs)  # an ordinary message: nothing to record
-        return self._recorded(wrapped, args[0], args, kwargs)
+    def _make_invoke(self, original: Wrapped, active: list[bool]) -> Wrapped:
+        recorded = self._recorded
 
-    async def _recorded(self, wrapped: Wrapped, ctx: commands.Context[Any], args: Args, kwargs: Kwargs) -> Any:
+        # Runs for every message that the bot sees.
+        async def invoke(bot: Any, ctx: commands.Context[Any], /) -> Any:
+            if not active or (ctx.command is None and not ctx.invoked_with):
+                return await original(bot, ctx)  # an ordinary message: nothing to record
+            return await recorded(original, bot, ctx)
+
+        return invoke
+
+    async def _recorded(self, original: Wrapped, bot: Any, ctx: commands.Context[Any]) -> Any:
         action = self._begin(ctx)
         if action is None:
-            return await wrapped(*args, **kwargs)
+            return await original(bot, ctx)
         outer = _invocation.get()
         invocation = _Invocation(ctx)
         tokens, token = activate(action), _invocation.set(invocation)
         try:
-            return await wrapped(*args, **kwargs)
+            return await original(bot, ctx)
         except BaseException as error:
             action.failed(error)
             raise

@@ -30,88 +30,147 @@ if TYPE_CHECKING:
 
 TOO_MANY: Final = 429
 _NS: Final = 1_000_000_000
+_now = time.perf_counter_ns
 
 
 class RestCall:
     """One call of discord.py's request functions: up to five attempts and the waits around them."""
 
-    __slots__ = ("_refusal", "answered_ns", "client", "limited", "queue", "started_ns", "status", "tries", "wire_ns")
+    __slots__ = (
+        "answered_ns",
+        "client",
+        "limited",
+        "owner",
+        "queue",
+        "refusal",
+        "started_ns",
+        "status",
+        "tries",
+        "wire_ns",
+    )
 
     def __init__(self, client: Intervals) -> None:
-        self.started_ns = time.perf_counter_ns()
+        self.started_ns = _now()
         self.tries = 0
         self.status: int | None = None
         self.wire_ns = 0
         self.answered_ns = 0
-        self.limited = Intervals()
-        """When a rate limit delayed it."""
+        self.limited: Intervals | None = None
+        """When a rate limit delayed it; None: never."""
         self.client = client
         """When global rate limits were in force."""
+        self.owner: object | None = None
+        """The bucket or the lock that it holds or waits for."""
         self.queue: Intervals | None = None
-        """When limits were in force on the bucket or the lock that it holds or waits for."""
-        self._refusal: tuple[aiohttp.ClientResponse, int] | None = None
+        """When limits were in force on `owner`; None if it did not have to wait there."""
+        self.refusal: tuple[aiohttp.ClientResponse, int] | None = None
+        """A 429 after which discord.py sleeps, and when it came."""
 
     def answered(self, response: aiohttp.ClientResponse) -> None:
         """An attempt was answered. After a 429 discord.py reads the body and sleeps."""
         self.status = response.status
         if response.status == TOO_MANY:
-            self._refusal = response, time.perf_counter_ns()
+            self.refusal = response, _now()
 
-    def resume(self) -> None:
-        """It continues after the answer: a sleep after a 429 is over."""
-        if self._refusal is None:
-            return
-        response, since = self._refusal
-        self._refusal = None
-        seconds, everywhere = _retry_after(response)
-        until = since + int(seconds * _NS)
-        self.limited.add(since, min(until, time.perf_counter_ns()))
-        if self.queue is not None:
-            self.queue.add(since, until)
-        if everywhere:
-            self.client.add(since, until)
+    def delayed(self) -> Intervals:
+        """`limited`, to be added to."""
+        if self.limited is None:
+            self.limited = Intervals()
+        return self.limited
 
 
 current_call: ContextVar[RestCall | None] = ContextVar("slashspan_rest_call", default=None)
 
 
 class RateLimitHooks:
-    """The wrappers. Keeps limits only while a request may depend on them."""
+    """The wrappers. Keeps limits only while a request may depend on them.
+
+    Nearly all requests wait for nothing, so what they cost is a look at the bucket or the lock.
+    """
 
     def __init__(self) -> None:
         self._in_force: weakref.WeakValueDictionary[int, Intervals] = weakref.WeakValueDictionary()
+        self._clients: dict[int, tuple[weakref.ref[object], Intervals]] = {}
 
     def install(self, patches: Patches) -> None:
         from discord.http import Ratelimit
         from discord.webhook.async_ import AsyncDeferredLock
 
-        patches.wrap(Ratelimit, "acquire", self._acquire)
+        patches.replace(Ratelimit, "acquire", self._make_acquire)
         patches.wrap(Ratelimit, "_refresh", self._refresh)
-        patches.wrap(Ratelimit, "__aexit__", self._leave)
-        patches.wrap(AsyncDeferredLock, "__aenter__", self._acquire_lock)
-        patches.wrap(AsyncDeferredLock, "__aexit__", self._leave_lock)
+        patches.replace(Ratelimit, "__aexit__", self._make_leave)
+        patches.replace(AsyncDeferredLock, "__aenter__", self._make_acquire_lock)
+        patches.replace(AsyncDeferredLock, "__aexit__", self._make_leave_lock)
+
+    def on_client(self, client: object) -> Intervals:
+        """When global limits are in force on a client."""
+        known = self._clients.get(id(client))
+        if known is not None and known[0]() is client:
+            return known[1]
+        for key, (ref, _) in list(self._clients.items()):
+            if ref() is None:
+                self._clients.pop(key, None)
+        in_force = Intervals()
+        self._clients[id(client)] = (weakref.ref(client), in_force)
+        return in_force
 
     def on(self, owner: object) -> Intervals:
-        """When limits are in force on a client, bucket or lock, which must live as long as the result is used."""
+        """When limits are in force on a bucket or lock, which must live as long as the result is used."""
         found = self._in_force.get(id(owner))
         if found is None:
             found = self._in_force[id(owner)] = Intervals()
         return found
 
-    async def _acquire(self, wrapped: Wrapped, bucket: Any, args: Args, kwargs: Kwargs) -> Any:
-        since = self._enter_queue(bucket)
-        self._bucket_is_empty(bucket)
-        try:
-            return await wrapped(*args, **kwargs)
-        finally:
-            self._waited(since)
+    def resume(self, call: RestCall) -> None:
+        """The call continues after an answer: a sleep after a 429 is over."""
+        if call.refusal is None:
+            return
+        response, since = call.refusal
+        call.refusal = None
+        seconds, everywhere = _retry_after(response)
+        until = since + int(seconds * _NS)
+        call.delayed().add(since, min(until, _now()))
+        if call.owner is not None:
+            if call.queue is None:
+                call.queue = self.on(call.owner)
+            call.queue.add(since, until)
+        if everywhere:
+            call.client.add(since, until)
 
-    async def _acquire_lock(self, wrapped: Wrapped, deferred: Any, args: Args, kwargs: Kwargs) -> Any:
-        since = self._enter_queue(getattr(deferred, "lock", deferred))
-        try:
-            return await wrapped(*args, **kwargs)
-        finally:
-            self._waited(since)
+    def _make_acquire(self, original: Callable[..., Awaitable[Any]], active: list[bool]) -> Callable[..., Any]:
+        current = current_call.get
+
+        async def acquire(bucket: Any, /, *args: Any) -> Any:
+            call = current() if active else None
+            if call is None:
+                return await original(bucket, *args)
+            since = self._enter_queue(call, bucket, free=_has_room(bucket))
+            if since is None:
+                return await original(bucket, *args)
+            self._bucket_is_empty(bucket)
+            try:
+                return await original(bucket, *args)
+            finally:
+                self._waited(call, since)
+
+        return acquire
+
+    def _make_acquire_lock(self, original: Callable[..., Awaitable[Any]], active: list[bool]) -> Callable[..., Any]:
+        current = current_call.get
+
+        async def enter(deferred: Any, /, *args: Any) -> Any:
+            call = current() if active else None
+            if call is None:
+                return await original(deferred, *args)
+            since = self._enter_queue(call, getattr(deferred, "lock", deferred), free=_is_free(deferred))
+            if since is None:
+                return await original(deferred, *args)
+            try:
+                return await original(deferred, *args)
+            finally:
+                self._waited(call, since)
+
+        return enter
 
     async def _refresh(self, wrapped: Wrapped, bucket: Any, args: Args, kwargs: Kwargs) -> Any:
         in_force = self._bucket_resets(bucket)
@@ -120,35 +179,50 @@ class RateLimitHooks:
         finally:
             del in_force  # held until here: requests may start to wait for the bucket while this one sleeps
 
-    async def _leave(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
-        since = time.perf_counter_ns()
-        try:
-            return await wrapped(*args, **kwargs)
-        finally:
-            self._waited(since)
+    def _make_leave(self, original: Callable[..., Awaitable[Any]], active: list[bool]) -> Callable[..., Any]:
+        async def leave(bucket: Any, /, *args: Any) -> Any:
+            call = None if not active or _stays_open(bucket) else current_call.get()
+            if call is None:
+                return await original(bucket, *args)
+            since = self._enter_queue(call, bucket, free=False)
+            try:
+                return await original(bucket, *args)
+            finally:
+                self._waited(call, since)
 
-    async def _leave_lock(self, wrapped: Wrapped, deferred: Any, args: Args, kwargs: Kwargs) -> Any:
-        since = time.perf_counter_ns()
-        self._lock_is_delayed(deferred)
-        try:
-            return await wrapped(*args, **kwargs)
-        finally:
-            self._waited(since)
+        return leave
+
+    def _make_leave_lock(self, original: Callable[..., Awaitable[Any]], active: list[bool]) -> Callable[..., Any]:
+        async def leave(deferred: Any, /, *args: Any) -> Any:
+            call = current_call.get() if active and getattr(deferred, "delta", None) else None
+            if call is None:
+                return await original(deferred, *args)
+            since = self._enter_queue(call, getattr(deferred, "lock", deferred), free=False)
+            self._lock_is_delayed(deferred)
+            try:
+                return await original(deferred, *args)
+            finally:
+                self._waited(call, since)
+
+        return leave
 
     @guarded
-    def _enter_queue(self, queue: object) -> int | None:
-        now = time.perf_counter_ns()
-        call = current_call.get()
-        if call is not None:
-            call.limited.add_overlap(call.client, call.started_ns, now)
-            call.queue = self.on(queue)
+    def _enter_queue(self, call: RestCall, owner: object, *, free: bool) -> int | None:
+        """The time, if it may have to wait for `owner`."""
+        if free and not call.client.kept:
+            if call.owner is not owner:
+                call.owner, call.queue = owner, None
+            return None
+        now = _now()
+        if call.client.kept:
+            call.delayed().add_overlap(call.client, call.started_ns, now)
+        call.owner, call.queue = owner, self.on(owner)
         return now
 
     @guarded
-    def _waited(self, since: int | None) -> None:
-        call = current_call.get()
-        if call is not None and call.queue is not None and since is not None:
-            call.limited.add_overlap(call.queue, since, time.perf_counter_ns())
+    def _waited(self, call: RestCall, since: int | None) -> None:
+        if call.queue is not None and call.queue.kept and since is not None:
+            call.delayed().add_overlap(call.queue, since, _now())
 
     @guarded
     def _bucket_is_empty(self, bucket: Any) -> None:
@@ -169,10 +243,33 @@ class RateLimitHooks:
             self._put_in_force(deferred.lock, deferred.delta)
 
     def _put_in_force(self, owner: object, seconds: float) -> Intervals:
-        now = time.perf_counter_ns()
+        now = _now()
         in_force = self.on(owner)
         in_force.add(now, now + int(seconds * _NS))
         return in_force
+
+
+def _has_room(bucket: Any) -> bool:
+    """Whether a request is let through at once, also if the bucket is reset first."""
+    try:
+        return bool(bucket.remaining > 0 and bucket.outgoing < bucket.limit)
+    except AttributeError:  # another discord.py
+        return False
+
+
+def _stays_open(bucket: Any) -> bool:
+    """Whether nothing sleeps when a request leaves."""
+    try:
+        return bool(bucket.remaining - bucket.outgoing + 1 > 0)
+    except AttributeError:
+        return False
+
+
+def _is_free(deferred: Any) -> bool:
+    try:
+        return not deferred.lock.locked()
+    except AttributeError:
+        return False
 
 
 def _retry_after(response: aiohttp.ClientResponse) -> tuple[float, bool]:

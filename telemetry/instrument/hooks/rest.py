@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     Kwargs = dict[str, Any]
 
 _log = logging.getLogger("slashspan")
+_NOTHING: Final = contextlib.nullcontext()
 
 CALLBACK_PATH: Final = "/interactions/{webhook_id}/{webhook_token}/callback"
 UNKNOWN_INTERACTION: Final = 10062
@@ -85,45 +86,58 @@ class RestHooks:
         from discord.http import HTTPClient
         from discord.webhook.async_ import AsyncWebhookAdapter
 
-        patches.wrap(HTTPClient, "request", self._request, reads=("route",))
-        patches.wrap(AsyncWebhookAdapter, "request", self._request, reads=("route",))
-        patches.wrap(aiohttp.ClientSession, "_request", self._try)
+        patches.replace(HTTPClient, "request", self._make_request, reads=("route",))
+        patches.replace(AsyncWebhookAdapter, "request", self._make_request, reads=("route",))
+        patches.replace(aiohttp.ClientSession, "_request", self._make_try)
 
-    async def _request(self, wrapped: Wrapped, client: Any, args: Args, kwargs: Kwargs) -> Any:
-        route: discord.http.Route = args[0]
-        call = RestCall(self._limits.on(client))
-        token = current_call.set(call)
-        span = self._start(route) if self._spans else None
-        try:
+    def _make_request(self, original: Wrapped, active: list[bool]) -> Wrapped:
+        on_client, set_call, finish = self._limits.on_client, current_call.set, self._finish
+
+        async def request(client: Any, /, route: discord.http.Route, *args: Any, **kwargs: Any) -> Any:
+            if not active:
+                return await original(client, route, *args, **kwargs)
+            call = RestCall(on_client(client))
+            token = set_call(call)
+            span = self._start(route) if self._spans else None
+            try:
+                result = await original(client, route, *args, **kwargs)
+            except (
+                BaseException
+            ) as error:  # not kept in a variable that outlives it: the frame would keep the exception
+                finish(token, call, route, span, error, kwargs)
+                raise
+            finish(token, call, route, span, None, kwargs)
+            return result
+
+        return request
+
+    def _make_try(self, original: Wrapped, active: list[bool]) -> Wrapped:
+        current, now = current_call.get, time.perf_counter_ns
+
+        async def _request(session: aiohttp.ClientSession, /, *args: Any, **kwargs: Any) -> Any:
+            call = current() if active else None
+            if call is None:
+                return await original(session, *args, **kwargs)
+            if call.refusal is not None:
+                self._resume(call)
+            call.tries += 1
             # The aiohttp instrumentation would record the real URL, including the token.
-            with suppress_http_instrumentation():
-                result = await wrapped(*args, **kwargs)
-        except BaseException as error:  # not kept in a variable that outlives it: the frame would keep the exception
-            _restore(token)
-            self._finish(call, route, span, error, kwargs)
-            raise
-        _restore(token)
-        self._finish(call, route, span, None, kwargs)
-        return result
-
-    async def _try(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
-        call = current_call.get()
-        if call is None:
-            return await wrapped(*args, **kwargs)
-        self._resume(call)
-        call.tries += 1
-        started = time.perf_counter_ns()
-        try:
-            response = await wrapped(*args, **kwargs)
+            traced = getattr(session, "_trace_configs", True)
+            started = now()
+            try:
+                with suppress_http_instrumentation() if traced else _NOTHING:
+                    response = await original(session, *args, **kwargs)
+            finally:
+                answered = call.answered_ns = now()
+                call.wire_ns += answered - started
             self._answered(call, response)
             return response
-        finally:
-            call.answered_ns = time.perf_counter_ns()
-            call.wire_ns += call.answered_ns - started
+
+        return _request
 
     @guarded
     def _resume(self, call: RestCall) -> None:
-        call.resume()
+        self._limits.resume(call)
 
     @guarded
     def _answered(self, call: RestCall, response: aiohttp.ClientResponse) -> None:
@@ -151,19 +165,25 @@ class RestHooks:
     @guarded
     def _finish(
         self,
+        token: Token[RestCall | None],
         call: RestCall,
         route: discord.http.Route,
         span: Span | None,
         error: BaseException | None,
         kwargs: Kwargs,
     ) -> None:
+        try:  # noqa: SIM105 - four calls less
+            current_call.reset(token)
+        except ValueError:  # closed in another context
+            pass
         if route.path == CALLBACK_PATH:
             self._acknowledge(call, route, error, kwargs)
-        action = current_action.get()
-        call.resume()
-        limited_ns = call.limited.total
-        if limited_ns:
+        if call.refusal is not None:
+            self._limits.resume(call)
+        limited_ns = 0
+        if call.limited is not None and (limited_ns := call.limited.total):
             self._recorder.instruments.rate_limited(route.method, route.path, limited_ns / 1e9)
+            action = current_action.get()
             if action is not None and not action.ended:
                 action.rate_limited(call.limited)
         if span is None:
@@ -198,11 +218,6 @@ class RestHooks:
             self._recorder.acknowledged(action, call.answered_ns - action.frame.monotonic_ns, kind)
         elif isinstance(error, discord.NotFound) and error.code == UNKNOWN_INTERACTION:
             self._recorder.expired(action, error)
-
-
-def _restore(token: Token[RestCall | None]) -> None:
-    with contextlib.suppress(ValueError):  # closed in another context
-        current_call.reset(token)
 
 
 def _callback_type(kwargs: Kwargs) -> int:

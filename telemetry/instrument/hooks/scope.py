@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from opentelemetry import context as context_api
-from opentelemetry.trace import set_span_in_context
+from opentelemetry.context import Context, attach, detach, get_current
+from opentelemetry.trace import INVALID_SPAN, set_span_in_context
 
 from slashspan.telemetry.instrument.action import current_action
 
 if TYPE_CHECKING:
     from contextvars import Token
-
-    from opentelemetry.context import Context
+    from typing import TypeAlias
 
     from slashspan.telemetry.instrument.action import Action
 
-
-class Tokens(NamedTuple):
+    Tokens: TypeAlias = tuple[Token[Context], Token[Action | None]]
     """What `deactivate` needs to restore what was current before."""
 
-    context: Token[Context]
-    action: Token[Action | None]
+_SPAN_KEY: Final = next(iter(set_span_in_context(INVALID_SPAN, Context())))
+_set, _reset = current_action.set, current_action.reset
 
 
 def activate(action: Action) -> Tokens:
     """Make the action's span the parent of new spans, in this task and those that it starts."""
-    return Tokens(context_api.attach(set_span_in_context(action.span)), current_action.set(action))
+    # What `set_span_in_context` returns, in a fifth of the calls.
+    return attach(Context({**get_current(), _SPAN_KEY: action.span})), _set(action)
 
 
 def deactivate(tokens: Tokens) -> None:
     """Undo `activate`. If an unawaited coroutine is closed in another context, there is nothing to undo."""
     try:
-        current_action.reset(tokens.action)
+        _reset(tokens[1])
     except ValueError:
         return
-    context_api.detach(tokens.context)
+    detach(tokens[0])
 
 
 class Work:

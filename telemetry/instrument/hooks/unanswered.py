@@ -5,6 +5,7 @@ That nothing will is known only when Discord gives up after 3 s; until then such
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -32,7 +33,7 @@ class Unanswered:
         self._recorder = recorder
 
     def install(self, patches: Patches) -> None:
-        patches.wrap(discord.Client, "_schedule_event", self._schedule_event, reads=("coro", "event_name"))
+        patches.replace(discord.Client, "_schedule_event", self._make_schedule, reads=("coro", "event_name"))
 
     @guarded
     def on_dispatched(self, kind: str, args: Args, position: int) -> None:
@@ -46,16 +47,20 @@ class Unanswered:
         action.unmatched = True
         self._recorder.end_at_deadline(action, ACK_SECONDS)
 
-    def _schedule_event(self, wrapped: Callable[..., Any], _: Any, args: Args, kwargs: dict[str, Any]) -> Any:
-        if args[1] == "on_interaction":
-            work = self._claim(args)
-            if work is not None:
-                return self._handle(work, wrapped, args, kwargs)
-        return wrapped(*args, **kwargs)
+    def _make_schedule(self, original: Callable[..., Any], active: list[bool]) -> Callable[..., Any]:
+        # Runs for every event that the bot handles, so for every message too.
+        def _schedule_event(client: discord.Client, coro: Any, event_name: str, *args: Any, **kwargs: Any) -> Any:
+            if event_name == "on_interaction" and active:
+                work = self._claim(args)
+                if work is not None:
+                    return self._handle(work, partial(original, client), coro, event_name, args, kwargs)
+            return original(client, coro, event_name, *args, **kwargs)
+
+        return _schedule_event
 
     @guarded
     def _claim(self, args: Args) -> Work | None:
-        interaction = args[2] if len(args) > 2 else None  # a bot may dispatch an event of that name itself
+        interaction = args[0] if args else None  # a bot may dispatch an event of that name itself
         if not isinstance(interaction, discord.Interaction):
             return None
         action = self._recorder.find(interaction.id)
@@ -63,9 +68,15 @@ class Unanswered:
             return None
         return Work(action)
 
-    def _handle(self, work: Work, wrapped: Callable[..., Any], args: Args, kwargs: dict[str, Any]) -> Any:
-        handler, *rest = args
-
+    def _handle(
+        self,
+        work: Work,
+        schedule: Callable[..., Any],
+        handler: Callable[..., Any],
+        event_name: str,
+        args: Args,
+        kwargs: dict[str, Any],
+    ) -> Any:
         async def observed(*handler_args: Any, **handler_kwargs: Any) -> Any:
             try:
                 return await handler(*handler_args, **handler_kwargs)
@@ -75,10 +86,10 @@ class Unanswered:
 
         tokens = activate(work.action)  # the task copies the context
         try:
-            task = wrapped(observed, *rest, **kwargs)
+            task = schedule(observed, event_name, *args, **kwargs)
         finally:
             deactivate(tokens)
-        self._end_with_task(task, work, args[2])
+        self._end_with_task(task, work, args[0])
         return task
 
     @guarded

@@ -76,13 +76,22 @@ def test_an_added_attribute_is_removed_again() -> None:
 
 
 @pytest.mark.parametrize("theirs", [False, True])
-def test_before_receives_the_instance_and_the_method_runs(theirs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replacement_gets_the_instance_and_calls_the_original(theirs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if theirs:
         wrapper: Any = wrapt.FunctionWrapper(vars(Base)["method"], lambda w, _, a, k: "<" + w(*a, **k) + ">")
         monkeypatch.setattr(Base, "method", wrapper)
     original, patches = vars(Base)["method"], Patches()
     seen: list[Any] = []
-    patches.before(Base, "method", seen.append)
+
+    def make(original: Any, active: list[bool]) -> Any:
+        def method(self: Any) -> str:
+            if active:
+                seen.append(self)
+            return str(original(self))
+
+        return method
+
+    patches.replace(Base, "method", make)
     derived = Derived()
     assert derived.method() == ("<base>" if theirs else "base")
     assert seen == [derived]
