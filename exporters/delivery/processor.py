@@ -106,8 +106,9 @@ class CommandCallsProcessor(DeadlineBatchProcessor, ForkAware):
             record = record_of(span)
             if record is None and (record := from_context(parent_context)) is not None:
                 attach(span, record)
-            if self._spool is not None and kind_of(span, record) in self._kinds:
-                self._spool.started(span, record)
+            spool = self._spool
+            if spool is not None and kind_of(span, record) in self._kinds:
+                spool.started(span, record)
         except Exception:  # noqa: BLE001 - a bug of ours stays ours
             report("CommandCallsProcessor.on_start")
 

@@ -38,10 +38,10 @@ _FROM_ATTRIBUTES: Final = tuple(
 
 def from_span(span: ReadableSpan) -> CommandCall | None:
     """The row of a finished user action; None for other spans. Never raises, whatever the bot has set."""
-    context = span.context
+    record = record_of(span)
+    context = span.context if record is None else record
     if context is None or span.start_time is None:
         return None
-    record = record_of(span)
     checkpoints = checkpoint_events(span, record)
     return from_parts(
         attributes_of(span, record),
@@ -89,7 +89,8 @@ def _inner(attributes: Any) -> Mapping[str, Any]:
 def checkpoint_events(span: ReadableSpan, record: ActionRecord | None) -> Sequence[Checkpoint]:
     """The name and attributes of each checkpoint, in their order."""
     if record is not None:
-        return _with_left_out(record.checkpoints, record.dropped_checkpoints)
+        dropped = record.dropped_checkpoints
+        return _with_left_out(record.checkpoints, dropped) if dropped else record.checkpoints
     try:
         events: Sequence[Event] = span._events
     except AttributeError:  # an SDK with other private names; this one copies

@@ -58,6 +58,8 @@ class InFlight:
         if key in self._running:
             self.end(key)
         free = self._free.get(count)
+        if free is None:
+            free = self._free[count] = []
         if free:
             offset = free.pop()
         else:
@@ -66,7 +68,8 @@ class InFlight:
         try:
             self._write(offset, frame)
         except OSError:
-            self._release(offset, count)
+            self._free[count].append(offset)
+            self._stale[offset] = count
             raise
         self._stale.pop(offset, None)
         self._running[key] = (offset, count)
@@ -76,15 +79,10 @@ class InFlight:
         place = self._running.pop(key, None)
         if place is None:
             return False
-        self._release(*place)
-        return True
-
-    def _release(self, offset: int, count: int) -> None:
-        free = self._free.get(count)
-        if free is None:
-            free = self._free[count] = []
-        free.append(offset)
+        offset, count = place
+        self._free[count].append(offset)
         self._stale[offset] = count
+        return True
 
     def clear_stale(self, limit: int | None = None) -> None:
         """Overwrite all free slots that still hold an action, or up to `limit` of them."""

@@ -32,6 +32,7 @@ FILE_HEAD_BYTES: Final = _FILE_HEAD.size + 4
 _MAGIC: Final = b"\xffSP\xfe"
 _HEAD: Final = struct.Struct("<IIBBQ")
 HEAD_BYTES: Final = len(_MAGIC) + 4 + _HEAD.size
+_PREFIX: Final = struct.Struct("<4sI")
 _ACK: Final = struct.Struct("<II")
 
 
@@ -70,8 +71,8 @@ def file_head(version: int = VERSION) -> bytes:
 
 def frame(sequence: int, type_: int, payload_format: int, key: int, payload: bytes) -> bytes:
     """One record, ready to be appended."""
-    head = _HEAD.pack(len(payload), sequence, type_, payload_format, key)
-    return b"".join((_MAGIC, crc32(payload, crc32(head)).to_bytes(4, "little"), head, payload))
+    body = _HEAD.pack(len(payload), sequence, type_, payload_format, key) + payload
+    return _PREFIX.pack(_MAGIC, crc32(body)) + body
 
 
 def scan(data: bytes) -> Iterator[Record | int]:

@@ -1,8 +1,12 @@
 """User actions in the spool: spans as records, records as rows, and which of them are in flight in memory.
 
-A payload is two msgpack values: the service `[name, version, environment]`, packed once, and
+A payload of format 1 is two msgpack values: the service `[name, version, environment]`, packed once, and
 `[trace id (16 bytes), start ns, end ns or nil, attributes, checkpoints]`; the key of the record is the span id. A ROW's
 second value is the row's columns by name.
+
+Format 2 is written for actions of our own instrumentation, whose attributes are known: the service,
+`[trace id, start ns, values of START_FIELDS]` and, of a SPAN, `[end ns, attributes since the start, checkpoints]`. So
+the end is the bytes of the start and a little more.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgpack
 
+from slashspan import semconv
 from slashspan.exporters.common.gil import yielding_gil
 from slashspan.exporters.rows.command_call import CommandCall
 from slashspan.exporters.rows.counts import DropReason
@@ -43,6 +48,25 @@ if TYPE_CHECKING:
     from slashspan.exporters.spool.records import Record
 
 PAYLOAD_FORMAT: Final = 1
+ACTION_FORMAT: Final = 2
+START_FIELDS: Final = (
+    semconv.KIND,
+    semconv.COMMAND_NAME,
+    semconv.INTERACTION_ID,
+    semconv.APPLICATION_ID,
+    semconv.USER_ID,
+    semconv.USER_NAME,
+    semconv.GUILD_ID,
+    semconv.CHANNEL_ID,
+    semconv.SHARD_ID,
+    semconv.LOCALE,
+    semconv.GUILD_LOCALE,
+    semconv.CONTEXT,
+    semconv.INSTALLATION,
+    semconv.GATEWAY_DELAY_MS,
+    semconv.LOOP_DELAY_MS,
+)
+"""Attributes that an action has at its start. To change them takes another format."""
 MAX_RECORD: Final = 256 * 1024
 """In bytes; of a larger span only our attributes are kept, as in its row."""
 MAX_CHECKPOINTS: Final = 128
@@ -75,24 +99,62 @@ class RowSpool:
 
     def started(self, span: ReadableSpan, record: ActionRecord | None = None) -> None:
         """Record a running user action."""
+        if record is not None:
+            with self.order:
+                payload = self._start_payload(span, record)
+            if payload is not None:
+                self.journal.start(ACTION_FORMAT, record.span_id, payload)
+                return
         context = span.context
         if context is not None:
             with self.order:
-                attributes = attributes_of(span) if record is None else record.attributes
-                payload = self._payload(span, context, None, attributes, ())
+                payload = self._payload(span, context, None, attributes_of(span, record), ())
             self.journal.start(PAYLOAD_FORMAT, context.span_id, payload)
 
     def ended(self, span: ReadableSpan, record: ActionRecord | None = None) -> None:
         """Append a finished user action, as in flight; with `order` held."""
-        context = span.context
-        if context is None:
-            return
-        key = context.span_id
-        attributes, checkpoints = attributes_of(span, record), checkpoint_events(span, record)
-        payload = self._payload(span, context, span.end_time, attributes, checkpoints)
-        receipt = self.journal.append(RecordType.SPAN, PAYLOAD_FORMAT, key, payload, RecordState.LEASED)
+        payload = None if record is None else self._end_payload(span, record)
+        if payload is not None:
+            key, payload_format = record.span_id, ACTION_FORMAT  # type: ignore[union-attr]  # else there is no payload
+        else:
+            context = span.context
+            if context is None:
+                return
+            key, payload_format = context.span_id, PAYLOAD_FORMAT
+            attributes, checkpoints = attributes_of(span, record), checkpoint_events(span, record)
+            payload = self._payload(span, context, span.end_time, attributes, checkpoints)
+        receipt = self.journal.append(RecordType.SPAN, payload_format, key, payload, RecordState.LEASED)
         if receipt is not None:
             self._in_flight[key] = receipt
+
+    def _start_payload(self, span: ReadableSpan, record: ActionRecord) -> bytes | None:
+        """In format 2, kept for the end; None if a value is not one that it can express."""
+        values = tuple(map(record.attributes.get, START_FIELDS))
+        try:
+            packed = self._pack((record.trace_id.to_bytes(16, "big"), span.start_time, values))
+        except (TypeError, ValueError, OverflowError):
+            return None
+        payload: bytes = self._head(span.resource) + packed
+        if len(payload) > MAX_RECORD or len(values) - values.count(None) < len(record.attributes):
+            return None
+        record.packed = payload
+        return payload
+
+    def _end_payload(self, span: ReadableSpan, record: ActionRecord) -> bytes | None:
+        """In format 2; None if its start was not, or if the bot has set attributes of its own."""
+        packed, record.packed = record.packed, None
+        if packed is None or record.span_attributes is not None:
+            return None
+        try:
+            payload: bytes = packed + self._pack((span.end_time, record.noted, checkpoint_events(span, record)))
+        except (TypeError, ValueError, OverflowError):
+            return None
+        return payload if len(payload) <= MAX_RECORD else None
+
+    def _head(self, resource: Resource) -> bytes:
+        if self._service[0] is not resource:
+            self._service = (resource, self._pack(service_of(resource)))
+        return self._service[1]
 
     def _payload(
         self,
@@ -102,10 +164,7 @@ class RowSpool:
         attributes: Mapping[str, Any],
         checkpoints: Sequence[Checkpoint],
     ) -> bytes:
-        resource = span.resource
-        if self._service[0] is not resource:
-            self._service = (resource, self._pack(service_of(resource)))
-        head = self._service[1]
+        head = self._head(span.resource)
         times = (context.trace_id.to_bytes(16, "big"), span.start_time, end_ns)
         try:
             payload: bytes = head + self._pack((*times, attributes, checkpoints))
@@ -181,14 +240,20 @@ def _unpacker() -> Any:
 
 def row_of(record: Record, unpacker: Any = None) -> CommandCall | None:
     """The row of a record. Raises NewerFormat, and whatever msgpack raises for foreign bytes."""
-    if record.format > PAYLOAD_FORMAT:
-        raise NewerFormat(f"payload format {record.format}; this slashspan reads up to {PAYLOAD_FORMAT}")
+    if record.format > ACTION_FORMAT:
+        raise NewerFormat(f"payload format {record.format}; this slashspan reads up to {ACTION_FORMAT}")
     unpacker = unpacker or _unpacker()
     unpacker.feed(record.payload)
     service, value = unpacker.unpack(), unpacker.unpack()
     if record.type == RecordType.ROW:
         return CommandCall(**value)
-    trace_id, start_ns, end_ns, attributes, marks = value
+    if record.format == ACTION_FORMAT:
+        trace_id, start_ns, values = value
+        attributes = {key: value for key, value in zip(START_FIELDS, values, strict=True) if value is not None}
+        end_ns, noted, marks = unpacker.unpack() if record.type == RecordType.SPAN else (None, {}, ())
+        attributes.update(noted)
+    else:
+        trace_id, start_ns, end_ns, attributes, marks = value
     if record.type == RecordType.START:
         attributes[OUTCOME] = Outcome.INTERRUPTED
     return from_parts(

@@ -27,15 +27,35 @@ SPAN_ATTRIBUTE: Final = "_slashspan_record"
 class ActionRecord:
     """Attributes by the keys of `slashspan.semconv`, and checkpoints in their order."""
 
-    __slots__ = ("attributes", "checkpoints", "dropped_checkpoints", "span_attributes")
+    __slots__ = (
+        "attributes",
+        "checkpoints",
+        "dropped_checkpoints",
+        "noted",
+        "packed",
+        "span_attributes",
+        "span_id",
+        "trace_id",
+    )
 
     def __init__(self, attributes: dict[str, AttributeValue]) -> None:
         self.attributes = attributes
         self.checkpoints: list[tuple[str, Mapping[str, Any]]] = []
         self.dropped_checkpoints = 0
+        self.noted: dict[str, AttributeValue] = {}
+        """The attributes that were added or changed since the start."""
+        self.packed: bytes | None = None
+        """What the spool has written about the start; the record of the end begins with it."""
+        self.trace_id = self.span_id = 0
+        """Those of its span, once that is started."""
         self.span_attributes: Any = None
         """The attributes of its span: what the SDK's limits left of ours, and what the bot has set. None: the same as
         `attributes`."""
+
+    def note(self, values: Mapping[str, AttributeValue]) -> None:
+        """Add or change attributes."""
+        self.attributes.update(values)
+        self.noted.update(values)
 
     def add_checkpoint(self, name: str, attributes: Mapping[str, Any]) -> None:
         """Add a checkpoint; beyond MAX_CHECKPOINTS they are only counted."""
@@ -62,6 +82,8 @@ def attach(span: Any, record: ActionRecord) -> None:
     if hasattr(attributes, "__dict__"):
         setattr(attributes, SPAN_ATTRIBUTE, record)
     record.span_attributes = {} if attributes is None else attributes
+    context = span.get_span_context()
+    record.trace_id, record.span_id = context.trace_id, context.span_id
 
 
 def record_of(span: Any) -> ActionRecord | None:

@@ -144,7 +144,7 @@ class Action:
         if isinstance(self.span, ActionSpan):
             self.span.note(values)
         else:
-            self.record.attributes.update(values)
+            self.record.note(values)
             for key, value in values.items():  # for so few the SDK's `set_attributes` is slower: it copies the mapping
                 self.span.set_attribute(key, value)
 

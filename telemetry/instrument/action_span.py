@@ -81,14 +81,13 @@ class ActionSpan(sdk.Span):
     _trace_config = None
     _flags: TraceFlags
     _record: ActionRecord
-    _trace_id: int
-    _span_id: int
 
     @property
     def _context(self) -> SpanContext:  # type: ignore[override]
         made: SpanContext | None = self.__dict__.get("_made_context")
         if made is None:
-            made = SpanContext(self._trace_id, self._span_id, is_remote=False, trace_flags=self._flags)
+            record = self._record
+            made = SpanContext(record.trace_id, record.span_id, is_remote=False, trace_flags=self._flags)
             made = self.__dict__.setdefault("_made_context", made)
         return made
 
@@ -125,9 +124,11 @@ class ActionSpan(sdk.Span):
     def note(self, values: Mapping[str, AttributeValue]) -> None:
         """Add to what is recorded, and to the span's attributes if they were made."""
         with self._lock:
-            self._record.attributes.update(values)
-            if self._record.span_attributes is not None and self._end_time is None:
-                self._record.span_attributes._set_items(values)
+            record = self._record
+            record.attributes.update(values)  # `record.note`, without a call
+            record.noted.update(values)
+            if record.span_attributes is not None and self._end_time is None:
+                record.span_attributes._set_items(values)
 
     def end(self, end_time: int | None = None) -> None:
         with self._lock:
@@ -165,8 +166,8 @@ class ActionSpans:
         span._name = name
         span._lock = RLock()
         span._start_time = start_ns
-        span._trace_id = ids.generate_trace_id()
-        span._span_id = ids.generate_span_id()
+        record.trace_id = ids.generate_trace_id()
+        record.span_id = ids.generate_span_id()
         span._record = record
         span._span_processor.on_start(span, parent_context=_ROOT)
         return span  # type: ignore[no-any-return]

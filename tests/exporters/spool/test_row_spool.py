@@ -131,9 +131,9 @@ def test_an_unreadable_record_is_counted_and_stops_nothing(tmp_path: Path, caplo
 
 def test_an_unknown_payload_format_is_refused(tmp_path: Path) -> None:
     spool = RowSpool(journal(tmp_path))
-    spool.journal.append(RecordType.SPAN, 2, 1, b"\x90\x90", RecordState.PENDING)
+    spool.journal.append(RecordType.SPAN, 3, 1, b"\x90\x90", RecordState.PENDING)
     [(_, record)] = spool.journal.lease(1)
-    with pytest.raises(NewerFormat, match="format 2"):
+    with pytest.raises(NewerFormat, match="format 3"):
         row_of(record)
     die(spool.journal)
     older = RowSpool(journal(tmp_path))
