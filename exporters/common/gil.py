@@ -22,9 +22,9 @@ def yield_gil() -> None:
     time.sleep(_PAUSE_SECONDS)
 
 
-def yielding_gil(items: Iterable[T]) -> Iterator[T]:
-    """The same items, with a pause after every `ITEMS_PER_SLICE` of them."""
+def yielding_gil(items: Iterable[T], per_slice: int = ITEMS_PER_SLICE) -> Iterator[T]:
+    """The same items, with a pause after every `per_slice` of them."""
     for number, item in enumerate(items, 1):
         yield item
-        if number % ITEMS_PER_SLICE == 0:
+        if number % per_slice == 0:
             yield_gil()

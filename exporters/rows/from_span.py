@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from slashspan import semconv
@@ -20,20 +21,31 @@ from slashspan.exporters.rows.values import (
 from slashspan.service_name import is_unknown, process_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import Event, ReadableSpan
 
     from slashspan.action_record import ActionRecord
+    from slashspan.exporters.rows.columns import Column
 
 _OURS: Final = frozenset(attribute.key for attribute in semconv.ATTRIBUTES)
 LEFT_OUT: Final = "slashspan.left_out"
 """Name of the entry with the number of checkpoints that did not fit into the column."""
 COUNT: Final = "count"
-_FROM_ATTRIBUTES: Final = tuple(
-    (column.name, column.attribute, column.type.convert, column.if_absent) for column in ROW_COLUMNS if column.attribute
-)
+REMEMBERED: Final = 1024
+"""Texts and ids, of each column, whose conversion is remembered: most columns hold the same few again and again."""
+
+
+def _converters(column: Column) -> tuple[str, str, Callable[[Any], Any], Callable[[str], Any], Any]:
+    convert = column.type.convert
+    unique = column.attribute == semconv.INTERACTION_ID
+    of_text = convert if unique else lru_cache(maxsize=REMEMBERED)(convert)
+    return column.name, column.attribute or "", convert, of_text, column.if_absent
+
+
+_FROM_ATTRIBUTES: Final = tuple(_converters(column) for column in ROW_COLUMNS if column.attribute)
+"""Column, attribute, the conversion of any value and that of a text, and what is stored without a value."""
 
 
 def from_span(span: ReadableSpan) -> CommandCall | None:
@@ -116,10 +128,11 @@ def from_parts(
     if get(semconv.KIND) is None:
         return None
     own = None if attributes.keys() <= _OURS else {key: attributes[key] for key in attributes if key not in _OURS}
-    fields = {
-        name: if_absent if (value := get(key)) is None or (value := convert(value)) is None else value
-        for name, key, convert, if_absent in _FROM_ATTRIBUTES
-    }
+    fields = {}
+    for name, key, convert, of_text, if_absent in _FROM_ATTRIBUTES:
+        if (value := get(key)) is not None:
+            value = of_text(value) if type(value) is str else convert(value)
+        fields[name] = if_absent if value is None else value
     fields["called_at"] = start_ns // 1000
     fields["duration_ms"] = None if end_ns is None else (end_ns - start_ns) / 1e6
     fields["trace_id"] = f"{trace_id:032x}"

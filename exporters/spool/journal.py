@@ -227,7 +227,10 @@ class Journal(ForkAware):
         with self.lock:
             for segment, index in receipts:
                 if segment.mark(index, RecordState.ACKED):
-                    by_segment.setdefault(segment, []).append(index)
+                    found = by_segment.get(segment)
+                    if found is None:
+                        found = by_segment[segment] = []
+                    found.append(index)
         with self._losses.logging_os_errors():
             for segment, indices in by_segment.items():
                 if not segment.retired:

@@ -13,6 +13,7 @@ were lost.
 from __future__ import annotations
 
 import struct
+from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
 
@@ -157,7 +158,9 @@ def _start(data: bytes) -> int:
 
 def acks(offsets: list[int]) -> bytes:
     """Entries of an `.ack` file, each with its own checksum, so that damage never acknowledges a record."""
-    return b"".join(_ACK.pack(offset, crc32(offset.to_bytes(4, "little"))) for offset in offsets)
+    packed = struct.pack(f"<{len(offsets)}I", *offsets)
+    checks = [crc32(packed[at : at + 4]) for at in range(0, len(packed), 4)]
+    return struct.pack(f"<{2 * len(offsets)}I", *chain.from_iterable(zip(offsets, checks, strict=True)))
 
 
 def acked(data: bytes) -> set[int]:

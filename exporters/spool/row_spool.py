@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgpack
 
 from slashspan import semconv
+from slashspan.action_record import record_of
 from slashspan.exporters.common.gil import yielding_gil
 from slashspan.exporters.rows.command_call import CommandCall
 from slashspan.exporters.rows.counts import DropReason
@@ -191,7 +192,9 @@ class RowSpool:
         in_flight = self._in_flight
         with self.order:
             for span in spans:
-                key = span.context.span_id if span.context is not None else 0
+                record = record_of(span)
+                context = span.context if record is None else record
+                key = 0 if context is None else context.span_id
                 if key not in in_flight:
                     claimed.append(None)
                     continue

@@ -11,6 +11,7 @@ import re
 import sqlite3
 import threading
 import time
+from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,7 +27,7 @@ from slashspan.exporters.stores.schema.sqlite_upgrade import prepare, transactio
 from slashspan.exporters.stores.sqlite_files import OpenFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from slashspan.exporters.rows.command_call import CommandCall
@@ -44,6 +45,8 @@ ROW_ERRORS: Final = (
     UnicodeEncodeError,
 )
 """Raised by SQLite and its driver for a row, or for something that the owner added to the table."""
+ROWS_PER_STATEMENT: Final = 32
+"""Rows of one INSERT: to start a statement takes longer than to insert a row. Before 3.32 SQLite binds 999 values."""
 BUSY_SECONDS: Final = 0.05
 """How long one attempt waits for SQLite's write lock. Attempts are repeated until the write's own timeout."""
 PAUSE_SECONDS: Final = 0.005
@@ -62,10 +65,7 @@ class SqliteStore(ForkAware):
         self._connection: sqlite3.Connection | None = None
         self._files: OpenFiles | None = None
         self._replaced = ThrottledLog()
-        self._insert = (
-            f"INSERT INTO {table.quoted} ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))}) "  # noqa: S608 - quoted
-            "ON CONFLICT (called_at, span_id) DO NOTHING"
-        )
+        self._insert_into = f"INSERT INTO {table.quoted} ({', '.join(_NAMES)}) VALUES "  # noqa: S608 - quoted
         register(self)
 
     @property
@@ -77,14 +77,15 @@ class SqliteStore(ForkAware):
 
     def write(self, rows: Sequence[CommandCall], *, timeout: float) -> None:
         try:
-            values = [_bound(row) for row in yielding_gil(rows)]
-        except (TypeError, OverflowError) as error:
+            values = [_bound(some) for some in yielding_gil(_several(rows), 1)]
+        except (TypeError, ValueError, OverflowError) as error:
             raise RowsRejected(f"column called_at does not contain a time ({type(error).__name__})") from error
 
         def insert(connection: sqlite3.Connection) -> None:
             with transaction(connection):
                 try:
-                    connection.executemany(self._insert, values)
+                    for some in values:
+                        connection.execute(self._insert_into + _placeholders(len(some) // len(_NAMES)), some)
                 except ROW_ERRORS as error:
                     raise self._refusal(rows, error) from None  # the cause may quote a row
 
@@ -181,7 +182,22 @@ class SqliteStore(ForkAware):
         return StoreUnavailable(f"{self._path}: the table rejects rows: {constraint[0] if constraint else name}")
 
 
-def _bound(row: CommandCall) -> tuple[Any, ...]:
-    """The values of a row, as SQLite binds them."""
-    values = _values_of(row)
-    return *values[:_CALLED_AT], as_text(values[_CALLED_AT]), *values[_CALLED_AT + 1 :]
+def _several(rows: Sequence[CommandCall]) -> Iterator[Sequence[CommandCall]]:
+    for at in range(0, len(rows), ROWS_PER_STATEMENT):
+        yield rows[at : at + ROWS_PER_STATEMENT]
+
+
+@lru_cache(maxsize=ROWS_PER_STATEMENT)
+def _placeholders(rows: int) -> str:
+    row = f"({', '.join('?' * len(_NAMES))})"
+    return f"{', '.join([row] * rows)} ON CONFLICT (called_at, span_id) DO NOTHING"
+
+
+def _bound(rows: Sequence[CommandCall]) -> list[Any]:
+    """The values of some rows, one after the other, as SQLite binds them."""
+    values: list[Any] = []
+    for row in rows:
+        values += _values_of(row)
+    called_at = slice(_CALLED_AT, None, len(_NAMES))
+    values[called_at] = map(as_text, values[called_at])
+    return values
