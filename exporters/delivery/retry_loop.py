@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 import tenacity
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from slashspan.exporters.common.throttled_log import ThrottledLog
 
@@ -105,6 +106,11 @@ class RetryLoop:
     # On the thread
 
     def _run(self) -> None:
+        # A bot that traces its libraries must not trace this thread: each span sent would make another one.
+        with suppress_instrumentation():
+            self._deliver_until_closed()
+
+    def _deliver_until_closed(self) -> None:
         with self._logging_bugs():
             self._work.adopt()
         with self._logging_bugs():

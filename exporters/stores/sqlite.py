@@ -15,6 +15,8 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+
 from slashspan.exporters.common.at_fork import ForkAware, register
 from slashspan.exporters.common.gil import yielding_gil
 from slashspan.exporters.common.throttled_log import ThrottledLog
@@ -121,10 +123,11 @@ class SqliteStore(ForkAware):
         Raises StoreUnavailable after `timeout` seconds, and what `action` raises.
         """
         deadline = time.monotonic() + timeout
-        while (reason := self._try(action)) is not None:
-            if time.monotonic() >= deadline:
-                raise StoreUnavailable(f"{self._path}: {reason}")
-            time.sleep(PAUSE_SECONDS)
+        with suppress_instrumentation():  # a bot that traces sqlite3 does not want to see our statements
+            while (reason := self._try(action)) is not None:
+                if time.monotonic() >= deadline:
+                    raise StoreUnavailable(f"{self._path}: {reason}")
+                time.sleep(PAUSE_SECONDS)
 
     def _try(self, action: Callable[[sqlite3.Connection], None]) -> str | None:
         """None if it succeeded, otherwise why the next attempt may succeed."""

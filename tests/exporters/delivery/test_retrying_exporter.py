@@ -132,7 +132,7 @@ def test_spans_of_a_process_killed_without_the_collector_are_sent_after_the_next
     exporter = RetryingExporter(collector, journal, name="otlp")
     for n in range(5):
         exporter.export(made(f"s{n}"))
-    until(lambda: exporter.counts().waiting == 5)
+    until(lambda: journal.unacked == 5)
     die(journal)
     after = Collector()
     again = RetryingExporter(after, Journal(tmp_path, max_bytes=2**24), name="otlp")

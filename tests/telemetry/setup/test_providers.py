@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
@@ -15,9 +14,6 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import slashspan
 from slashspan import service_name
-from slashspan.dsn import Dsn
-from slashspan.exporters.stores.postgres import PostgresStore
-from slashspan.table import Table
 from slashspan.telemetry.setup import pipeline
 from slashspan.telemetry.setup.pipeline import CommandCallsSpanExporter
 from tests.support.actions.bot import make_bot
@@ -27,8 +23,6 @@ from tests.support.stored_rows import read_outcomes, read_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.support.postgres import Postgres
 
 
 @pytest.fixture(autouse=True)
@@ -110,25 +104,6 @@ async def test_a_bare_exporter_names_the_service_and_warns_once(
     (row,) = read_rows(f"sqlite:///{tmp_path / 'calls.db'}")
     assert row["service_name"] == "ladder"
     assert caplog.text.count("memory of that processor") == 1
-
-
-def test_statements_of_the_store_are_not_traced(
-    server: Postgres, database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import asyncpg
-
-    enabled: list[bool] = []
-    connect = asyncpg.connect
-
-    async def traced(*args: Any, **kwargs: Any) -> Any:
-        enabled.append(is_instrumentation_enabled())
-        return await connect(*args, **kwargs)
-
-    monkeypatch.setattr(asyncpg, "connect", traced)
-    store = PostgresStore(Dsn.parse(server.dsn(database)), Table.parse("command_calls", schemas=True))
-    store.prepare(timeout=20)
-    store.close(timeout=5)
-    assert enabled == [False]
 
 
 @pytest.mark.parametrize(
