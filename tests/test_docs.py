@@ -32,6 +32,7 @@ PATH = re.compile(r"\.?[\w-]+(?:/[\w.-]+)*(?:\.(?:py|md|sql|yaml|toml|lock|env)|
 NOT_OURS = {"discord.py", "slashspan/spool", "Europe/Berlin", "p50/p95", "http/protobuf"}
 """Words that only look like a path."""
 OF_THE_READER = {
+    "charts.py",
     "bot.py",
     "scores.py",
     "users.py",

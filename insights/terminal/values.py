@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.text import Text
+
+from slashspan.insights.wording import cell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,34 +35,17 @@ def formatted(value: Any, unit: Unit) -> Text:
 
 def plain_text(value: Any, unit: Unit) -> str:
     """A value that is not a name."""
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
-    if isinstance(value, date):
-        return f"{value:%a %Y-%m-%d}"
-    if unit == "count":
-        return f"{value:,}"
-    if unit == "ms":
-        return milliseconds(value)
-    if unit == "share":
-        return percent(value)
-    return f"{value:,.1f}" if unit == "ratio" else str(value)
+    return milliseconds(value) if unit == "ms" else cell(value, unit)
 
 
 def milliseconds(value: float) -> str:
-    """With three digits; seconds from ten on, hours from two on."""
+    """Without the unit, which is in the head of the column; seconds from ten on, hours from two on."""
     size = abs(value)
     if size >= 7_200_000:
         return f"{value / 3_600_000:,.1f} h"
     if size >= 10_000:
         return f"{value / 1000:,.1f} s"
     return f"{value:,.0f}" if size >= 100 else f"{value:,.1f}"
-
-
-def percent(value: float) -> str:
-    """A small share is not rounded to nothing, nor a large one to everything."""
-    if 0 < value < 0.0005:
-        return "<0.1 %"
-    return ">99.9 %" if 0.9995 <= value < 1 else f"{value:.1%}".replace("%", " %")
 
 
 def sparkline(values: Sequence[float]) -> str:

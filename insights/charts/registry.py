@@ -1,0 +1,45 @@
+"""What the functions of charts share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from slashspan.insights.charts.drawing import ROW_HEIGHT, Chart, Drawing
+from slashspan.insights.wording import command_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from slashspan.insights.reports.registry import Report
+    from slashspan.insights.result import Result
+
+NO_CALLS: Final = Drawing("No calls in this period", None)
+
+
+def chart(report: Report[..., Any]) -> Callable[[Callable[[Result[Any]], Drawing]], Chart]:
+    """Makes a function the chart of a report."""
+
+    def made(function: Callable[[Result[Any]], Drawing]) -> Chart:
+        return Chart(report, function)
+
+    return made
+
+
+def ranked_height(rows: Sequence[Any]) -> int:
+    """Of a ranking, in pixels."""
+    return ROW_HEIGHT * max(len(rows), 2)
+
+
+def names(rows: Sequence[Any]) -> list[str]:
+    """Labels of commands."""
+    return distinct([command_name(row) for row in rows])
+
+
+def distinct(labels: Sequence[str]) -> list[str]:
+    """An axis has one place a name: the second of the same name gets a number."""
+    seen: dict[str, int] = {}
+    found = []
+    for label in labels:
+        seen[label] = seen.get(label, 0) + 1
+        found.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
+    return found

@@ -1,0 +1,234 @@
+"""The few shapes that all charts have. Each returns a specification without data of its own names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from slashspan.insights.charts.drawing import BLUE, FORMATS, SERIES, Spec, tooltip, values
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from slashspan.insights.result import Column, Result
+
+LABEL: Final = "label"
+"""Field of a row's name on an axis."""
+SERIES_FIELD: Final = "series"
+VALUE: Final = "value"
+
+
+_AXIS_FORMATS: Final = {**FORMATS, "share": ".1~%", "ratio": "~r"}
+_POWERS: Final = [10.0**power for power in range(-3, 11)]
+_DAY: Final = 86_400_000
+
+
+def number_axis(title: str | None, unit: str, *, log: bool = False, **scale: Any) -> Spec:
+    """A quantitative channel without its field."""
+    axis: Spec = {"title": title, "format": _AXIS_FORMATS[unit], "tickCount": 5}
+    if unit == "count":
+        axis["tickMinStep"] = 1
+    if log:
+        axis["values"] = _POWERS
+    return {"type": "quantitative", "axis": axis, "scale": {"type": "log" if log else "linear", **scale}}
+
+
+def time_axis(moments: Sequence[float]) -> Spec:
+    """A channel for wall-clock milliseconds."""
+    hours = bool(moments) and max(moments) - min(moments) <= 2 * _DAY
+    axis = {
+        "title": None,
+        "grid": False,
+        "format": "%a %H:%M" if hours else "%-d %b",
+        "labelOverlap": True,
+        "tickCount": 8,
+    }
+    return {"type": "temporal", "scale": {"type": "utc"}, "axis": axis}
+
+
+def rank_axis() -> Spec:
+    """A channel for names, in the order of the data."""
+    return {"field": LABEL, "type": "nominal", "sort": None, "axis": {"title": None, "grid": False}}
+
+
+def bars(
+    result: Result[Any],
+    rows: Sequence[Any],
+    labels: Sequence[str],
+    field: str,
+    *,
+    colour: Any = BLUE,
+    text: bool = True,
+) -> Spec:
+    """Horizontal bars in the order of `rows`, each with its number."""
+    column = _column(result, field)
+    data = [{**row, LABEL: label} for row, label in zip(values(result, rows), labels, strict=True)]
+    bar = {"mark": {"type": "bar", "cornerRadiusEnd": 2}, "encoding": {"color": {"value": colour}}}
+    number = {
+        "mark": {"type": "text", "align": "left", "dx": 4, "fontSize": 11},
+        "encoding": {"text": {"field": field, "type": "quantitative", "format": FORMATS[column.unit]}},
+    }
+    return {
+        "data": {"values": data},
+        "encoding": {
+            "y": rank_axis(),
+            "x": {"field": field, **number_axis(_title(column), column.unit, zero=True)},
+            "tooltip": tooltip(result.columns),
+        },
+        "layer": [bar, number] if text else [bar],
+    }
+
+
+def bars_over_time(
+    result: Result[Any], data: Sequence[Spec], field: str, colours: Mapping[str, str], *, title: str | None = None
+) -> Spec:
+    """Stacked bars from `start` to `end` of each bucket, by `series`, whose order is that of `colours`."""
+    present = [name for name in colours if any(row[SERIES_FIELD] == name for row in data)]
+    return {
+        "data": {"values": [{**row, "order": present.index(row[SERIES_FIELD])} for row in data]},
+        "mark": {"type": "bar", "binSpacing": 1},
+        "encoding": {
+            "x": {"field": "start", **time_axis([row["start"] for row in data])},
+            "x2": {"field": "end"},
+            "y": {"field": field, "aggregate": "sum", "stack": "zero", **number_axis(title, "count")},
+            "color": series(present, [colours[name] for name in present]),
+            "order": {"field": "order", "type": "quantitative"},
+            "tooltip": tooltip(
+                [each for each in result.columns if each.name in ("start", "day")],
+                {"field": SERIES_FIELD, "type": "nominal", "title": "which"},
+                {"field": field, "type": "quantitative", "title": "number", "format": ",d"},
+            ),
+        },
+    }
+
+
+def lines(
+    result: Result[Any], time: str, fields: Sequence[str], *, unit: str, title: str | None = None, log: bool = False
+) -> Spec:
+    """One line a column, over time. Gaps stay gaps."""
+    chosen = [_column(result, name) for name in fields]
+    data = [
+        {**row, SERIES_FIELD: column.label, VALUE: row[column.name]}
+        for row in values(result)
+        for column in chosen
+        if not log or row[column.name] is None or row[column.name] > 0
+    ]
+    return {
+        "data": {"values": data},
+        "mark": {
+            "type": "line",
+            "point": {"size": 24, "filled": True},
+            "strokeWidth": 2,
+            "invalid": "break-paths-show-domains",
+        },
+        "encoding": {
+            "x": {"field": time, **time_axis([row[time] for row in data])},
+            "y": {"field": VALUE, **number_axis(title, unit, log=log)},
+            "color": series([column.label for column in chosen], SERIES),
+            "tooltip": tooltip(result.columns),
+        },
+    }
+
+
+def intervals(
+    result: Result[Any], rows: Sequence[Any], labels: Sequence[str], *, middle: str, low: str, high: str
+) -> Spec:
+    """A dot for each row with the line on which its true value lies."""
+    column = _column(result, middle)
+    data = [{**row, LABEL: label} for row, label in zip(values(result, rows), labels, strict=True)]
+    return {
+        "data": {"values": data},
+        "encoding": {"y": rank_axis(), "tooltip": tooltip(result.columns)},
+        "layer": [
+            {
+                "mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.5},
+                "encoding": {
+                    "x": {"field": low, **number_axis(_title(column), column.unit, zero=True)},
+                    "x2": {"field": high},
+                },
+            },
+            {
+                "mark": {"type": "point", "filled": True, "size": 70, "color": SERIES[4]},
+                "encoding": {"x": {"field": middle, "type": "quantitative"}},
+            },
+        ],
+    }
+
+
+def dumbbells(result: Result[Any], rows: Sequence[Any], labels: Sequence[str], fields: Sequence[str]) -> Spec:
+    """A dot a column on one line a row; a logarithmic scale, because percentiles differ by orders of magnitude."""
+    chosen = [_column(result, name) for name in fields]
+    first, last = fields[0], fields[-1]
+    data = [
+        {**row, LABEL: label, SERIES_FIELD: column.label, VALUE: row[column.name]}
+        for row, label in zip(values(result, rows), labels, strict=True)
+        for column in chosen
+        if row[column.name] is not None and row[column.name] > 0
+    ]
+    scale = number_axis("ms, logarithmic", "ms", log=True, nice=True)
+    return {
+        "data": {"values": data},
+        "encoding": {"y": rank_axis(), "tooltip": tooltip(result.columns)},
+        "layer": [
+            {
+                "transform": [{"filter": f"datum.{SERIES_FIELD} === {chosen[0].label!r} && datum.{last} > 0"}],
+                "mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.4},
+                "encoding": {"x": {"field": first, **scale}, "x2": {"field": last}},
+            },
+            {
+                "mark": {"type": "point", "filled": True, "size": 70},
+                "encoding": {
+                    "x": {"field": VALUE, "type": "quantitative"},
+                    "color": series([column.label for column in chosen], SERIES),
+                    "shape": {
+                        "field": SERIES_FIELD,
+                        "type": "nominal",
+                        "scale": {
+                            "domain": [c.label for c in chosen],
+                            "range": ["circle", "diamond", "triangle-right"],
+                        },
+                    },
+                },
+            },
+        ],
+    }
+
+
+def heat_map(result: Result[Any], data: Sequence[Spec], *, x: Spec, y: Spec, field: str, number: bool = False) -> Spec:
+    """Cells whose opacity is their value, so that they work on light and on dark."""
+    column = _column(result, field)
+    cells: Spec = {
+        "mark": {"type": "rect", "cornerRadius": 2, "color": BLUE},
+        "encoding": {
+            "opacity": {
+                "field": field,
+                "type": "quantitative",
+                "scale": {"domainMin": 0, "range": [0.06, 0.7]},
+                "legend": None,
+            }
+        },
+    }
+    text: Spec = {
+        "mark": {"type": "text", "fontSize": 10},
+        "encoding": {
+            "text": {"field": field, "type": "quantitative", "format": {"share": ".0%"}.get(column.unit, ",.0f")}
+        },
+    }
+    return {
+        "data": {"values": list(data)},
+        "encoding": {"x": x, "y": y, "tooltip": tooltip(result.columns)},
+        "layer": [cells, text] if number else [cells],
+    }
+
+
+def series(names: Sequence[str], colours: Sequence[str]) -> Spec:
+    """The colour channel; without a legend where there is nothing to tell apart."""
+    scale = {"domain": list(names), "range": list(colours[: len(names)])}
+    return {"field": SERIES_FIELD, "type": "nominal", "scale": scale, **({"legend": None} if len(names) < 2 else {})}
+
+
+def _column(result: Result[Any], name: str) -> Column:
+    return next(each for each in result.columns if each.name == name)
+
+
+def _title(column: Column) -> str:
+    return f"{column.label}, ms" if column.unit == "ms" else column.label

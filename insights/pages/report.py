@@ -1,0 +1,127 @@
+"""`slashspan report`: all charts and their tables as one file that needs neither scripts nor a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Final
+
+from slashspan.errors import ConfigurationError
+from slashspan.insights.charts import CHARTS, draw
+from slashspan.insights.charts.picture import inline_svg
+from slashspan.insights.pages.sections import SECTIONS
+from slashspan.insights.pages.tiles import tiles
+from slashspan.insights.reports import totals
+from slashspan.insights.wording import cell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from slashspan.insights.filters import Filters
+    from slashspan.insights.readers.base import Reader
+    from slashspan.insights.reports.usage import TotalsRow
+    from slashspan.insights.result import Result
+
+TABLE_ROWS: Final = 100
+"""Of the table behind a chart."""
+NARROW: Final = 600
+WIDE: Final = 1230
+"""Width of a chart in one column and in two, in pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Everything that a report file shows, of one state of the table."""
+
+    totals: Result[TotalsRow]
+    before: Result[TotalsRow] | None
+    results: dict[str, Result[Any]]
+
+
+async def numbers(reader: Reader, filters: Filters, progress: Callable[[str], None] = lambda _: None) -> Numbers:
+    """`progress` is called with the name of each report before it runs. Raises ReadError."""
+    async with reader.snapshot():
+        now = await totals(reader, filters)
+        previous = filters.previous()
+        before = await totals(reader, previous) if previous else None
+        results = {}
+        for name in chart_names():
+            progress(name)
+            results[name] = await CHARTS[name].report(reader, filters)
+        return Numbers(now, before, results)
+
+
+def chart_names() -> Iterator[str]:
+    """In the order of the page."""
+    return (name for _, _, names in SECTIONS for name in names)
+
+
+def render(found: Numbers, *, title: str, now: datetime | None = None) -> str:
+    """The file's text. Raises ConfigurationError without jinja2 or vl-convert."""
+    filters = found.totals.filters
+    row = found.totals.rows[0]
+    before = found.before.rows[0] if found.before else None
+    sections = [
+        {
+            "name": name,
+            "heading": heading,
+            # Two columns: where the charts do not fill them, the first one takes both.
+            "charts": [
+                _chart(found.results[chart], wide=place == 0 and len(charts) % 2 == 1)
+                for place, chart in enumerate(charts)
+            ],
+        }
+        for name, heading, charts in SECTIONS
+    ]
+    moment = (now or datetime.now(timezone.utc)).astimezone(filters.tz)
+    return str(
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            title=title,
+            since=filters.since or row.first,
+            until=filters.end.astimezone(filters.tz),
+            zone=filters.zone,
+            chosen=_chosen(filters),
+            made=moment,
+            tiles=tiles(row, before),
+            sections=sections,
+            calls=row.calls,
+        )
+    )
+
+
+def _chart(result: Result[Any], *, wide: bool) -> dict[str, Any]:
+    drawing = draw(result)
+    shown = result.head(TABLE_ROWS)
+    return {
+        "name": result.report,
+        "sentence": drawing.sentence,
+        "title": result.title,
+        "definition": CHARTS[result.report].report.definition,
+        "wide": wide,
+        "svg": inline_svg(drawing, width=WIDE if wide else NARROW) if drawing.spec else "",
+        "columns": result.columns,
+        "rows": [[cell(getattr(row, each.name), each.unit) for each in result.columns] for row in shown.rows],
+        "left_out": shown.left_out,
+    }
+
+
+def _chosen(filters: Filters) -> list[str]:
+    """The filters in words, but for the period."""
+    names = ("commands", "kinds", "guilds", "shards", "environments", "releases", "bots")
+    return [f"{name}: {', '.join(map(str, getattr(filters, name)))}" for name in names if getattr(filters, name)]
+
+
+def _environment() -> Any:
+    try:
+        import jinja2
+    except ImportError:
+        raise ConfigurationError("a report needs jinja2: pip install 'slashspan[charts]'") from None
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("slashspan.insights.pages"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
