@@ -69,7 +69,7 @@ if TYPE_CHECKING:
 SHUTDOWN_SECONDS: Final = 8.0
 """Time limit of the flush at shutdown; containers allow 10 s between SIGTERM and SIGKILL."""
 LAST_EXPORT_SECONDS: Final = 0.5
-"""What the last metrics and the last logs get of it each, where rows and spans have used it up."""
+"""What the last metrics and the last logs get of it each, at least."""
 START_CHECK_SECONDS: Final = 5.0
 """Time limit for checking the store when the bot starts; the bot starts in any case."""
 
@@ -148,14 +148,15 @@ class Telemetry:
         instrumentor = DiscordInstrumentor()
         if instrumentor.is_instrumented_by_opentelemetry:
             instrumentor.uninstrument(interrupt=True)
+        last = [LAST_EXPORT_SECONDS for others in (self._metrics, self._logs) if others is not None]
         for processor in filter(None, (self._rows, *self._traces)):
-            processor.shutdown_within(max(0.0, deadline - time.monotonic()))
+            processor.shutdown_within(max(0.0, deadline - sum(last) - time.monotonic()))
         if self._provider is not None:
             self._provider.shutdown()
         if self._before_exec is not None:
             self._before_exec.remove()
         if self._metrics is not None:
-            self._metrics.shutdown(max(LAST_EXPORT_SECONDS, deadline - time.monotonic()))
+            self._metrics.shutdown(max(LAST_EXPORT_SECONDS, deadline - sum(last[1:]) - time.monotonic()))
         if self._correlation is not None:
             self._correlation.stop()
         if self._logs is not None:  # the last: what all others have logged is exported
