@@ -137,7 +137,7 @@ SETTINGS: Final = (
     Setting(
         "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED",
         "false",
-        _flag,
+        is_true,
         "`true`: metrics of the exporters themselves too, such as rows that wait or were lost",
     ),
     Setting(
@@ -169,13 +169,13 @@ SETTINGS: Final = (
     Setting(
         "OTEL_PYTHON_LOG_CODE_ATTRIBUTES",
         "false",
-        _flag,
+        is_true,
         "`true`: exported log records name the file, function and line that logged them",
     ),
     Setting(
         "OTEL_PYTHON_LOG_AUTO_INSTRUMENTATION",
         "true",
-        _flag,
+        is_true,
         "`false`: of logs only what the bot emits through OpenTelemetry's API is exported, not Python's `logging`",
     ),
     Setting(
@@ -194,7 +194,7 @@ SETTINGS: Final = (
     Setting(
         "OTEL_PYTHON_LOG_CORRELATION",
         "false",
-        _flag,
+        is_true,
         "`true`: log lines within a command carry its trace and span id (extra `logs`)",
     ),
     Setting(

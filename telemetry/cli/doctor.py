@@ -20,6 +20,7 @@ from slashspan.telemetry.setup.trace_exporters import OTLP, otlp_endpoint
 if TYPE_CHECKING:
     from slashspan.exporters.admin.doctor import Finding
     from slashspan.settings import Settings
+    from slashspan.telemetry.setup.trace_exporters import Endpoint
 
 CONNECT_SECONDS: Final = 3.0
 _COLOURS: Final = {"ok": "green", "note": "blue", "warning": "yellow", "error": "red"}
@@ -36,7 +37,7 @@ def doctor(dsn: str | None, as_json: bool) -> None:
     Changes nothing. Exit status: 0 if rows can be stored, even with warnings; 1 for an error; 2 for an invalid setting.
     """
     settings = settings_of(dsn)
-    found = [*_settings(settings), *_versions(), *_stores(settings), *_collector(settings)]
+    found = [*_settings(settings), *_versions(), *_stores(settings), *_collectors(settings)]
     if as_json:
         say_json([asdict(finding) for finding in found])
     else:
@@ -61,9 +62,13 @@ def _settings(settings: Settings) -> list[Finding]:
     found += [Finding(Level.WARNING, "setting", f"unknown setting {name}", fix) for name in unknown]
     if not settings.exporters:
         fix = "set OTEL_TRACES_EXPORTER=command_calls, and do not set OTEL_SDK_DISABLED"
-        found.append(Finding(Level.WARNING, "exporter", "everything is off: nothing is recorded", fix))
+        said = "everything is off: nothing is recorded" if settings.off else "traces and rows are off"
+        found.append(Finding(Level.WARNING, "exporter", said, fix))
     else:
         found.append(Finding(Level.OK, "exporter", ", ".join(settings.exporters)))
+    for what, exporters in (("metrics", settings.metrics.exporters), ("logs", settings.logs.exporters)):
+        if exporters:
+            found.append(Finding(Level.OK, what, ", ".join(exporters)))
     return found
 
 
@@ -94,15 +99,23 @@ def _stores(settings: Settings) -> list[Finding]:
     return [*found, *spool.diagnose(settings.spool, settings.spool_max_bytes, here)]
 
 
-def _collector(settings: Settings) -> list[Finding]:
+def _collectors(settings: Settings) -> list[Finding]:
+    """Each place to which traces, metrics or logs are sent over OTLP, once."""
+    signals = {"TRACES": settings.exporters, "METRICS": settings.metrics.exporters, "LOGS": settings.logs.exporters}
+    places: dict[Endpoint, str] = {}
+    for signal, exporters in signals.items():
+        if OTLP in exporters:
+            places.setdefault(otlp_endpoint(os.environ, signal), signal)
+    return [_collector(endpoint, signal) for endpoint, signal in places.items()]
+
+
+def _collector(endpoint: Endpoint, signal: str) -> Finding:
     from slashspan.exporters.admin.doctor import Finding, Level
 
-    if OTLP not in settings.exporters:
-        return []
-    endpoint = otlp_endpoint(os.environ)
     try:
         socket.create_connection((endpoint.host, endpoint.port), CONNECT_SECONDS).close()
     except (OSError, UnicodeError) as error:
-        fix = "start the collector, or correct OTEL_EXPORTER_OTLP_ENDPOINT; until then spans wait in the spool"
-        return [Finding(Level.ERROR, "collector", f"{endpoint}: {error}", fix)]
-    return [Finding(Level.OK, "collector", f"{endpoint} accepts connections")]
+        until_then = "spans wait in the spool" if signal == "TRACES" else f"{signal.lower()} are lost"
+        fix = f"start the collector, or correct OTEL_EXPORTER_OTLP_ENDPOINT; until then {until_then}"
+        return Finding(Level.ERROR, "collector", f"{endpoint}: {error}", fix)
+    return Finding(Level.OK, "collector", f"{endpoint} accepts connections")

@@ -226,6 +226,10 @@ def test_an_unavailable_collector_is_found(dsn: str, tmp_path: Path, server: Pos
     assert "start the collector" in found(findings, "error")
     there = both | {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{server.port}"}
     assert doctor(dsn, tmp_path, **there)[0] == 0
+    logs = gone | {"OTEL_TRACES_EXPORTER": "command_calls", "OTEL_LOGS_EXPORTER": "otlp"}
+    status, findings = doctor(dsn, tmp_path, **logs)
+    assert status == 1
+    assert "until then logs are lost" in found(findings, "error")
 
 
 def test_disabled_recording_is_reported(dsn: str, tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ BY_NAME = {
     "OTEL_TRACES_SAMPLER": ["sometimes"],
     "OTEL_TRACES_SAMPLER_ARG": ["abc", "-1", "2", "nan"],
     "OTEL_EXPORTER_PROMETHEUS_PORT": ["abc", "-1", "65536", HUGE],
+    "OTEL_PYTHON_LOG_FORMAT": ["%(message)y"],
     "OTEL_PROPAGATORS": ["carrier-pigeon", "tracecontext,carrier-pigeon", ","],
 }
 BY_RULE = {
