@@ -275,7 +275,7 @@ SETTINGS: Final = (
         "1.0",
         _number(float, 0, 1),
         "Share of traces sent to exporters other than `command_calls`; rows are never sampled. If the bot has its own "
-        "TracerProvider, its sampler decides instead",
+        "TracerProvider, its sampler decides about traces instead",
     ),
     Setting(
         "SLASHSPAN_REST_SPANS",

@@ -161,7 +161,7 @@ def _say_next(folder: Path, bot: str, unit: str) -> None:
     say("Next, one of:")
     for title, command in (
         ("here", f"{here}slashspan run --env-file {ENV_FILE} {shlex.quote(bot)}"),
-        ("containers", f"{here}docker compose up --detach        (needs POSTGRES_PASSWORD in .env)"),
+        ("containers", f"{here}docker compose up --detach  # needs POSTGRES_PASSWORD in .env"),
         ("systemd", f"{here}sudo cp {unit} /etc/systemd/system/ && sudo systemctl enable --now {unit}"),
     ):
         say(f"  {title:<11} {command}")

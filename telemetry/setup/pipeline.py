@@ -50,7 +50,7 @@ from slashspan.telemetry.setup.before_exec import BeforeExec
 from slashspan.telemetry.setup.config_file import ConfigFile
 from slashspan.telemetry.setup.ids import id_generator
 from slashspan.telemetry.setup.log_correlation import LogCorrelation
-from slashspan.telemetry.setup.sampling import log_that_rows_are_complete, sampler
+from slashspan.telemetry.setup.sampling import ActionsRecorded, log_that_rows_are_complete, sampler
 from slashspan.telemetry.setup.signal_exporters import METRICS
 from slashspan.telemetry.setup.trace_exporters import OTLP, build, otlp_endpoint
 from slashspan.telemetry.setup.variables import naming_variables
@@ -328,7 +328,8 @@ def _build(
             provider.add_span_processor(processor)
     detail = any(name != COMMAND_CALLS for name in settings.exporters)
     if settings.exporters or metrics is not None:
-        DiscordInstrumentor().instrument(tracer_provider=provider, settings=settings, detail=detail)
+        for_actions = provider if rows is None else ActionsRecorded(provider)
+        DiscordInstrumentor().instrument(tracer_provider=for_actions, settings=settings, detail=detail)
     if file is not None:
         file.instrument_others()
     standard.apply(environ, settings, own_provider=ours)

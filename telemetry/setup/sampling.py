@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
+from opentelemetry import trace
 from opentelemetry.sdk.trace.sampling import (
     DEFAULT_ON,
     Decision,
@@ -105,3 +106,17 @@ class UserActionsRecorded(Sampler):
 
     def get_description(self) -> str:
         return f"UserActionsRecorded{{{self._delegate.get_description()}}}"
+
+
+class ActionsRecorded(trace.TracerProvider):
+    """The bot's provider, with `UserActionsRecorded` in the tracers that it makes for us; others are not changed."""
+
+    def __init__(self, provider: trace.TracerProvider) -> None:
+        self._provider = provider
+
+    def get_tracer(self, *args: Any, **kwargs: Any) -> trace.Tracer:
+        tracer: Any = self._provider.get_tracer(*args, **kwargs)
+        chosen = getattr(tracer, "sampler", None)
+        if isinstance(chosen, Sampler) and not isinstance(chosen, UserActionsRecorded):
+            tracer.sampler = UserActionsRecorded(chosen)
+        return cast("trace.Tracer", tracer)

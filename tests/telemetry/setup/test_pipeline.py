@@ -20,6 +20,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import slashspan
 from slashspan.errors import ConfigurationError
@@ -87,6 +88,20 @@ async def test_the_bots_own_provider_is_extended_and_not_replaced(tmp_path: Path
     assert [span.name for span in memory.get_finished_spans()] == ["slash ok"]
     provider.get_tracer("bot").start_span("still works").end()
     assert memory.get_finished_spans()[-1].name == "still works"
+
+
+async def test_the_sampler_of_the_bots_own_provider_leaves_out_traces_and_no_rows(tmp_path: Path) -> None:
+    memory = InMemorySpanExporter()
+    provider = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(memory))
+    trace.set_tracer_provider(provider)
+    dsn = f"sqlite:///{tmp_path / 'own.db'}"
+    with closing_telemetry(SLASHSPAN_DSN=dsn, OTEL_TRACES_EXPORTER="command_calls,console"):
+        await say_ok(2)
+        assert not provider.get_tracer("bot").start_span("of the bot").is_recording()
+    assert read_outcomes(dsn) == [("slash", "ok", "ok")] * 2
+    assert memory.get_finished_spans() == ()
+    assert provider.sampler is ALWAYS_OFF
 
 
 async def test_a_provider_that_the_bot_sets_later_is_not_refused(tmp_path: Path) -> None:
