@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench versions bots docs lock clean collector trial-crash
+.PHONY: help setup demo test check bench versions bots other-tools docs lock clean collector trial-crash
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -61,17 +61,25 @@ bots: $(STAMP) ## Red, jishaku and a bot of discord-games from PyPI, unchanged: 
 	@$(BIN)/python -m tools.bots
 	@$(BIN)/python -m pytest -q tests/pypi_bots
 
+OTHER_TOOLS := .cache/other-tools
+
+other-tools: $(STAMP) ## logfire, sentry-sdk and ddtrace from PyPI, which the tests then run beside a bot
+	@test -x $(OTHER_TOOLS)/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(OTHER_TOOLS)
+	@$(BIN)/uv pip sync --quiet --python $(OTHER_TOOLS)/bin/python requirements-other-tools.lock
+	@$(BIN)/uv pip install --quiet --python $(OTHER_TOOLS)/bin/python --no-deps --no-build-isolation --editable .
+
 docs: $(STAMP) ## regenerate docs/reference.md and docs/api.md from the code
 	@$(BIN)/python -m tools.reference > docs/reference.md
 	@$(BIN)/python -m tools.api > docs/api.md
 
 COMPILE := $(BIN)/uv pip compile --quiet --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade
 
-lock: $(STAMP) ## renew requirements.lock and requirements-lowest.lock from pyproject.toml
+lock: $(STAMP) ## renew the pins in requirements*.lock from pyproject.toml
 	$(COMPILE) --universal --python-version 3.10 --all-extras --group dev pyproject.toml --output-file requirements.lock
 	@mkdir -p .cache
 	$(COMPILE) --python-version 3.10 --all-extras --resolution lowest-direct pyproject.toml --output-file .cache/lowest.txt
 	$(COMPILE) --python-version 3.10 --group test --constraint .cache/lowest.txt .cache/lowest.txt --output-file requirements-lowest.lock
+	$(COMPILE) --universal --python-version 3.10 --all-extras --group test --group other-tools --constraint requirements.lock pyproject.toml --output-file requirements-other-tools.lock
 	@$(BIN)/python -m tools.bots --lock
 
 clean: ## remove everything that the targets created
