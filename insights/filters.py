@@ -32,7 +32,8 @@ class Filters:
     """
 
     since: datetime | None = None
-    """The first moment of the period; None: everything up to `until`. A naive time is one of `zone`."""
+    """The first moment of the period; None: everything up to `until`. A naive time is one of `zone`;
+    it is kept in UTC, because Python compares times of one zone by their clock, which may repeat an hour."""
     until: datetime | None = None
     """The first moment after the period; None: up to now."""
     zone: str = "UTC"
@@ -53,8 +54,9 @@ class Filters:
         zone = find_zone(self.zone)
         for name in ("since", "until"):
             moment: datetime | None = getattr(self, name)
-            if moment is not None and moment.tzinfo is None:
-                object.__setattr__(self, name, moment.replace(tzinfo=zone))
+            if moment is not None:
+                aware = moment if moment.tzinfo else moment.replace(tzinfo=zone)
+                object.__setattr__(self, name, aware.astimezone(timezone.utc))
         if self.since and self.until and self.since >= self.until:
             raise ConfigurationError(f"the period is empty: since {self.since}, until {self.until}")
 

@@ -105,7 +105,7 @@ async def _by_bucket(
         bucket_start(row["bucket"], bucket, filters): row
         for row in await reader.query(query, filters, bucket_column(bucket), **values)
     }
-    return [(start, found.get(start, {})) for start in all_starts(found, bucket, filters)]
+    return [(start.astimezone(filters.tz), found.get(start, {})) for start in all_starts(found, bucket, filters)]
 
 
 @report("How old calls are when they arrive", ArrivalRow)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from math import sqrt
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -80,26 +80,30 @@ def bucket_column(bucket: Bucket) -> dict[str, str]:
 
 
 def bucket_start(number: int, bucket: Bucket, filters: Filters) -> datetime:
-    """From `hour_start` or `day` of a query to the beginning of the bucket."""
+    """From `hour_start` or `day` of a query to the beginning of the bucket, in UTC: Python takes the two hours that a
+    clock shows twice for one."""
     if bucket == "hour":
-        return (zones.EPOCH + timedelta(seconds=number)).astimezone(filters.tz)
-    return zones.start_of_day(zones.first_day(zones.day_of(number), bucket), filters.tz)
+        return zones.EPOCH + timedelta(seconds=number)
+    day = zones.first_day(zones.day_of(number), bucket)
+    return zones.start_of_day(day, filters.tz).astimezone(timezone.utc)
 
 
 def all_starts(found: Iterable[datetime], bucket: Bucket, filters: Filters) -> list[datetime]:
-    """The beginnings of all buckets of the period, or between the first and the last that was found.
+    """The beginnings of all buckets of the period, or between the first and the last that was found, in UTC.
 
     Empty if none was found: without a call there is nothing to show.
     """
-    edges = sorted(found, key=datetime.timestamp)
+    edges = sorted(found)
     if not edges:
         return []
-    zone = filters.tz
     first, last = edges[0], edges[-1]
     if filters.since:
-        first = min(first, filters.since.astimezone(zone), key=datetime.timestamp)
+        first = min(first, filters.since)
     if filters.since or filters.until:
-        last = max(last, (filters.end - timedelta(microseconds=1)).astimezone(zone), key=datetime.timestamp)
+        last = max(last, filters.end - timedelta(microseconds=1))
+    first, last = first.astimezone(filters.tz), last.astimezone(filters.tz)
     if bucket == "hour":
-        return list(zones.hours(zones.start_of_hour(first), last, zone))
-    return [zones.start_of_day(day, zone) for day in zones.days(first.date(), last.date(), bucket)]
+        starts = list(zones.hours(zones.start_of_hour(first), last, filters.tz))
+    else:
+        starts = [zones.start_of_day(day, filters.tz) for day in zones.days(first.date(), last.date(), bucket)]
+    return [start.astimezone(timezone.utc) for start in starts]

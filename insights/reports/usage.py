@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from slashspan.insights import zones
 from slashspan.insights.reports.registry import report
 from slashspan.insights.reports.shared import (
     all_starts,
@@ -98,7 +98,11 @@ async def calls(reader: Reader, filters: Filters, *, bucket: Bucket | None = Non
             total[place] += row[name]
     kinds = sorted({kind for _, kind in sums})
     starts = all_starts((start for start, _ in sums), bucket, filters)
-    return [CallsRow(start, kind, *sums.get((start, kind), (0, 0, 0, 0))) for start in starts for kind in kinds]
+    return [
+        CallsRow(start.astimezone(filters.tz), kind, *sums.get((start, kind), (0, 0, 0, 0)))
+        for start in starts
+        for kind in kinds
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +163,7 @@ async def _unused(reader: Reader, filters: Filters, used: set[str], registered: 
     before = dataclasses.replace(filters, since=None, guilds=(), shards=(), releases=())
     known: dict[str, tuple[str, datetime | None]] = dict.fromkeys(registered, ("", None))
     if filters.since:
-        for row in await reader.query("known_commands", before):
+        for row in await reader.query("known_commands", before, used=json.dumps(sorted(used))):
             known[row["command"]] = (row["kind"], moment(row["last_at"], filters))
     wanted = set(filters.commands or known)
     names = sorted(name for name in known if name and name in wanted and name not in used)
@@ -183,14 +187,10 @@ async def hours(reader: Reader, filters: Filters) -> list[HoursRow]:
     found = await reader.query("hours", filters)
     if not found:
         return []
-    first = filters.since or moment(min(row["first_at"] for row in found), filters)
-    last = moment(max(row["last_at"] for row in found), filters)
-    assert first is not None
-    assert last is not None
-    if filters.since or filters.until:
-        last = max(last, filters.end - timedelta(microseconds=1))
-    first = zones.start_of_hour(first.astimezone(filters.tz))
-    often = Counter((each.weekday(), each.hour) for each in zones.hours(first, last, filters.tz))
+    edges = [moment(row[name], filters) for row in found for name in ("first_at", "last_at")]
+    starts = all_starts((edge.astimezone(timezone.utc) for edge in edges if edge), "hour", filters)
+    local = [start.astimezone(filters.tz) for start in starts]
+    often = Counter((each.weekday(), each.hour) for each in local)
     count = {(row["weekday"], row["hour"]): row["calls"] for row in found}
     return [
         HoursRow(*key, count.get(key, 0), ratio(count.get(key, 0), often[key]))

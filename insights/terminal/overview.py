@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -79,11 +80,12 @@ def print_overview(found: Overview, console: Console, *, limit: int = COMMANDS_S
     ):
         line.append(f"{label} ", style="dim").append_text(formatted(value, unit)).append("   ")  # type: ignore[arg-type]
     console.print(line)
-    starts = sorted({row.start for row in found.calls.rows}, key=lambda start: start.timestamp())
-    sums = dict.fromkeys(starts, 0)
+    sums: Counter[float] = Counter()
     for row in found.calls.rows:
-        sums[row.start] += row.calls
-    console.print(Text("calls ", style="dim") + Text(sparkline(list(sums.values())[-70:]), style="cyan"))
+        sums[row.start.timestamp()] += row.calls
+    console.print(
+        Text("calls ", style="dim") + Text(sparkline([sums[start] for start in sorted(sums)][-70:]), style="cyan")
+    )
     outcomes = ", ".join(f"{row.outcome or 'unknown'} {row.calls:,}" for row in found.outcomes.rows)
     console.print(shown(f"outcomes: {outcomes}"))
     console.print()

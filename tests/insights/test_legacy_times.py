@@ -98,7 +98,11 @@ def test_the_last_call_of_each_known_command_is_found_by_the_index(tmp_path: Pat
     run_migration(f"sqlite:///{tmp_path / 'new.db'}", "command_calls")
     with closing(sqlite3.connect(tmp_path / "new.db")) as connection:
         sql, _, values = statement(
-            SqliteDialect(connection, Table("command_calls")), "known_commands", Filters(until=START), {}, {}
+            SqliteDialect(connection, Table("command_calls")),
+            "known_commands",
+            Filters(until=START),
+            {},
+            {"used": "[]"},
         )
         plan = " ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values))
     assert "SEARCH command_calls USING INTEGER PRIMARY KEY" in plan

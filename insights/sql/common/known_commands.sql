@@ -4,7 +4,12 @@ WITH RECURSIVE names(name) AS (
      UNION ALL
     SELECT (SELECT min(command) FROM {table} AS t WHERE t.command > names.name) FROM names WHERE names.name IS NOT NULL
 ), last_calls AS (
-    SELECT (SELECT id FROM {table} AS r WHERE r.command = names.name AND {conditions} ORDER BY called_at DESC LIMIT 1) AS id
+    SELECT (
+        SELECT id FROM {table} AS r
+         WHERE r.command = names.name AND {conditions}
+         ORDER BY called_at DESC, id DESC
+         LIMIT 1
+    ) AS id
       FROM names
 )
 SELECT kind, command, called_at AS last_at
