@@ -56,6 +56,13 @@ class Prometheus:
         }
 
 
+def served(port: int, name: str) -> list[float]:
+    """The values of a metric that a bot serves on this port of the loopback interface."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+        lines = answer.read().decode().splitlines()
+    return [float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{"))]
+
+
 @contextlib.contextmanager
 def prometheus(target: int, folder: Path) -> Iterator[Prometheus]:
     """It fetches from this port of the loopback interface, twice a second."""
