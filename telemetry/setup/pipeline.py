@@ -34,8 +34,9 @@ from slashspan.exporters.spool.row_spool import RowSpool
 from slashspan.exporters.stores.errors import SchemaMismatch, StoreUnavailable
 from slashspan.exporters.stores.factory import open_store
 from slashspan.service_name import is_given, process_name
-from slashspan.settings import COMMAND_CALLS, Settings, unknown_variables
+from slashspan.settings import COMMAND_CALLS, PREFIX, Settings, unknown_variables
 from slashspan.standard.check import before_import
+from slashspan.standard.table import HONOURED_BY_THE_EXPORTER
 from slashspan.telemetry.setup import (
     before_exec,
     children,
@@ -438,7 +439,13 @@ class CommandCallsSpanExporter(CommandCallsExporter):
     """The entry point `command_calls`: created without arguments, from the environment, for any BatchSpanProcessor."""
 
     def __init__(self) -> None:
-        settings = Settings.from_environ(os.environ)
+        settings = Settings.from_environ(
+            {
+                name: value
+                for name, value in os.environ.items()
+                if name.startswith(PREFIX) or name in HONOURED_BY_THE_EXPORTER
+            }
+        )
         store = open_store(settings.dsn, table=settings.table)
         _check(store)
         super().__init__(store, **_rows_bounds(settings, Resource.create()))

@@ -45,18 +45,16 @@ def elsewhere(values: str) -> Rule:
     return Rule(values)
 
 
-def whole(least: int, most: int, unit: str = "", *, empty: str = "") -> Rule:
-    """A whole number; `empty` is a word that stands for none."""
-    values = f"{least} to {most}{unit and ' ' + unit}" + (f", or `{empty}`" if empty else "")
-    wrong = f"must be a whole number from {least} to {most}{unit and ' ' + unit}"
+def whole(least: int, most: int, unit: str = "") -> Rule:
+    """A whole number."""
+    values = f"{least} to {most}{unit and ' ' + unit}"
 
     def complaint(value: str, _: Collection[str]) -> str | None:
-        if empty and value.lower() == empty:
-            return None
         try:
-            return None if least <= int(value) <= most else wrong
+            fits = least <= int(value) <= most
         except ValueError:
-            return wrong
+            fits = False
+        return None if fits else f"must be a whole number from {values}"
 
     return Rule(values, complaint)
 
@@ -91,7 +89,7 @@ def is_true(value: str) -> bool:
     return value.strip().lower() == "true"
 
 
-def installed(group: str, *more: str, several: bool = False, values: str = "") -> Rule:
+def installed(group: str, *more: str, several: bool = False) -> Rule:
     """The name of an entry point of `group`, or one of `more`; `several`: a comma-separated list of them."""
 
     def complaint(value: str, _: Collection[str]) -> str | None:
@@ -103,7 +101,7 @@ def installed(group: str, *more: str, several: bool = False, values: str = "") -
             return f"no installed package provides it (entry points `{group}`)"
         return f"must be {'a comma-separated list' if several else 'one'} of: {', '.join(sorted(names))}"
 
-    return Rule(values or f"a name of the entry points `{group}`", complaint)
+    return Rule(f"{'entry points' if several else 'an entry point'} of `{group}`", complaint)
 
 
 def _must_be(choices: Collection[str]) -> str:

@@ -110,7 +110,7 @@ def _credentials() -> Iterator[Variable]:
             yield Variable(f"{prefix}_{signal}_CREDENTIAL_PROVIDER", rule, (use,))
 
 
-_LIMIT: Final = whole(0, LARGEST_COUNT, empty="none")
+_LIMIT: Final = whole(0, LARGEST_COUNT)
 _COUNT: Final = whole(1, LARGEST_COUNT)
 _MS: Final = whole(1, LONGEST_MS, "ms")
 
@@ -123,7 +123,7 @@ VARIABLES: Final = (
         elsewhere("a YAML or JSON file"),
         note="Needs the extra `config-file`; no other `OTEL_*` variable has an effect then",
     ),
-    _refused("OTEL_EXPERIMENTAL_CONFIG_FILE", elsewhere("a file"), "its name is now OTEL_CONFIG_FILE"),
+    _refused("OTEL_EXPERIMENTAL_CONFIG_FILE", elsewhere("a file"), "Its name is now OTEL_CONFIG_FILE"),
     Variable("OTEL_SERVICE_NAME", ANY, PROVIDER, note="Default: the name of the script or module"),
     Variable("OTEL_RESOURCE_ATTRIBUTES", rules.PAIRS, PROVIDER),
     Variable(
@@ -147,12 +147,12 @@ VARIABLES: Final = (
     Variable("OTEL_PYTHON_METER_PROVIDER", installed("opentelemetry_meter_provider")),
     Variable("OTEL_PYTHON_LOGGER_PROVIDER", installed("opentelemetry_logger_provider"), (Use.LOGS,)),
     Variable("OTEL_PYTHON_ID_GENERATOR", installed("opentelemetry_id_generator"), PROVIDER),
-    Variable("OTEL_TRACES_EXPORTER", elsewhere("a list of exporters")),
-    Variable("OTEL_METRICS_EXPORTER", elsewhere("a list of exporters")),
-    Variable("OTEL_LOGS_EXPORTER", elsewhere("a list of exporters")),
+    Variable("OTEL_TRACES_EXPORTER", elsewhere("names, comma-separated")),
+    Variable("OTEL_METRICS_EXPORTER", elsewhere("names, comma-separated")),
+    Variable("OTEL_LOGS_EXPORTER", elsewhere("names, comma-separated")),
     Variable(
         "OTEL_TRACES_SAMPLER",
-        elsewhere("a name of the entry points `opentelemetry_traces_sampler`"),
+        elsewhere("an entry point of `opentelemetry_traces_sampler`"),
         PROVIDER,
         note="Rows are never sampled",
     ),
@@ -198,7 +198,7 @@ VARIABLES: Final = (
         (Use.METRICS_OTLP,),
     ),
     Variable("OTEL_EXPORTER_PROMETHEUS_HOST", ANY, (Use.PROMETHEUS,)),
-    Variable("OTEL_EXPORTER_PROMETHEUS_PORT", whole(0, 65535), (Use.PROMETHEUS,)),
+    Variable("OTEL_EXPORTER_PROMETHEUS_PORT", whole(1, 65535), (Use.PROMETHEUS,)),
     Variable("OTEL_BLRP_SCHEDULE_DELAY", _MS, (Use.LOGS,)),
     Variable("OTEL_BLRP_MAX_QUEUE_SIZE", _COUNT, (Use.LOGS,)),
     Variable("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", _COUNT, (Use.LOGS,)),
@@ -228,3 +228,6 @@ VARIABLES: Final = (
     _of_others("OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED", "Deprecated"),
 )
 BY_NAME: Final = {variable.name: variable for variable in VARIABLES}
+HONOURED_BY_THE_EXPORTER: Final = frozenset(
+    variable.name for variable in VARIABLES if variable.exporter is Treatment.HONOURED
+)

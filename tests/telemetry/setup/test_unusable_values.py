@@ -30,13 +30,16 @@ SECRET = "hunter2"
 BY_NAME = {
     "OTEL_SDK_DISABLED": [],
     "OTEL_CONFIG_FILE": ["no-such-file.yaml"],
+    "OTEL_EXPERIMENTAL_CONFIG_FILE": ["otel.yaml"],
     "OTEL_TRACES_EXPORTER": ["command_calls,none", "carrier-pigeon"],
     "OTEL_METRICS_EXPORTER": ["otlp,none", "carrier-pigeon"],
-    "OTEL_LOGS_EXPORTER": [],
+    "OTEL_LOGS_EXPORTER": ["otlp,none", "carrier-pigeon"],
     "OTEL_TRACES_SAMPLER": ["sometimes"],
     "OTEL_TRACES_SAMPLER_ARG": ["abc", "-1", "2", "nan"],
-    "OTEL_EXPORTER_PROMETHEUS_PORT": ["abc", "-1", "65536", HUGE],
-    "OTEL_PYTHON_LOG_FORMAT": ["%(message)y"],
+    "OTEL_EXPORTER_PROMETHEUS_PORT": ["abc", "-1", "0", "65536", HUGE],
+    "OTEL_PYTHON_LOG_FORMAT": ["%(no", "%(message)y"],
+    "OTEL_PYTHON_LOG_LEVEL": ["loud"],
+    "OTEL_PYTHON_LOG_HANDLER_LEVEL": ["loud"],
     "OTEL_PROPAGATORS": ["carrier-pigeon", "tracecontext,carrier-pigeon", ","],
 }
 BY_RULE = {
@@ -69,13 +72,14 @@ def unusable(variable: Variable) -> list[str]:
     if values.startswith("1 to"):
         return [*COUNTS, *([ENDLESS] if "ms" in values else [])]
     if values.startswith("0 to"):
-        return ["abc", "-1", "1.5", HUGE]
+        return ["abc", "-1", "1.5", "none", HUGE]
     if values.startswith("seconds"):
         return ["abc", "-1", "0", "nan", "inf", ENDLESS]
     return ["carrier-pigeon", "a,b"]
 
 
-REFUSING = [variable for variable in VARIABLES if variable.configure is Treatment.HONOURED and unusable(variable)]
+CHECKED = (Treatment.HONOURED, Treatment.REFUSED)
+REFUSING = [variable for variable in VARIABLES if variable.configure in CHECKED and unusable(variable)]
 
 
 @pytest.fixture
