@@ -22,6 +22,8 @@ class Loader(importlib.machinery.SourceFileLoader):
         path = self.get_filename(fullname)
         source, count = re.subn(pattern.encode(), replacement.encode(), self.get_data(path))
         changed += count
+        if not count:
+            return super().get_code(fullname)  # compiled already
         return self.source_to_code(source, path)
 
 

@@ -104,7 +104,9 @@ _COLUMNS = [
 ]
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(odd=st.lists(st.lists(_values, min_size=len(_COLUMNS), max_size=len(_COLUMNS)), min_size=10, max_size=20))
 def test_any_value_in_any_column_of_sqlite_leaves_the_other_rows_in_the_report(
     tmp_path: Path, odd: list[list[object]]

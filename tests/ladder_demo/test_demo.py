@@ -24,7 +24,7 @@ def demo(dsn: str, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[st
         "--commands",
         "200",
         "--rate",
-        "100",
+        "200",
         "--dsn",
         dsn,
     ]

@@ -25,8 +25,19 @@ def recorded(dsn: str) -> list[tuple[str, str]]:
     return [(row["command"], row["outcome"]) for row in read_rows(dsn)]
 
 
-@pytest.mark.parametrize("how", ["thread", "subprocess", *METHODS])
-@pytest.mark.parametrize("imported", [[], ["imported"]], ids=["", "discord imported before"])
+IMPORTED = ["imported"]
+"""The launcher imports discord before it starts the bot."""
+LAUNCHES = [
+    ("thread", [], "sqlite"),
+    ("subprocess", [], "postgresql"),
+    *((how, [], "postgresql") for how in METHODS),
+    *((how, IMPORTED, "sqlite") for how in METHODS),
+    # A forked process inherits connections and threads, of a different kind for each store.
+    *((("fork", [], "sqlite"), ("fork", IMPORTED, "postgresql")) if "fork" in METHODS else ()),
+]
+
+
+@pytest.mark.parametrize(("how", "imported", "dsn"), LAUNCHES, indirect=["dsn"])
 async def test_a_bot_of_a_launcher_is_recorded(how: str, imported: list[str], dsn: str, tmp_path: Path) -> None:
     # Batches are a minute apart: what is in the table was written at the end.
     environ = {"SLASHSPAN_DSN": dsn, "OTEL_BSP_SCHEDULE_DELAY": "60000"}
