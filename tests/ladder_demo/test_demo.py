@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import ROOT
+from tests.support.stored_rows import read_rows
 
 
 def demo(dsn: str, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -35,8 +36,10 @@ def test_all_that_was_sent_is_recorded(dsn: str, tmp_path: Path) -> None:
     done = demo(dsn, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "sent 200 = recorded 200" in done.stdout
-    for word in ("leaderboard", "TermsView", "p95", "archive_read", "rejected"):
+    for word in ("leaderboard", "TermsView", "p95", "Slow steps", "rejected"):
         assert word in done.stdout
+    # Which of the steps are the slowest, and shown, depends on the machine.
+    assert any("archive_read" in str(row["checkpoints"]) for row in read_rows(dsn))
     assert re.search(r"200 calls by \d+ users", done.stdout)
 
 
