@@ -30,6 +30,7 @@ ELSEWHERE = {
     "journalctl": "needs a running systemd",
     "docker": "needs an engine; tests/telemetry/cli/test_init.py has the file checked where Compose is installed",
     "ANALYTICS_ENDPOINT=backend.example:4317": "tests/collector runs a collector with this file",
+    "SLASHSPAN_SPOOL=/var/lib/bot/spool": "the folder that systemd creates for the unit",
     "printf": "changes the reader's repository",
     "echo": "writes a password for docker",
 }
