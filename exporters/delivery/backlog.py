@@ -29,6 +29,8 @@ REPLAY_ROWS: Final = 16_384
 """Most rows in a replayed batch. Halved when one fails, so that it succeeds over a slow connection."""
 CHUNK_ROWS: Final = 2048
 """Rows read from the spool at a time; reading stops when live rows have arrived."""
+HELD_SECONDS: Final = 30.0
+"""How often one of the rows that the table refused is tried again; if it is stored, all of them are tried."""
 REPLAY_SECONDS: Final = 1.0
 """Replayed batches are as large as the store can write in about this time: a live row may have to wait for one."""
 
@@ -66,6 +68,11 @@ class Backlog:
         self._batch_rows = batch_rows
         self._waiting: deque[Item] = deque()
         self._in_flight: list[Item] = []
+        self._held: deque[Item] = deque()
+        """Rows that the table refused; those in the spool stay leased there."""
+        self._trying: Item | None = None
+        """The one of them that is being tried again."""
+        self._tried_at = 0.0
         self._leased = False
         """True between leasing a batch and finishing it."""
         self._accepted = 0
@@ -84,7 +91,7 @@ class Backlog:
         """Counts of the rows put here, and of the spool."""
         with self.changed:
             dropped = self._dropped.copy()
-            adopted, waiting = 0, len(self._waiting) + len(self._in_flight)
+            adopted, waiting = 0, len(self._waiting) + len(self._in_flight) + len(self._held)
             if self.spool is not None:
                 journal = self.spool.journal
                 dropped.update(journal.dropped)
@@ -98,7 +105,13 @@ class Backlog:
     def waiting(self) -> int:
         """Rows waiting in memory or in the spool."""
         with self.changed:
-            return len(self._waiting) + len(self._in_flight) + self._replayable()
+            return len(self._waiting) + len(self._in_flight) + len(self._held) + self._replayable()
+
+    @property
+    def held(self) -> int:
+        """Rows that the table refused, and that wait until its owner changes that."""
+        with self.changed:
+            return len(self._held)
 
     def _replayable(self) -> int:
         return 0 if self.spool is None else self.spool.journal.pending
@@ -107,13 +120,13 @@ class Backlog:
 
     def all_spooled(self) -> bool:
         """Whether no row is waiting in memory alone."""
-        return self.spool is not None and all(item.receipt is not None for item in self._waiting)
+        return self.spool is not None and all(item.receipt is not None for item in (*self._waiting, *self._held))
 
     def something_waiting(self) -> bool:
         return bool(self._waiting) or self._replayable() > 0
 
-    def empty(self) -> bool:
-        """Whether nothing is waiting or in flight."""
+    def all_tried(self) -> bool:
+        """Whether nothing is in flight, and nothing but refused rows is waiting."""
         return not self._leased and not self.something_waiting()
 
     def watermark_reached(self, ticket: int) -> bool:
@@ -131,6 +144,7 @@ class Backlog:
                 self._evict(self._from_front(len(self._waiting)), DropReason.SHUTDOWN)
             elif (over := len(self._waiting) - self.max_waiting_rows) > 0:
                 self._evict(self._from_front(over), DropReason.BACKLOG_FULL)
+            self._bound_held()
             self.changed.notify_all()
             return self._accepted
 
@@ -195,6 +209,8 @@ class Backlog:
                 self._stored += len(items)
             else:
                 self._drop(len(items), dropped)
+            if dropped is None and self._trying is not None and any(map(self._is_trying, items)):
+                self._release_held()
             acked = set(map(id, items))
             self._in_flight = [item for item in self._in_flight if id(item) not in acked]
             if not replayed:
@@ -224,6 +240,62 @@ class Backlog:
                 self._watermark += len(batch.items) - len(unspooled)
             self.changed.notify_all()
 
+    # What the table refuses
+
+    def hold(self, items: Sequence[Item], *, replayed: bool) -> None:
+        """Keep rows of the current batch that the table refuses, without holding up others."""
+        with self.changed:
+            if self._left_in_spool is not None:
+                return
+            held = set(map(id, items))
+            self._in_flight = [item for item in self._in_flight if id(item) not in held]
+            if not self._held:
+                self._tried_at = time.monotonic()
+            self._held.extend(items)
+            self._bound_held()
+            if not replayed:
+                self._watermark += len(items)
+            self.changed.notify_all()
+
+    def try_a_held_row(self) -> None:
+        """Let the one that has been held for longest be delivered again, every HELD_SECONDS."""
+        with self.changed:
+            now = time.monotonic()
+            if self._held and now - self._tried_at >= HELD_SECONDS:
+                self._tried_at = now
+                self._trying = self._held.popleft()
+                self._return([self._trying])
+
+    def release_held(self) -> None:
+        """Let all of them be delivered again."""
+        with self.changed:
+            self._release_held()
+
+    def _release_held(self) -> None:
+        items = list(self._held)
+        self._held.clear()
+        self._trying, self._tried_at = None, time.monotonic()
+        self._return(items)
+
+    def _is_trying(self, item: Item) -> bool:
+        trying = self._trying
+        return trying is not None and (item is trying or (item.receipt is not None and item.receipt == trying.receipt))
+
+    def _return(self, items: Sequence[Item]) -> None:
+        """To the spool, or to the front of what waits in memory."""
+        self._release(items)
+        unspooled = [item for item in items if item.receipt is None]
+        self._waiting.extendleft(reversed(unspooled))
+        self._watermark -= len(unspooled)
+        self.changed.notify_all()
+
+    def _bound_held(self) -> None:
+        """Without a spool, what is held counts as waiting in memory: the oldest are lost first."""
+        if self.spool is None and (over := len(self._waiting) + len(self._held) - self.max_waiting_rows) > 0:
+            lost = [self._held.popleft() for _ in range(min(over, len(self._held)))]
+            if lost:
+                self._drop(len(lost), DropReason.BACKLOG_FULL)
+
     def finish(self, batch: Batch, *, written: bool) -> None:
         """End the batch that `lease` returned."""
         with self.changed:
@@ -239,8 +311,9 @@ class Backlog:
         with self.changed:
             if self._left_in_spool is not None:
                 return
-            left = [*self._in_flight, *self._from_front(len(self._waiting))]
+            left = [*self._in_flight, *self._held, *self._from_front(len(self._waiting))]
             self._in_flight = []
+            self._held.clear()
             self._evict(left, DropReason.SHUTDOWN)
             self._left_in_spool = 0 if self.spool is None else self.spool.journal.unacked
         if self.spool is not None:

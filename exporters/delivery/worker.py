@@ -3,6 +3,7 @@
 Invariants
 - A batch that may or may not have been committed is written again: the rows' key makes that harmless.
 - Only rows that the store rejects are set aside; after every other failure they are kept and retried, until `close`.
+- Rows that the table's owner refuses, by a constraint for example, are held: they hold up no others.
 - No error of a store ends the thread.
 """
 
@@ -10,15 +11,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import random
 import time
 from typing import TYPE_CHECKING, Final
 
 from slashspan.exporters.common import at_fork
 from slashspan.exporters.common.at_fork import ForkAware
+from slashspan.exporters.common.throttled_log import ThrottledLog
 from slashspan.exporters.delivery.backlog import Backlog, Batch, Item
 from slashspan.exporters.delivery.retry_loop import RetryLater, RetryLoop
 from slashspan.exporters.rows.counts import DropReason
-from slashspan.exporters.stores.errors import RowsRejected, StoreUnavailable
+from slashspan.exporters.stores.errors import RowsRefused, RowsRejected, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,8 +35,11 @@ if TYPE_CHECKING:
 
 WRITE_SECONDS: Final = 10.0
 """Time limit of a single write, as in the OTLP exporters."""
+SAMPLE_ROWS: Final = 8
+"""Rows of a refused batch, chosen at random, that are written one by one; if none is stored, the table takes none."""
 
 _log = logging.getLogger("slashspan")
+_dice: Final = random.Random()  # noqa: S311 - not the global one: a bot's seeded sequence stays its own
 
 
 class DeliveryWorker(ForkAware):
@@ -69,6 +75,9 @@ class DeliveryWorker(ForkAware):
         )
         self._retried = 0
         self._unavailable = False
+        self._refusal: str | None = None
+        """Why rows are held; None if there are none."""
+        self._refusals = ThrottledLog()
         self._non_blocking_callers = 0
 
     def after_fork_in_child(self) -> None:
@@ -91,7 +100,7 @@ class DeliveryWorker(ForkAware):
                 lambda: self._backlog.watermark_reached(ticket) or self._unavailable or self._non_blocking_callers > 0,
                 timeout,
             )
-            return self._backlog.watermark_reached(ticket) and not self._unavailable
+            return self._backlog.watermark_reached(ticket) and not self._unavailable and self._refusal is None
 
     @contextlib.contextmanager
     def non_blocking(self) -> Iterator[None]:
@@ -107,11 +116,13 @@ class DeliveryWorker(ForkAware):
 
     def flush(self, timeout: float) -> bool:
         """Retry immediately; True if nothing is waiting any more, including the spool."""
-        return self._loop.flush(self._backlog.empty, timeout)
+        self._backlog.release_held()
+        return self._loop.flush(self._backlog.all_tried, timeout) and self._backlog.held == 0
 
     def close(self, timeout: float) -> None:
         """Write what is waiting, within `timeout` seconds. The rest stays in the spool; without one it is lost."""
         deadline = time.monotonic() + timeout
+        self._backlog.release_held()
         self._loop.close(timeout)
         self._backlog.close()
         self._store.close(timeout=max(0.1, deadline - time.monotonic()))
@@ -119,6 +130,7 @@ class DeliveryWorker(ForkAware):
     # What the loop does, on its thread
 
     def adopt(self) -> None:
+        self._backlog.try_a_held_row()
         if self._spool is not None:
             self._spool.journal.adopt()
 
@@ -136,6 +148,7 @@ class DeliveryWorker(ForkAware):
         return self._backlog.all_spooled()
 
     def deliver_next(self) -> None:
+        self._backlog.try_a_held_row()
         batch, written = self._backlog.lease(), False
         try:
             self._deliver(batch)
@@ -145,27 +158,40 @@ class DeliveryWorker(ForkAware):
 
     def _deliver(self, batch: Batch) -> None:
         parts = [batch.items] if batch.items else []
+        refused: RowsRefused | None = None
+        stored = sampled = 0
         while parts:
             part = parts.pop()
             try:
                 self._write(part)
             except RowsRejected as error:
                 if len(part) > 1:
-                    middle = len(part) // 2
-                    parts += [part[middle:], part[:middle]]
+                    parts += _halves(part)
                 else:
                     self._set_aside(part[0], error, replayed=batch.replayed)
+            except RowsRefused as error:
+                if len(part) > 1:
+                    parts += _halves(part) if refused else _sample_first(part)
+                else:
+                    self._backlog.hold(part, replayed=batch.replayed)
+                    sampled += 1
+                    if sampled >= SAMPLE_ROWS and not stored:  # it refuses every row: the others need no try
+                        self._backlog.hold([item for items in parts for item in items], replayed=batch.replayed)
+                        parts = []
+                refused = error
             except StoreUnavailable as error:
                 rest = [item for items in (part, *reversed(parts)) for item in items]
                 self._backlog.nack(Batch(rest, batch.replayed))
                 raise RetryLater from error
             else:
+                stored += len(part)
                 self._backlog.ack(part, replayed=batch.replayed)
+        self._note_refusal(refused)
 
     def _write(self, items: list[Item]) -> None:
         try:
             self._store.write([item.row for item in items], timeout=self._loop.seconds_left(WRITE_SECONDS))
-        except RowsRejected:
+        except (RowsRejected, RowsRefused):
             self._answered()
             raise
         except StoreUnavailable as error:
@@ -178,12 +204,36 @@ class DeliveryWorker(ForkAware):
         self._answered()
 
     def _set_aside(self, item: Item, error: RowsRejected, *, replayed: bool) -> None:
-        if self._dead_letters is None:
-            _log.error("%s: row rejected and dropped: %s", self._store.address, error)
+        letters = self._dead_letters
+        if letters is not None and letters.add(item.row, str(error)):
+            _log.error("%s: row rejected; set aside in %s: %s", self._store.address, letters.path, error)
+            reason = DropReason.REJECTED
         else:
-            _log.error("%s: row rejected; set aside in %s: %s", self._store.address, self._dead_letters.path, error)
-            self._dead_letters.add(item.row, str(error))
-        self._backlog.ack([item], replayed=replayed, dropped=DropReason.REJECTED)
+            _log.error("%s: row rejected and lost: %s", self._store.address, error)
+            reason = DropReason.REJECTED_LOST
+        self._backlog.ack([item], replayed=replayed, dropped=reason)
+
+    def _note_refusal(self, error: RowsRefused | None) -> None:
+        """Say that rows are held, or that none is any more."""
+        if error is not None:
+            self._refusal = str(error)
+        elif self._refusal is None or self._backlog.waiting:
+            return
+        else:
+            self._refusal = None
+        if self._spool is not None:
+            self._spool.journal.record_error(self._refusal)
+        if self._refusal is None:
+            _log.warning("%s accepts the rows that it refused.", self._store.address)
+            return
+        with self._changed:
+            self._retried += 1
+            self._refusals.warn(
+                "%s: %s. %d rows wait until that is changed; others are stored.",
+                self._store.address,
+                self._refusal,
+                self._backlog.held,
+            )
 
     def _failed(self, error: BaseException) -> None:
         reason = str(error) or type(error).__name__
@@ -205,7 +255,19 @@ class DeliveryWorker(ForkAware):
             was_unavailable, self._unavailable = self._unavailable, False
         if was_unavailable:
             if self._spool is not None:
-                self._spool.journal.record_error(None)
+                self._spool.journal.record_error(self._refusal)
             _log.warning(
                 "%s is back; %d rows that waited are being written.", self._store.address, self._backlog.waiting
             )
+
+
+def _halves(part: list[Item]) -> list[list[Item]]:
+    middle = len(part) // 2
+    return [part[middle:], part[:middle]]
+
+
+def _sample_first(part: list[Item]) -> list[list[Item]]:
+    """What is tried next is last: SAMPLE_ROWS one by one, then the others."""
+    mixed = _dice.sample(part, len(part))
+    rest, sample = mixed[SAMPLE_ROWS:], mixed[:SAMPLE_ROWS]
+    return [*([rest] if rest else []), *([item] for item in sample)]

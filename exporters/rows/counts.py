@@ -22,6 +22,8 @@ class DropReason:
     """The disk returned something other than what was written."""
     REJECTED = "rejected"
     """The store rejected the row because of a value in it."""
+    REJECTED_LOST = "rejected_lost"
+    """The same, and there is no spool for dead letters, or they could not keep it: full, or a disk error."""
     SHUTDOWN = "shutdown"
     """The process ended before it was stored."""
     INTERNAL = "internal"

@@ -313,10 +313,12 @@ class Journal(ForkAware):
 
     def record_error(self, error: str | None) -> None:
         """Store the reason why records wait, for `slashspan spool`; None: they no longer wait."""
-        own = self._set.own
-        if own is not None:
+        with self.lock:
+            writers = self._set.writers()
+        # One file is enough for an error, also where there are only records of other processes, as in `spool drain`.
+        for writer in writers if error is None else writers[-1:]:
             with self._losses.logging_os_errors():
-                own.record_error(error)
+                writer.record_error(error)
 
     # Shutdown
 

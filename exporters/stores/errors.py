@@ -3,12 +3,18 @@
 ```
 StoreError
 ├── StoreUnavailable      nothing is wrong with the rows: keep them and retry
+│   └── RowsRefused       something that the owner added to the table rejects some of these rows, until it is changed
 ├── SchemaMismatch        the table is not ours, or its schema is newer: somebody must look at it
 └── RowsRejected          the store rejects some of these rows, and would again
 ```
 """
 
 from __future__ import annotations
+
+from typing import Final
+
+REFUSED: Final = "the table rejects rows"
+"""Begins what RowsRefused says, after the address."""
 
 
 class StoreError(Exception):
@@ -17,6 +23,13 @@ class StoreError(Exception):
 
 class StoreUnavailable(StoreError):  # noqa: N818 - describes a state
     """The store cannot be reached or cannot write at the moment. The rows are fine: keep them and retry."""
+
+
+class RowsRefused(StoreUnavailable):
+    """A constraint, column or trigger of the table's owner rejects at least one row of the batch. Nothing was written.
+
+    Keep the row: the owner may change that. Others may be accepted.
+    """
 
 
 class SchemaMismatch(StoreError):  # noqa: N818

@@ -26,7 +26,7 @@ from slashspan.exporters.rows.columns import TIMESTAMP
 from slashspan.exporters.rows.command_call import ROW_COLUMNS
 from slashspan.exporters.rows.timestamps import as_datetime
 from slashspan.exporters.stores import postgres_copy as binary_copy
-from slashspan.exporters.stores.errors import RowsRejected, StoreError, StoreUnavailable
+from slashspan.exporters.stores.errors import REFUSED, RowsRefused, RowsRejected, StoreError, StoreUnavailable
 from slashspan.exporters.stores.postgres_errors import describe, refuses_rows, row_fault
 from slashspan.exporters.stores.schema.partitions import try_partitions, utc_now
 from slashspan.exporters.stores.schema.postgres_apply import prepare
@@ -191,8 +191,13 @@ class PostgresStore(ForkAware):
         try:
             await statement.fetch(*_columns(rows), timeout=timeout)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError, TypeError, OverflowError) as error:
-            if refuses_rows(error) and (fault := row_fault(error, rows)):
+            if not refuses_rows(error):
+                raise
+            if fault := row_fault(error, rows):
                 raise RowsRejected(fault) from None  # the cause may quote the row
+            if isinstance(error, asyncpg.PostgresError):
+                reason = f"{REFUSED}: {self._dsn.redact(describe(error))}"
+                raise RowsRefused(reason) from None
             raise
 
     async def _copy(self, pieces: asyncio.Queue[bytes | Exception | None], timeout: float) -> bool:

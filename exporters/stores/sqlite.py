@@ -24,7 +24,7 @@ from slashspan.exporters.rows.command_call import ROW_COLUMNS
 from slashspan.exporters.rows.misfits import misfit
 from slashspan.exporters.rows.timestamps import as_text
 from slashspan.exporters.stores import sqlite_files
-from slashspan.exporters.stores.errors import RowsRejected, StoreError, StoreUnavailable
+from slashspan.exporters.stores.errors import REFUSED, RowsRefused, RowsRejected, StoreError, StoreUnavailable
 from slashspan.exporters.stores.schema.sqlite_upgrade import prepare, transaction
 from slashspan.exporters.stores.sqlite_files import OpenFiles
 
@@ -182,7 +182,7 @@ class SqliteStore(ForkAware):
             return RowsRejected(f"a value is too large for SQLite ({type(error).__name__})")
         name = getattr(error, "sqlite_errorname", type(error).__name__)  # since Python 3.11
         constraint = _CONSTRAINT.fullmatch(str(error))  # a trigger's own message may quote the row
-        return StoreUnavailable(f"{self._path}: the table rejects rows: {constraint[0] if constraint else name}")
+        return RowsRefused(f"{self._path}: {REFUSED}: {constraint[0] if constraint else name}")
 
 
 def _several(rows: Sequence[CommandCall]) -> Iterator[Sequence[CommandCall]]:

@@ -55,3 +55,15 @@ def catalog(dsn: str, table: str = "command_calls") -> dict[str, list[dict[str, 
         return {"made": made, "recorded": recorded, "columns": execute(dsn, f"PRAGMA table_info({table})")}
     parts = {"columns": _COLUMNS, "indexes": _INDEXES, "partitions": _PARTITIONS}
     return {"recorded": recorded, **{name: execute(dsn, sql.format(table)) for name, sql in parts.items()}}
+
+
+def add_check(dsn: str, condition: str) -> None:
+    """Add the constraint `own_check` to the table, as its owner might."""
+    column = " COLUMN own INTEGER" if dsn.startswith("sqlite") else ""  # SQLite adds constraints only with a column
+    execute(dsn, f"ALTER TABLE command_calls ADD{column} CONSTRAINT own_check CHECK ({condition})")
+
+
+def drop_check(dsn: str) -> None:
+    """Undo `add_check`."""
+    what = "COLUMN own" if dsn.startswith("sqlite") else "CONSTRAINT own_check"
+    execute(dsn, f"ALTER TABLE command_calls DROP {what}")

@@ -10,6 +10,7 @@ from slashspan.exporters.admin.doctor import Finding, Level, age, nearest
 from slashspan.exporters.spool import private
 from slashspan.exporters.spool.dead_letters import FILE
 from slashspan.exporters.spool.status import inspect
+from slashspan.exporters.stores.errors import REFUSED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,14 +68,16 @@ def _of(status: DestinationStatus, max_bytes: int, here: Destination) -> list[Fi
     text = f"{where}: {status.rows:,} waiting, the oldest for {age(since)}"
     if status.last_error:
         text += f": {status.last_error}"
-    if status.alive and since < LATE_SECONDS:
+    refused = REFUSED in (status.last_error or "")
+    if status.alive and since < LATE_SECONDS and not refused:
         return [*found, Finding(Level.OK, SPOOL, text)]
+    remedy = "change or drop that constraint, column or trigger of the table" if refused else "fix that"
     if status.alive:
-        return [*found, Finding(Level.WARNING, SPOOL, text, "fix that; the running bot will then deliver them")]
+        return [*found, Finding(Level.WARNING, SPOOL, text, f"{remedy}; the running bot will then deliver them")]
     if not to.table:
         fix = "run the bot again with this collector"
     elif (to.store, to.table) == (here.store, here.table):
-        fix = "run the bot again, or: slashspan spool drain"
+        fix = f"{f'{remedy}; then ' if refused else ''}run the bot again, or: slashspan spool drain"
     else:
         fix = (
             "they are for another store than SLASHSPAN_DSN; to store them here anyway: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sqlite3
@@ -24,6 +25,7 @@ from tests.support.pgbouncer import BINARY, open_folder, pgbouncer
 from tests.support.ports import free_port
 from tests.support.proxy import Proxy
 from tests.support.rows import rows
+from tests.support.tables import add_check, drop_check
 
 if TYPE_CHECKING:
     from tests.support.postgres import Postgres
@@ -216,6 +218,25 @@ def test_rows_waiting_in_the_spool_are_reported_with_the_reason_and_the_fix(dsn:
     assert "1 row that the store rejected" in warnings
     assert folder.name not in warnings
     assert "off" in found(doctor(dsn, tmp_path, SLASHSPAN_SPOOL="off")[1], "note")
+
+
+def test_a_constraint_that_refuses_rows_is_named_with_the_fix(dsn: str, tmp_path: Path) -> None:
+    ready(dsn)
+    add_check(dsn, "player_name <> 'refused'")
+    batch = [dataclasses.replace(row, span_id=100 + row.span_id) for row in rows(5)]
+    batch[2] = dataclasses.replace(batch[2], player_name="refused")
+    die(left_behind(tmp_path / "spool", dsn, batch).journal)
+    settings = {"SLASHSPAN_DSN": dsn, "SLASHSPAN_SPOOL": str(tmp_path / "spool")}
+    drained = CliRunner().invoke(cli, ["spool", "drain", "--timeout", "5"], env=settings)
+    assert (drained.exit_code, "4 rows stored" in drained.output) == (1, True), drained.output
+    warnings = found(doctor(dsn, tmp_path)[1], "warning")
+    assert "1 waiting" in warnings
+    assert "own_check" in warnings
+    assert "change or drop that constraint" in warnings
+    drop_check(dsn)
+    drained = CliRunner().invoke(cli, ["spool", "drain"], env=settings)
+    assert (drained.exit_code, "1 rows stored" in drained.output) == (0, True), drained.output
+    assert "waiting" not in found(doctor(dsn, tmp_path)[1], "warning")
 
 
 def test_an_unavailable_collector_is_found(dsn: str, tmp_path: Path, server: Postgres) -> None:
