@@ -166,8 +166,9 @@ def _calls(dialect: Dialect, filters: Filters, conditions: str, text: str) -> st
 
 def _offset(filters: Filters) -> str:
     """SQL for the seconds between UTC and the zone's clock at `at_s`; what happens most often is asked first."""
-    first = filters.since.astimezone(timezone.utc).date() if filters.since else EPOCH.date()
-    last = (filters.until or datetime.now(timezone.utc) + _AHEAD).astimezone(timezone.utc).date()
+    latest = datetime.now(timezone.utc) + _AHEAD
+    first = max(filters.since or EPOCH, EPOCH).date()
+    last = min(filters.until or latest, latest).date()
     (_, initial), *changes = offsets(filters.zone, first, max(first, last) + timedelta(days=2))
     if not changes:
         return str(initial)

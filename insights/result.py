@@ -58,7 +58,7 @@ class Result(Generic[R]):
     filters: Filters
     rows: tuple[R, ...]
     left_out: int = 0
-    """How many rows `head` has left out."""
+    """How many rows `head` or `tail` has left out."""
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -72,6 +72,11 @@ class Result(Generic[R]):
             self, rows=self.rows[:limit], left_out=self.left_out + len(self.rows) - max(0, limit)
         )
 
+    def tail(self, limit: int) -> Result[R]:
+        """The last rows, like `head`."""
+        left_out = max(0, len(self.rows) - limit)
+        return dataclasses.replace(self, rows=self.rows[left_out:], left_out=self.left_out + left_out)
+
     def records(self) -> list[dict[str, Any]]:
         """The rows as dictionaries of Python's values."""
         names = [each.name for each in self.columns]
@@ -79,11 +84,12 @@ class Result(Generic[R]):
 
     def to_dict(self) -> dict[str, Any]:
         """For programs: only values that JSON has; times in ISO 8601, ids as strings."""
-        period = {"since": self.filters.since, "until": self.filters.until, "zone": self.filters.zone}
+        edges = {"since": self.filters.since, "until": self.filters.until}
+        period = {name: edge and edge.astimezone(self.filters.tz) for name, edge in edges.items()}
         return {
             "report": self.report,
             "title": self.title,
-            "period": {name: plain(value) for name, value in period.items()},
+            "period": {**{name: plain(edge) for name, edge in period.items()}, "zone": self.filters.zone},
             "columns": [dataclasses.asdict(each) for each in self.columns],
             "rows": [
                 {each.name: plain(getattr(row, each.name), each.unit) for each in self.columns} for row in self.rows

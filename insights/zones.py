@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Bucket = Literal["hour", "day", "week", "month"]
 BUCKETS: Final = ("hour", "day", "week", "month")
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+DISCORD_EPOCH: Final = datetime(2015, 1, 1, tzinfo=timezone.utc)
+"""The first moment that a snowflake can name (https://discord.com/developers/docs/reference#snowflakes)."""
 DAY_SECONDS: Final = 86_400
 SECONDS_BEFORE_EPOCH: Final = (date(1970, 1, 1).toordinal() - 1) * DAY_SECONDS
 """From 0001-01-01, a Monday, to 1970-01-01: with it local seconds are positive, and whole days are `ordinal - 1`."""

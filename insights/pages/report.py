@@ -79,7 +79,7 @@ def render(found: Numbers, *, title: str, now: datetime | None = None) -> str:
         .get_template("report.html.j2")
         .render(
             title=title,
-            since=filters.since or row.first,
+            since=filters.since.astimezone(filters.tz) if filters.since else row.first,
             until=filters.end.astimezone(filters.tz),
             zone=filters.zone,
             chosen=_chosen(filters),

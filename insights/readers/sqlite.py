@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from slashspan.table import Table
 
 T = TypeVar("T")
+_STEPS_BETWEEN_CHECKS: Final = 20_000
+"""Instructions of SQLite's virtual machine after which a query looks whether it was cancelled: about a millisecond."""
 
 
 def _microseconds(column: str) -> str:
@@ -121,6 +123,7 @@ class SqliteReader:
         self._table = table
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="slashspan-reader")
         self._connection: sqlite3.Connection | None = None
+        self._cancelled = False
 
     async def query(
         self, name: str, filters: Filters, expressions: Mapping[str, str] | None = None, **values: Any
@@ -151,17 +154,21 @@ class SqliteReader:
         return self._connection
 
     async def _run(self, work: Callable[[], T]) -> T:
-        future = self._thread.submit(work)
+        future = self._thread.submit(self._unless_cancelled, work)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(future), READ_SECONDS)
         except sqlite3.Error as error:
             raise ReadError(f"{self._path}: {error}{advice(error)}") from error
         except (asyncio.TimeoutError, asyncio.CancelledError) as error:
-            if self._connection is not None and not future.done():
-                self._connection.interrupt()
+            self._cancelled = not future.done()
             if isinstance(error, asyncio.TimeoutError):
                 raise ReadError(f"{self._path}: no answer within {READ_SECONDS:.0f} s") from error
             raise
+
+    def _unless_cancelled(self, work: Callable[[], T]) -> T:
+        """In the thread. It has one piece of work at a time, so whatever was cancelled is another one."""
+        self._cancelled = False
+        return work()
 
     def _connect(self) -> sqlite3.Connection:
         if self._path.is_dir():
@@ -173,15 +180,22 @@ class SqliteReader:
         uri = f"{self._path.resolve().as_uri()}?mode=ro"
         connection = sqlite3.connect(uri, uri=True, timeout=READ_SECONDS, isolation_level=None, check_same_thread=False)
         connection.text_factory = lambda data: data.decode("utf-8", "replace")
+        connection.set_progress_handler(lambda: self._cancelled, _STEPS_BETWEEN_CHECKS)
         connection.create_aggregate("nearest_ranks", 1, NearestRanks)  # type: ignore[arg-type]
         return connection
 
     async def __aenter__(self) -> Self:
-        self._connection = await self._run(self._connect)
+        try:
+            self._connection = await self._run(self._connect)
+        except BaseException:
+            self._thread.shutdown(wait=False)
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         connection, self._connection = self._connection, None
-        if connection is not None:
-            await self._run(connection.close)
-        self._thread.shutdown(wait=False)
+        try:
+            if connection is not None:
+                await self._run(connection.close)
+        finally:
+            self._thread.shutdown(wait=False)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from slashspan.insights.reports.registry import report
 from slashspan.insights.reports.shared import (
-    Percentiles,
     all_starts,
     bucket_column,
     bucket_start,
@@ -160,10 +160,14 @@ class CheckpointsRow:
 async def checkpoints(reader: Reader, filters: Filters, *, slow_ms: float = SLOW_MS) -> list[CheckpointsRow]:
     """Each step that `slashspan.checkpoint` ends, most slow ones first: its time since the checkpoint before. The share
     is its total time ÷ the total duration of the command's calls that have checkpoints."""
+    found = await reader.query("checkpoints", filters, slow_ms=slow_ms)
+    totals: dict[tuple[str, str], float] = defaultdict(float)
+    for row in found:
+        totals[row["command"], row["kind"]] += row["total_ms"] or 0.0
     rows = []
-    for row in await reader.query("checkpoints", filters, slow_ms=slow_ms):
-        reached: Percentiles = ranks(row["reached"])
-        share = ratio(row["step_ms"], row["total_ms"])
+    for row in (row for row in found if row["name"] is not None):
+        reached = ranks(row["reached"])
+        share = ratio(row["step_ms"], totals[row["command"], row["kind"]])
         names = (row["command"], row["kind"], row["name"])
         rows.append(CheckpointsRow(*names, row["calls"], *ranks(row["ranks"]), reached.p50, share, row["slow"]))
     return sorted(rows, key=lambda row: (-row.slow, -(row.p95_ms or 0.0), row.command, row.kind, row.step))

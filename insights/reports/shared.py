@@ -98,7 +98,7 @@ def all_starts(found: Iterable[datetime], bucket: Bucket, filters: Filters) -> l
         return []
     first, last = edges[0], edges[-1]
     if filters.since:
-        first = min(first, filters.since)
+        first = min(first, max(filters.since, zones.DISCORD_EPOCH))
     if filters.since or filters.until:
         last = max(last, filters.end - timedelta(microseconds=1))
     first, last = first.astimezone(filters.tz), last.astimezone(filters.tz)

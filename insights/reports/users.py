@@ -161,7 +161,7 @@ def _shown_days(found: dict[date, dict[int | None, int]], filters: Filters) -> I
         return
     first, last = min(found), max(found)
     if filters.since:
-        first = filters.since.astimezone(filters.tz).date()
+        first = max(filters.since, zones.DISCORD_EPOCH).astimezone(filters.tz).date()
     if filters.since or filters.until:
         last = max(last, (filters.end - timedelta(microseconds=1)).astimezone(filters.tz).date())
     yield from zones.days(first, last)

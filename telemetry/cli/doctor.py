@@ -15,7 +15,6 @@ import click
 from slashspan.settings import COMMAND_CALLS, SETTINGS, unknown_variables
 from slashspan.telemetry.cli.options import FAILED_STATUS, dsn_option, env_file_option, settings_of
 from slashspan.telemetry.cli.output import say, say_json
-from slashspan.telemetry.setup.trace_exporters import OTLP, otlp_endpoint
 
 if TYPE_CHECKING:
     from slashspan.exporters.admin.doctor import Finding
@@ -101,6 +100,8 @@ def _stores(settings: Settings) -> list[Finding]:
 
 def _collectors(settings: Settings) -> list[Finding]:
     """Each place to which traces, metrics or logs are sent over OTLP, once."""
+    from slashspan.telemetry.setup.trace_exporters import OTLP, otlp_endpoint  # imports the SDK
+
     signals = {"TRACES": settings.exporters, "METRICS": settings.metrics.exporters, "LOGS": settings.logs.exporters}
     places: dict[Endpoint, str] = {}
     for signal, exporters in signals.items():

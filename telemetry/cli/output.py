@@ -14,7 +14,20 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-_ASCII: Final = {"→": "->", "…": "...", "–": "-", "⚠": "!", "\ufe0f": "", "�": "?", "×": "x", "━": "-"}
+_ASCII: Final = {
+    "→": "->",
+    "…": "...",
+    "–": "-",
+    "⚠": "!",
+    "\ufe0f": "",
+    "�": "?",
+    "×": "x",
+    "━": "-",
+    "▲": "^",
+    "▼": "v",
+    "·": ".",
+}
+_ASCII.update(zip("▁▂▃▄▅▆▇█▏▎▍▌▋▊▉░▒▓", "__--==^#|||####.:+", strict=True))
 """Characters that we use ourselves; others are shown as code points, so that nothing is hidden."""
 _ESCAPE: Final = "slashspan_escape"
 
