@@ -18,7 +18,7 @@ from opentelemetry.sdk.resources import Resource
 
 from slashspan import service_name
 from slashspan.errors import ConfigurationError
-from slashspan.settings import COMMAND_CALLS, NONE
+from slashspan.settings import COMMAND_CALLS, NONE, Settings
 from slashspan.standard.rules import GRPC, HTTP
 from slashspan.telemetry.setup.ids import id_generator
 from slashspan.telemetry.setup.metric_exporters import Metrics
@@ -98,12 +98,22 @@ class ConfigFile:
             raise ConfigurationError(f"{VARIABLE}={path!r} needs an extra: {INSTALLED_BY}") from None
         with _naming(path), _no_tracebacks_in_the_log():
             file = cls(path, load_config_file(path))
-        for batch in file.batches:
-            if batch.name == COMMAND_CALLS and batch.properties:
-                raise ConfigurationError(
-                    f"{VARIABLE}={path!r}: command_calls takes no properties; it reads the SLASHSPAN_* variables"
-                )
+        file._check()
         return file
+
+    def _check(self) -> None:
+        """Raise ConfigurationError for what the loader's schema lets through."""
+        from opentelemetry.configuration.file import create_propagator
+
+        for batch in self.batches:
+            if batch.name == COMMAND_CALLS and batch.properties:
+                raise ConfigurationError(f"{self}: command_calls takes no properties, but the SLASHSPAN_* variables")
+            try:
+                Settings.from_environ(self.environ({}, batch))
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{self}: {error}") from None
+        with _naming(self.path):
+            create_propagator(self.config.propagator)
 
     @property
     def _processors(self) -> list[Any]:

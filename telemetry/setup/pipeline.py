@@ -313,7 +313,7 @@ def _build(
     store = open_store(settings.dsn, table=settings.table) if COMMAND_CALLS in settings.exporters else None
     if store is not None and check_store:
         _check(store)
-    # Nothing is refused from here on. Metrics come before the instruments of the processors.
+    # Nothing of ours is refused from here on. Metrics come before the instruments of the processors.
     metrics = metric_exporters.start(settings.metrics, resource) if file is None else file.start_others(resource)
     logs = log_exporters.start(settings.logs, resource)
     correlation = LogCorrelation(settings.logs, provider) if settings.logs.correlation else None

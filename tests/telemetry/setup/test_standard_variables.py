@@ -50,6 +50,7 @@ AT_START = "at start"
 DECLARED = """
 file_format: "1.0"
 resource: {attributes: [{name: service.name, value: declared}]}
+propagator: {composite: [{baggage: {}}]}
 tracer_provider: {processors: [{batch: {exporter: {command_calls: {}}}}]}
 """
 
@@ -273,6 +274,7 @@ def test_each_variable_is_treated_as_the_table_says(way: Way, tmp_path: Path) ->
         if found != expected and str(found) != expected:
             wrong[variable.name] = (expected, found)
     assert not wrong, probed.output
+    assert probed.sets["file"]["propagated"] == ["baggage"]
     ignored = [variable.name for variable in by_treatment[Treatment.IGNORED]]
     not_logged = [name for name in ignored if not any(f"{name}='30000' is ignored" in line for line in probed.output)]
     assert not not_logged, probed.output
