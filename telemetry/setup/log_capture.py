@@ -14,6 +14,9 @@ import re
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from opentelemetry._logs import get_logger_provider
+from opentelemetry._logs._internal import ProxyLoggerProvider
+
 from slashspan.guard import guarded
 
 if TYPE_CHECKING:
@@ -33,14 +36,19 @@ _thread = threading.local()
 
 
 @contextlib.contextmanager
-def not_captured() -> Iterator[None]:
+def not_exported() -> Iterator[None]:
     """What this thread logs meanwhile is not exported."""
-    before = getattr(_thread, "paused", False)
-    _thread.paused = True
+    before = is_exporting()
+    _thread.exporting = True
     try:
         yield
     finally:
-        _thread.paused = before
+        _thread.exporting = before
+
+
+def is_exporting() -> bool:
+    """Whether this thread is within `not_exported`."""
+    return getattr(_thread, "exporting", False)
 
 
 class LogCapture:
@@ -50,6 +58,7 @@ class LogCapture:
         from opentelemetry.instrumentation.logging.handler import LoggingHandler
 
         level: int = getattr(logging, settings.level)
+        self._provider = provider
         self._level = level
         self._handler = LoggingHandler(
             level=level, logger_provider=provider, log_code_attributes=settings.code_attributes
@@ -79,7 +88,9 @@ class LogCapture:
 
     @guarded
     def _export(self, logger: logging.Logger, record: logging.LogRecord) -> None:
-        if record.levelno < self._level or getattr(_thread, "paused", False) or not _reaches_root(logger):
+        if record.levelno < self._level or is_exporting() or getattr(_thread, "emitting", False):
+            return
+        if not _reaches_root(logger) or any(map(self._is_passed_on_by, logging.getLogger().handlers)):
             return
         from_discord = record.name == _DISCORD or record.name.startswith(f"{_DISCORD}.")
         if from_discord and record.levelno < logging.INFO:
@@ -91,8 +102,18 @@ class LogCapture:
         attributes: dict[str, Any] = exported.__dict__
         for name in CORRELATION:
             attributes.pop(name, None)
-        with not_captured():
+        _thread.emitting = True  # OpenTelemetry warns of attributes that it cannot export
+        try:
             self._handler.handle(exported)
+        finally:
+            _thread.emitting = False
+
+    def _is_passed_on_by(self, handler: logging.Handler) -> bool:
+        """Whether OpenTelemetry's own handler, installed by the bot or another distro, emits to our provider."""
+        provider = getattr(handler, "_logger_provider", None)
+        if isinstance(provider, ProxyLoggerProvider):
+            provider = get_logger_provider()
+        return provider is self._provider
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -23,7 +23,7 @@ from slashspan.exporters.common import at_fork
 from slashspan.exporters.common.at_fork import ForkAware
 from slashspan.exporters.common.throttled_log import ThrottledLog
 from slashspan.telemetry.setup import standard
-from slashspan.telemetry.setup.log_capture import LogCapture, not_captured
+from slashspan.telemetry.setup.log_capture import LogCapture, is_exporting, not_exported
 from slashspan.telemetry.setup.signal_exporters import LOGS
 
 if TYPE_CHECKING:
@@ -104,12 +104,14 @@ class CountingLogProcessor(BatchLogRecordProcessor, ForkAware):
         self.emitted = self._counted.exported = 0
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        if is_exporting():  # a handler of the bot's own does not know of it
+            return
         self.emitted += 1
         super().on_emit(log_record)
 
     def shutdown_within(self, seconds: float) -> None:
         """Send what is queued within `seconds`; log how many records were lost in the whole run."""
-        with not_captured():
+        with not_exported():
             try:
                 self._batch_processor.shutdown(int(seconds * 1000))
             except AttributeError:  # an SDK with other private names
@@ -128,7 +130,7 @@ class _CountedExporter(LogRecordExporter):
         self.exported = 0
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
-        with not_captured():
+        with not_exported():
             try:
                 result = self._exporter.export(batch)
             except Exception as error:  # noqa: BLE001 - whatever somebody else's exporter raises
@@ -139,7 +141,7 @@ class _CountedExporter(LogRecordExporter):
         return result
 
     def shutdown(self) -> None:
-        with not_captured():
+        with not_exported():
             self._exporter.shutdown()  # type: ignore[no-untyped-call]
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:

@@ -8,11 +8,12 @@ import weakref
 from typing import TYPE_CHECKING
 
 import pytest
+from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 
 from slashspan.settings import Settings
-from slashspan.telemetry.setup.log_capture import LogCapture, not_captured
+from slashspan.telemetry.setup.log_capture import LogCapture, not_exported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,7 @@ class Captured:
 
     def __init__(self, **environ: str) -> None:
         self.memory = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]
-        provider = LoggerProvider(shutdown_on_exit=False)
+        provider = self.provider = LoggerProvider(shutdown_on_exit=False)
         provider.add_log_record_processor(SimpleLogRecordProcessor(self.memory))
         self.capture = LogCapture(provider, Settings.from_environ(environ).logs)
         self.capture.install()
@@ -71,7 +72,7 @@ def test_levels_and_propagation_of_the_bot_decide(caplog: pytest.LogCaptureFixtu
     try:
         log.info("too low")
         apart.error("does not reach the root logger")
-        with not_captured():
+        with not_exported():
             log.error("paused")
         log.error("exported")
     finally:
@@ -118,6 +119,22 @@ def test_the_bot_finds_its_logging_untouched(captured: Captured, monkeypatch: py
     logging.basicConfig(format="mine %(message)s")
     assert [handler.formatter._fmt for handler in root.handlers if handler.formatter] == ["mine %(message)s"]
     assert logging.basicConfig.__module__ == "logging"
+
+
+def test_a_record_that_opentelemetrys_own_handler_passes_on_is_exported_once(
+    captured: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from opentelemetry._logs import _internal as global_state
+
+    monkeypatch.setattr(logging.getLogger(), "handlers", [LoggingHandler(logger_provider=captured.provider)])
+    log.warning("by the bot's handler")
+    monkeypatch.setattr(global_state, "_LOGGER_PROVIDER", None)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [LoggingHandler()])  # of a distro that was loaded before
+    monkeypatch.setattr(global_state, "_LOGGER_PROVIDER", captured.provider)
+    log.warning("by the proxy")
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    log.warning("by ours")
+    assert captured.bodies == ["by the bot's handler", "by the proxy", "by ours"]
 
 
 def test_a_patch_that_somebody_else_has_wrapped_passes_records_through() -> None:

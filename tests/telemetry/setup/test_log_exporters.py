@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+from opentelemetry.instrumentation.logging.handler import LoggingHandler
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 
 from slashspan.errors import ConfigurationError
 from slashspan.settings import Settings
@@ -16,8 +20,10 @@ from tests.support.collector import Backend, running_backend
 from tests.support.processes import INSTRUMENT, LOGS, RUN, bot_process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from opentelemetry.sdk._logs import ReadableLogRecord
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 WAYS = {
@@ -104,6 +110,36 @@ async def test_a_failing_export_is_counted_and_feeds_no_other(backend: Backend, 
     assert "mine: opentelemetry" in bot.output, "the bot's handlers got what the exporter logged"
     assert not [body for body in backend.logs.refused if "export" in body], "and the exporter did not"
     assert "Traceback" not in bot.output
+
+
+class Complaining(LogRecordExporter):
+    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
+        logging.getLogger("exporter").error("cannot export %d records", len(batch))
+        return LogRecordExportResult.FAILURE
+
+    def shutdown(self) -> None: ...
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return True
+
+
+def test_nor_does_it_where_the_bot_has_installed_opentelemetrys_handler(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings.from_environ({"OTEL_BLRP_SCHEDULE_DELAY": "60000"}).logs
+    processor = log_exporters.CountingLogProcessor("test", Complaining(), settings)
+    provider = LoggerProvider(shutdown_on_exit=False)
+    provider.add_log_record_processor(processor)
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [*root.handlers, LoggingHandler(logger_provider=provider)])
+    logging.getLogger("ladder").warning("one")
+    processor.force_flush()
+    processor.shutdown_within(10)
+    assert caplog.messages == [
+        "one",
+        "cannot export 1 records",
+        "1 of 1 log records were lost (OTEL_LOGS_EXPORTER=test)",
+    ]
 
 
 async def test_logs_on_the_console_need_no_receiver(tmp_path: Path) -> None:
