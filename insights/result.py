@@ -120,7 +120,14 @@ class Result(Generic[R]):
             import pandas as pd
         except ModuleNotFoundError:
             raise ConfigurationError("a pandas frame needs pandas: pip install pandas") from None
-        return pd.DataFrame(self.records(), columns=[each.name for each in self.columns])
+        # Numbers that may be missing would become floats, which round ids.
+        types = {"id": "Int64", "count": "Int64", **dict.fromkeys(("ms", "share", "ratio"), "float64")}
+        return pd.DataFrame(
+            {
+                each.name: pd.Series([getattr(row, each.name) for row in self.rows], dtype=types.get(each.unit))
+                for each in self.columns
+            }
+        )
 
     def to_polars(self) -> Any:
         """A `polars.DataFrame`. Raises ConfigurationError without polars."""

@@ -77,6 +77,7 @@ def test_a_frame_has_the_columns_also_without_rows(dsn: str) -> None:
     with insights.open_reader(dsn) as reader:
         full, empty = (reader.run(insights.recent, Filters(bots=bots)).to_pandas() for bots in ((), ("nobody",)))
     assert list(full["command"]) == ["admin ban", "admin ban"]
+    assert list(full["guild_id"]) == [FULL.guild_id, FULL.guild_id]
     assert list(empty.columns) == list(full.columns)
     assert len(empty) == 0
 
