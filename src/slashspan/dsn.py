@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +23,10 @@ HOW_TO_ENCODE: Final = (
 )
 POSTGRESQL_EXTRA: Final = "pip install 'slashspan[postgresql]'"
 DEFAULT_PORT: Final = 5432
+_USUAL_PORTS: Final = ("5432", "5433", "6432", "6543")
+"""Of PostgreSQL, PgBouncer and Supabase's pooler."""
+_FULL_HOST: Final = re.compile(r"localhost|.*[.:/%].*")
+"""No name of a role: with a domain, an address, or the folder of a socket."""
 _PORT: Final = "the port must be a number from 1 to 65535"
 _SCHEMES: Final = {"sqlite": SQLITE, "postgresql": POSTGRESQL, "postgres": POSTGRESQL}
 _SQLITE_PREFIX: Final = "sqlite:///"
@@ -161,9 +166,18 @@ def mask_dsn(text: str) -> str:
     if parts.userinfo is not None:
         user, colon, _ = parts.userinfo.partition(":")
         shown += f"{user}:{HIDDEN}@" if colon else f"{user}@"
-    elif not all(split_host(host) for host in parts.hosts.split(",")):
+    elif not all(map(_is_host, parts.hosts.split(","))):
         return scheme_only(text)  # a password whose host is missing looks like a port
     return shown + parts.hosts + parts.path + ("" if parts.query is None else f"?{_shown_options(parts.query)}")
+
+
+def _is_host(text: str) -> bool:
+    """Whether this can only be a host, with or without a port: in `bot:4711` the number may be a password."""
+    parts = split_host(text)
+    if parts is None:
+        return False
+    host, port = parts
+    return not port or port in _USUAL_PORTS or (len(port) <= 5 and _FULL_HOST.fullmatch(host) is not None)
 
 
 def _shown_options(query: str) -> str:

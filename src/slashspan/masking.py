@@ -12,6 +12,24 @@ from typing import Final, NamedTuple
 HIDDEN: Final = "…"
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _AUTHORITY: Final = re.compile(r"[^/?#]*")
+_PLAIN_SEGMENTS: Final = frozenset(
+    (
+        "",
+        "api",
+        "collector",
+        "ingest",
+        "logs",
+        "metrics",
+        "opentelemetry",
+        "otel",
+        "otlp",
+        "public",
+        "traces",
+        "v1",
+        "v2",
+    )
+)
+"""Parts of a path that are no key; some vendors put one there."""
 _HOST: Final = re.compile(r"(\[[^\[\]@]*\]|[^:=\[\]@]*)(?::([0-9]*))?")
 
 
@@ -51,8 +69,13 @@ def split_host(text: str) -> tuple[str, str | None] | None:
     return None if match is None else (match[1].strip("[]"), match[2])
 
 
+def mask_path(path: str) -> str:
+    """The path of a collector's URL, with only the usual parts of one."""
+    return "/".join(part if part.lower() in _PLAIN_SEGMENTS else HIDDEN for part in path.split("/"))
+
+
 def mask_url(text: str) -> str:
-    """The URL of a server without user, password, query and fragment, each of which may contain a key."""
+    """The URL of a collector without user, password, query, fragment and path, each of which may contain a key."""
     parts = split_url(text)
     if parts is None or (not parts.scheme and re.search(r"\s", text)):
         return scheme_only(text)
@@ -60,7 +83,7 @@ def mask_url(text: str) -> str:
         return scheme_only(text)  # a password whose host is missing looks like a port
     shown = f"{parts.scheme}://" if parts.scheme else ""
     shown += "" if parts.userinfo is None else f"{HIDDEN}@"
-    shown += parts.hosts + parts.path
+    shown += parts.hosts + mask_path(parts.path)
     shown += "" if parts.query is None else f"?{HIDDEN}"
     return shown + ("" if parts.fragment is None else f"#{HIDDEN}")
 

@@ -43,6 +43,7 @@ from slashspan.telemetry.setup import (
     last_resort,
     log_exporters,
     metric_exporters,
+    otlp_logs,
     providers,
     signals,
     standard,
@@ -313,6 +314,7 @@ def _build(
     store = open_store(settings.dsn, table=settings.table) if COMMAND_CALLS in settings.exporters else None
     if store is not None and check_store:
         _check(store)
+    otlp_logs.hide_urls()
     # Nothing of ours is refused from here on. Metrics come before the instruments of the processors.
     metrics = metric_exporters.start(settings.metrics, resource) if file is None else file.start_others(resource)
     logs = log_exporters.start(settings.logs, resource)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from slashspan.errors import ConfigurationError
-from slashspan.masking import mask_url, split_host, split_url
+from slashspan.masking import mask_path, mask_url, split_host, split_url
 from slashspan.settings import COMMAND_CALLS, NONE
 from slashspan.standard.rules import ENDPOINT, GRPC, HTTP
 from slashspan.telemetry.setup import standard
@@ -86,7 +87,10 @@ def endpoint_of(url: str, protocol: str, said: str) -> Endpoint:
     host, port = split_host(parts.hosts) or ("", None)
     default_port = 80 if parts.scheme == "http" and protocol != GRPC else 443
     scheme = f"{parts.scheme}://" if parts.scheme else ""
-    identity = f"{scheme}{parts.hosts}{parts.path}"
+    path = mask_path(parts.path)
+    if path != parts.path:  # told apart without showing it
+        path += f"#{hashlib.sha256(parts.path.encode()).hexdigest()[:8]}"
+    identity = f"{scheme}{parts.hosts}{path}"
     return Endpoint(host or "localhost", int(port or default_port), mask_url(url), identity)
 
 

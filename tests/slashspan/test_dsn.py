@@ -72,6 +72,8 @@ def test_a_key_in_the_url_of_a_collector_is_never_shown(key: str) -> None:
         f"https://collector/v1/traces?a=b&api-token={key}#x",
         f"collector:4317?key={key}",
         f"user:{key}@collector:4317",
+        f"https://collector/ingest/{key}/v1/traces",
+        f"https://collector/{key}",
     ):
         assert SECRET not in mask_url(text), text
 
@@ -172,7 +174,15 @@ def test_everything_but_secrets_is_shown() -> None:
     text = "postgresql://bot:secret@db.example.org:5432/bot?sslmode=require&sslrootcert=/etc/ca.pem"
     assert mask_dsn(text) == text.replace("secret", "…")
     assert mask_url("https://collector.example.org:4318/v1/traces") == "https://collector.example.org:4318/v1/traces"
-    assert mask_dsn("postgresql://host:99999/bot") == "postgresql://host:99999/bot"
+    assert mask_url("https://collector.example.org/otlp/4711/v1/logs") == "https://collector.example.org/otlp/…/v1/logs"
+    for text in ("db:5432", "db", "localhost:4711", "db.example.org:65535,10.0.0.1:1", "[::1]:7", "%2Frun%2Fdb:6000"):
+        assert mask_dsn(f"postgresql://{text}/bot") == f"postgresql://{text}/bot"
+
+
+@pytest.mark.parametrize("number", ["4711", "123456", "99999999999"])
+def test_a_password_of_digits_without_a_host_is_not_shown_as_a_port(number: str) -> None:
+    for text in (f"postgresql://bot:{number}/ladder", f"postgres://bot:{number}", f"postgresql://bot:{number},b/x"):
+        assert number not in mask_dsn(text)
 
 
 def test_parsing_twice_changes_nothing() -> None:

@@ -21,9 +21,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.util._once import Once
 
 import slashspan
+from slashspan.exporters.spool.status import inspect
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD
 from tests.support.bots import running
+from tests.support.ports import free_port
 from tests.support.postgres import in_own_loop
 from tests.support.stored_rows import read_outcomes
 
@@ -127,3 +129,27 @@ async def test_requests_to_a_collector_are_not_traced(
     requests.post(url, data=b"of the bot", timeout=20)
     assert paths == ["/v1/traces", "/"]
     assert [span.name for span in traced.get_finished_spans()].count("POST") == 1
+
+
+async def test_the_url_of_a_collector_is_in_no_log(
+    traced: InMemorySpanExporter,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    environ = {
+        "OTEL_TRACES_EXPORTER": "otlp",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"http://127.0.0.1:{free_port()}/geheim/v1/traces?key=geheim",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        "SLASHSPAN_SPOOL": str(tmp_path / "spool"),
+    }
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    handle = slashspan.configure(environ=environ)
+    await say_ok(1)
+    handle.shutdown(timeout=2)
+    assert "with url: /…" in caplog.text
+    assert "geheim" not in caplog.text
+    (status,) = inspect(tmp_path / "spool")
+    assert status.rows == 1
+    assert "geheim" not in status.destination.store
