@@ -35,7 +35,13 @@ def doctor(dsn: str | None, as_json: bool) -> None:
 
     Changes nothing. Exit status: 0 if rows can be stored, even with warnings; 1 for an error; 2 for an invalid setting.
     """
-    settings = settings_of(dsn)
+    from slashspan.telemetry.setup import standard
+    from slashspan.telemetry.setup.config_file import ConfigFile
+
+    file = ConfigFile.load(os.environ)
+    settings = settings_of(dsn) if file is None else settings_of(dsn, file.environ(os.environ))
+    if file is None:
+        standard.refuse_unusable(os.environ, settings, own_provider=True)
     found = [*_settings(settings), *_versions(), *_stores(settings), *_collectors(settings)]
     if as_json:
         say_json([asdict(finding) for finding in found])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from slashspan.errors import ConfigurationError
 from slashspan.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 USAGE_STATUS: Final = 2
 """Exit status for an invalid setting or argument."""
@@ -43,6 +46,6 @@ dsn_option = click.option(
 )
 
 
-def settings_of(dsn: str | None) -> Settings:
+def settings_of(dsn: str | None, environ: Mapping[str, str] = os.environ) -> Settings:
     """Settings from the environment, with the store given by --dsn. Raises ConfigurationError."""
-    return Settings.from_environ({**os.environ, "SLASHSPAN_DSN": dsn} if dsn else os.environ)
+    return Settings.from_environ({**environ, "SLASHSPAN_DSN": dsn} if dsn else environ)

@@ -201,7 +201,7 @@ def configure(
     import discord  # noqa: F401 - before the lock: under `slashspan run` this import starts recording, and calls us
 
     global _running
-    with _lock:
+    with _lock, standard.without_empty_variables():
         if _running is not None:
             given = {
                 "service_name": service_name,
@@ -231,8 +231,7 @@ def configure(
             "deployment.environment.name": environment,
         }
         given_attributes = {key: value for key, value in attributes.items() if value is not None}
-        with standard.without_empty_variables():
-            telemetry = _build(settings, given_attributes, environ, file, check_store=check_store)
+        telemetry = _build(settings, given_attributes, environ, file, check_store=check_store)
         _running = telemetry
     atexit.register(telemetry._shutdown_at_exit)
     children.shut_down_in(telemetry)

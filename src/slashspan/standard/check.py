@@ -54,6 +54,20 @@ def warnings(environ: Mapping[str, str], uses: Collection[Use]) -> Iterator[str]
             yield f"{variable.name}={shown(variable, value)} is ignored: {variable.note}"
         elif variable.rule is rules.BOOLEAN and value.lower() not in ("true", "false"):
             yield f"{variable.name}={shown(variable, value)} counts as false: must be true or false"
+    for name, certificate in _without_certificate(environ, uses).items():
+        yield f"{name}={environ[name]!r} is ignored: with gRPC it needs {certificate}"
+
+
+def _without_certificate(environ: Mapping[str, str], uses: Collection[Use]) -> dict[str, str]:
+    """Client certificates and keys that gRPC's exporters pass over, and the variable that is missing."""
+    found = {}
+    for signal, use in OTLP.items():
+        if use in uses and protocol(environ, signal) == rules.GRPC:
+            for prefix in ("OTEL_EXPORTER_OTLP_", f"OTEL_EXPORTER_OTLP_{signal}_"):
+                for name in (f"{prefix}CLIENT_CERTIFICATE", f"{prefix}CLIENT_KEY"):
+                    if _given(name, environ) and not _given(f"{prefix}CERTIFICATE", environ):
+                        found[name] = f"{prefix}CERTIFICATE"
+    return found
 
 
 def protocol(environ: Mapping[str, str], signal: str) -> str:

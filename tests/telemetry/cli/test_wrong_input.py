@@ -97,6 +97,13 @@ def test_an_env_file_that_cannot_be_read_is_named_in_the_error(content: bytes, s
     assert said in done.output
 
 
+def test_the_doctor_names_an_unusable_standard_variable(tmp_path: Path) -> None:
+    environ = {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_COMPRESSION": "zstd"}
+    done = call(tmp_path, "doctor", "--dsn", f"sqlite:///{tmp_path}/calls.db", **environ)
+    assert done.exit_code == 2
+    assert done.output == "slashspan: OTEL_EXPORTER_OTLP_COMPRESSION='zstd': must be one of: none, gzip\n"
+
+
 def test_migrate_is_advised_only_where_it_helps(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "empty.db")) as connection:
         connection.execute("CREATE TABLE something (else_)")
