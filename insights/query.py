@@ -91,6 +91,7 @@ CALL_COLUMNS: Final[Mapping[str, str]] = {
     "locale": "locale",
     "guild_locale": "guild_locale",
     "service_name": "service_name",
+    "application_id": "application_id",
     "release": "coalesce(service_version, '')",
     "environment": "coalesce(environment, '')",
     "checkpoints": "checkpoints",

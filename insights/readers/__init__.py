@@ -9,6 +9,8 @@ from slashspan.insights.readers.base import Reader, ReadError
 from slashspan.insights.readers.blocking import BlockingReader
 from slashspan.insights.readers.postgres import PostgresReader
 from slashspan.insights.readers.sqlite import SqliteReader
+from slashspan.insights.sums.reader import SummedReader
+from slashspan.insights.sums.snapshot import PostgresSource, SqliteSource
 from slashspan.table import Table
 
 if TYPE_CHECKING:
@@ -21,7 +23,9 @@ def connect(dsn: Dsn | str, *, table: str = "command_calls") -> Reader:
     """A reader of the store at `dsn`, for `async with`, which raises ReadError. Raises ConfigurationError."""
     dsn = Dsn.parse(dsn)
     named = Table.parse(table, schemas=not dsn.is_sqlite)
-    return SqliteReader(dsn.path, named) if dsn.is_sqlite else PostgresReader(dsn, named)
+    if dsn.is_sqlite:
+        return SummedReader(SqliteReader(dsn.path, named), SqliteSource(named))
+    return SummedReader(PostgresReader(dsn, named), PostgresSource(named))
 
 
 def open_reader(dsn: Dsn | str, *, table: str = "command_calls") -> BlockingReader:

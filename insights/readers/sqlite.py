@@ -32,7 +32,12 @@ _STEPS_BETWEEN_CHECKS: Final = 20_000
 
 def _microseconds(column: str) -> str:
     """SQL for a time in our form."""
-    return f"(CAST(strftime('%s', {column}) AS INTEGER) * 1000000 + CAST(substr({column}, 21, 6) AS INTEGER))"
+    return f"({_whole_seconds(column)} * 1000000 + CAST(substr({column}, 21, 6) AS INTEGER))"
+
+
+def _whole_seconds(column: str) -> str:
+    """Without the fraction, which SQLite would round: 59.9996 s are the next minute for it."""
+    return f"CAST(strftime('%s', substr({column}, 1, 19)) AS INTEGER)"
 
 
 class NearestRanks:
@@ -58,7 +63,7 @@ class SqliteDialect:
     fence: Final = " LIMIT -1"
     times: Final = {
         "at_us": _microseconds("called_at"),
-        "at_s": "CAST(strftime('%s', called_at) AS INTEGER)",
+        "at_s": _whole_seconds("called_at"),
         "inserted_us": _microseconds("inserted_at"),
     }
 

@@ -15,6 +15,7 @@ import click
 from slashspan.settings import COMMAND_CALLS, SETTINGS, unknown_variables
 from slashspan.telemetry.cli.options import FAILED_STATUS, dsn_option, env_file_option, settings_of
 from slashspan.telemetry.cli.output import say, say_json
+from slashspan.telemetry.cli.rollup import diagnose_sums
 
 if TYPE_CHECKING:
     from slashspan.exporters.admin.doctor import Finding
@@ -35,6 +36,7 @@ def doctor(dsn: str | None, as_json: bool) -> None:
 
     Changes nothing. Exit status: 0 if rows can be stored, even with warnings; 1 for an error; 2 for an invalid setting.
     """
+<<<<<<< HEAD
     from slashspan.telemetry.setup import standard
     from slashspan.telemetry.setup.config_file import ConfigFile
 
@@ -43,6 +45,10 @@ def doctor(dsn: str | None, as_json: bool) -> None:
     if file is None:
         standard.refuse_unusable(os.environ, settings, own_provider=True)
     found = [*_settings(settings), *_versions(), *_stores(settings), *_collectors(settings)]
+=======
+    settings = settings_of(dsn)
+    found = [*_settings(settings), *_versions(), *_stores(settings), *diagnose_sums(settings), *_collectors(settings)]
+>>>>>>> c2a8e07 (slashspan rollup: sums of the rows by hour and day, exact through late rows, deletes and partitions, from which reports are answered)
     if as_json:
         say_json([asdict(finding) for finding in found])
     else:

@@ -14,6 +14,7 @@ from slashspan.telemetry.cli.doctor import doctor
 from slashspan.telemetry.cli.init import init
 from slashspan.telemetry.cli.options import FAILED_STATUS, USAGE_STATUS, env_file_option
 from slashspan.telemetry.cli.output import never_fail_to_print, say
+from slashspan.telemetry.cli.rollup import rollup
 from slashspan.telemetry.cli.spool import spool
 from slashspan.telemetry.cli.stats import stats
 from slashspan.telemetry.cli.store import migrate, prune
@@ -80,7 +81,7 @@ def run(module: str | None, arguments: Sequence[str]) -> None:
         raise click.UsageError("Name the bot: slashspan run bot.py, or slashspan run -m package")
 
 
-for command in (chart, demo, doctor, export, forget, init, migrate, prune, report, spool, stats):
+for command in (chart, demo, doctor, export, forget, init, migrate, prune, report, rollup, spool, stats):
     cli.add_command(command)
 
 

@@ -10,6 +10,7 @@ import click
 
 from slashspan.telemetry.cli.options import FAILED_STATUS, dsn_option, env_file_option, settings_of
 from slashspan.telemetry.cli.output import progress, say
+from slashspan.telemetry.cli.rollup import erase_from_sums
 
 if TYPE_CHECKING:
     from slashspan.exporters.stores.schema.plan import Step
@@ -91,3 +92,4 @@ def prune(dsn: str | None, older_than: str, dry_run: bool, yes: bool) -> None:
         task = bar.add_task("", total=estimate.rows)
         deleted = delete(settings.dsn, settings.table, before, done=lambda count: bar.advance(task, count))
     say(f"{deleted:,} rows deleted")
+    erase_from_sums(settings)

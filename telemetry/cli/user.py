@@ -11,6 +11,7 @@ import click
 
 from slashspan.telemetry.cli.options import FAILED_STATUS, dsn_option, env_file_option, settings_of
 from slashspan.telemetry.cli.output import end_quietly, say
+from slashspan.telemetry.cli.rollup import erase_from_sums
 
 if TYPE_CHECKING:
     from slashspan.exporters.spool.status import DestinationStatus
@@ -73,6 +74,7 @@ def forget(dsn: str | None, user_id: int, yes: bool) -> None:
     except OSError as error:
         raise StoreUnavailable(f"SLASHSPAN_SPOOL: {error}") from error
     rows = forget_user(settings.dsn, settings.table, ids)
+    erase_from_sums(settings)
     spans = sum(part.spans for part in erased)
     more = f", {spans:,} spans for a collector" if spans else ""
     say(f"{rows:,} rows erased, {sum(part.rows for part in erased):,} in the spool and among dead letters{more}")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncpg
 
 from slashspan.exporters.stores.schema.postgres_state import TableState, read_state
+from slashspan.sum_tables import SumTables, postgres_triggers
 
 if TYPE_CHECKING:
     from slashspan.table import Table
@@ -100,6 +101,10 @@ async def _make(connection: Any, table: Table, state: TableState, month: datetim
                 f"WITH moved AS (DELETE FROM {default} WHERE called_at >= '{since}' AND called_at < '{until}' "  # noqa: S608
                 f"RETURNING *) INSERT INTO {new} SELECT * FROM moved"
             )
+        sums = SumTables(table)
+        if await connection.fetchval("SELECT to_regprocedure($1) IS NOT NULL", f"{sums.function}()"):
+            for sql in postgres_triggers(sums, new):
+                await connection.execute(sql)
         await connection.execute(
             f"ALTER TABLE {table.quoted} ATTACH PARTITION {new} FOR VALUES FROM ('{since}') TO ('{until}')"
         )

@@ -1,0 +1,1 @@
+SELECT id, number FROM {ids} WHERE id IN ({wanted})

@@ -1,0 +1,1 @@
+SELECT {key} AS place, version FROM {documents} WHERE {condition}

@@ -1,0 +1,328 @@
+"""Answers the reports' queries from documents: the same rows as `sql/<name>.sql` returns, in any order.
+
+Counts, users and times are exact; percentiles are those of the histograms, to 1 %.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any, Final
+
+from pyroaring import BitMap
+
+from slashspan.insights.sums import hours
+from slashspan.insights.sums.documents import Failure, Group, add_bins, nearest_ranks
+from slashspan.insights.zones import EPOCH
+from slashspan.semconv import Kind, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from slashspan.insights.filters import Filters
+    from slashspan.insights.readers.base import Row
+    from slashspan.insights.sums.documents import Key
+    from slashspan.insights.sums.period import Cell
+
+LONG_GAP: Final = 31
+"""Days: `user_days` does not tell longer gaps apart. No report does; only the last 30 days count for one."""
+_NO_ANSWER_DUE: Final = (Kind.PREFIX, "")
+
+
+class Period:
+    """The documents of a period, and the groups in them that the filters let through."""
+
+    def __init__(self, cells: list[Cell], filters: Filters) -> None:
+        self.filters = filters
+        self.cells = cells
+        self._merged: dict[Key, Group] | None = None
+        ids = {int(bot) for bot in filters.bots if bot.isdecimal()}
+        kinds, bots = set(filters.counted_kinds), set(filters.bots)
+        commands, environments, releases = map(set, (filters.commands, filters.environments, filters.releases))
+
+        def wanted(key: Key) -> bool:
+            return (
+                key.kind in kinds
+                and (not commands or key.command in commands)
+                and (not environments or key.environment in environments)
+                and (not releases or key.release in releases)
+                and (not bots or key.service_name in bots or key.application_id in ids)
+            )
+
+        self._wanted = wanted
+
+    def groups(self, cell: Cell) -> Iterator[tuple[Key, Group]]:
+        """Of one cell."""
+        return ((key, group) for key, group in cell.document.items() if self._wanted(key))
+
+    @property
+    def merged(self) -> dict[Key, Group]:
+        """All cells together."""
+        if self._merged is None:
+            self._merged = {}
+            for cell in self.cells:
+                for key, group in self.groups(cell):
+                    self._merged.setdefault(key, Group()).add(group)
+        return self._merged
+
+    def by(self, choose: Callable[[Key], Any]) -> dict[Any, Group]:
+        """Sums of all groups for which `choose` returns the same."""
+        found: dict[Any, Group] = defaultdict(Group)
+        for key, group in self.merged.items():
+            found[choose(key)].add(group)
+        return found
+
+    def users_by(self, choose: Callable[[int], int]) -> dict[int, BitMap]:
+        """Users by what `choose` makes of the day."""
+        found: dict[int, BitMap] = defaultdict(BitMap)
+        for cell in self.cells:
+            users = found[choose(cell.day)]
+            for _, group in self.groups(cell):
+                users |= group.users
+        return {day: users for day, users in found.items() if users}
+
+
+def _moment(us: int) -> datetime:
+    from datetime import timedelta
+
+    return EPOCH + timedelta(microseconds=us)
+
+
+def _outcomes(group: Group) -> Row:
+    counts = group.outcomes
+    return {
+        "calls": group.calls,
+        "ok": counts[Outcome.OK],
+        "errors": counts[Outcome.ERROR],
+        "rejected": counts[Outcome.REJECTED],
+    }
+
+
+def totals(period: Period, _: Mapping[str, str]) -> list[Row]:
+    total, due = Group(), Group()
+    for key, group in period.merged.items():
+        total.add(group)
+        if key.kind not in _NO_ANSWER_DUE:
+            due.calls += group.calls
+            due.over_3s += group.over_3s
+            due.never += group.never
+    return [
+        {
+            **_outcomes(total),
+            "users": len(total.users),
+            "guilds": len(total.guilds),
+            "interactions": due.calls,
+            "over_3s": due.over_3s,
+            "never": due.never,
+            "durations": nearest_ranks(total.durations),
+            "acks": nearest_ranks(total.acks),
+            "first_at": _moment(total.first_us) if total.calls else None,
+            "last_at": _moment(total.last_us) if total.calls else None,
+        }
+    ]
+
+
+def commands(period: Period, _: Mapping[str, str]) -> list[Row]:
+    return [
+        {
+            "kind": kind,
+            "command": command,
+            **_outcomes(group),
+            "users": len(group.users),
+            "over_3s": 0 if kind in _NO_ANSWER_DUE else group.over_3s,
+            "durations": nearest_ranks(group.durations),
+            "acks": nearest_ranks(group.acks),
+            "last_at": _moment(group.last_us),
+        }
+        for (kind, command), group in _commands(period)
+    ]
+
+
+def _commands(period: Period) -> Iterable[tuple[tuple[str, str], Group]]:
+    return period.by(lambda key: (key.kind, key.command)).items()
+
+
+def errors(period: Period, _: Mapping[str, str]) -> list[Row]:
+    return [{"kind": kind, "command": command, **_outcomes(group)} for (kind, command), group in _commands(period)]
+
+
+def outcomes(period: Period, _: Mapping[str, str]) -> list[Row]:
+    total: Counter[str] = Counter()
+    for group in period.merged.values():
+        total.update(group.outcomes)
+    return [{"outcome": outcome, "calls": calls} for outcome, calls in total.items()]
+
+
+def durations(period: Period, _: Mapping[str, str]) -> list[Row]:
+    return [
+        {
+            "kind": kind,
+            "command": command,
+            "calls": sum(group.durations.values()),
+            "ranks": nearest_ranks(group.durations),
+            "longest": group.longest,
+        }
+        for (kind, command), group in _commands(period)
+        if group.durations
+    ]
+
+
+def acknowledgements(period: Period, _: Mapping[str, str]) -> list[Row]:
+    return [
+        {
+            "kind": kind,
+            "command": command,
+            "calls": group.calls,
+            "ranks": nearest_ranks(group.acks),
+            "over_2s": group.over_2s,
+            "over_3s": group.over_3s,
+            "never": group.never,
+        }
+        for (kind, command), group in _commands(period)
+        if kind not in _NO_ANSWER_DUE
+    ]
+
+
+def releases(period: Period, _: Mapping[str, str]) -> list[Row]:
+    return [
+        {
+            "release": release,
+            **_outcomes(group),
+            "users": len(group.users),
+            "ranks": nearest_ranks(group.durations),
+            "first_at": _moment(group.first_us),
+            "last_at": _moment(group.last_us),
+        }
+        for release, group in period.by(lambda key: key.release).items()
+        if release
+    ]
+
+
+def error_types(period: Period, _: Mapping[str, str]) -> list[Row]:
+    found: dict[tuple[str, str, str, str], Failure] = defaultdict(Failure)
+    for call, group in period.merged.items():
+        for (outcome, type_), failure in group.failures.items():
+            found[call.kind, call.command, outcome, type_].add(failure)
+    return [
+        {
+            "kind": kind,
+            "command": command,
+            "outcome": outcome,
+            "type": type_,
+            "calls": failure.calls,
+            "users": len(failure.users),
+            "first_at": _moment(failure.first_us),
+            "last_at": _moment(failure.last_us),
+        }
+        for (kind, command, outcome, type_), failure in found.items()
+    ]
+
+
+def _place(cell: Cell, expressions: Mapping[str, str]) -> int:
+    """What `{bucket}` is for the calls of a cell."""
+    if expressions["bucket"] == "day":
+        return cell.day
+    assert cell.start is not None
+    return cell.start
+
+
+def calls(period: Period, expressions: Mapping[str, str]) -> list[Row]:
+    found: dict[tuple[int, str], Group] = defaultdict(Group)
+    for cell in period.cells:
+        for key, group in period.groups(cell):
+            total = found[_place(cell, expressions), key.kind]
+            total.calls += group.calls
+            total.outcomes.update(group.outcomes)
+    return [{"bucket": bucket, "kind": kind, **_outcomes(group)} for (bucket, kind), group in found.items()]
+
+
+def arrival(period: Period, expressions: Mapping[str, str]) -> list[Row]:
+    found: dict[int, dict[int, int]] = defaultdict(dict)
+    for cell in period.cells:
+        for _key, group in period.groups(cell):
+            if group.delays:
+                add_bins(found[_place(cell, expressions)], group.delays)
+    return [
+        {
+            "bucket": bucket,
+            "calls": sum(bins.values()),
+            "ranks": nearest_ranks(bins),
+            "negative": sum(count for number, count in bins.items() if number < 0),
+        }
+        for bucket, bins in found.items()
+    ]
+
+
+def hours_of_week(period: Period, _: Mapping[str, str]) -> list[Row]:
+    found: Counter[tuple[int, int]] = Counter()
+    first, last = [], []
+    for cell in period.cells:
+        hour = None if cell.start is None else hours.as_datetime(cell.start).astimezone(period.filters.tz).hour
+        for _key, group in period.groups(cell):
+            first.append(group.first_us)
+            last.append(group.last_us)
+            counts = group.hours if hour is None else {hour: group.calls}
+            for each, count in counts.items():
+                found[cell.day % 7, each] += count
+    if not found:
+        return []
+    edges = {"first_at": _moment(min(first)), "last_at": _moment(max(last))}  # of all hours: nobody asks for one's own
+    return [{"weekday": day, "hour": hour, "calls": count, **edges} for (day, hour), count in found.items()]
+
+
+def user_days(period: Period, _: Mapping[str, str]) -> list[Row]:
+    active = period.users_by(lambda day: day)
+    latest: dict[int, BitMap] = {}
+    """Users by their latest active day, the days in order."""
+    older = BitMap()
+    rows: list[Row] = []
+    for day in sorted(active):
+        left = active[day].copy()
+        for before in sorted(latest, reverse=True):
+            if day - before >= LONG_GAP:
+                older |= latest.pop(before)
+                continue
+            back = latest[before] & left
+            if back:
+                rows.append({"day": day, "gap": day - before, "users": len(back)})
+                latest[before] -= back
+                left -= back
+        long_ago = older & left
+        older -= long_ago
+        new = len(left) - len(long_ago)
+        rows += [{"day": day, "gap": LONG_GAP, "users": len(long_ago)}] if long_ago else []
+        rows += [{"day": day, "gap": None, "users": new}] if new else []
+        latest[day] = active[day]
+    return rows
+
+
+def retention(period: Period, _: Mapping[str, str]) -> list[Row]:
+    weeks = period.users_by(lambda day: day - day % 7)
+    seen = BitMap()
+    cohorts: dict[int, BitMap] = {}
+    rows = []
+    for week in sorted(weeks):
+        cohorts[week] = weeks[week] - seen
+        seen |= weeks[week]
+        rows += [
+            {"cohort": cohort, "week": week, "users": len(users & weeks[week])} for cohort, users in cohorts.items()
+        ]
+    return [row for row in rows if row["users"]]
+
+
+ANSWERS: Final[Mapping[str, Callable[[Period, Mapping[str, str]], list[Row]]]] = {
+    "totals": totals,
+    "commands": commands,
+    "errors": errors,
+    "outcomes": outcomes,
+    "durations": durations,
+    "acknowledgements": acknowledgements,
+    "releases": releases,
+    "error_types": error_types,
+    "calls": calls,
+    "arrival": arrival,
+    "hours": hours_of_week,
+    "user_days": user_days,
+    "retention": retention,
+}
+"""By the name of the query."""

@@ -1,0 +1,217 @@
+"""The documents of a period, from the tables, and from the rows where those are not summed or only in part in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from slashspan.insights import zones
+from slashspan.insights.filters import Filters
+from slashspan.insights.sums import hours
+from slashspan.insights.sums.documents import Document, decode
+from slashspan.insights.sums.tally import Tally
+from slashspan.sum_tables import HOUR
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from zoneinfo import ZoneInfo
+
+    from slashspan.insights.readers.base import Reader, Row
+    from slashspan.insights.sums.snapshot import Snapshot
+
+RAW_HOURS: Final = 48
+"""If more hours have to be read from the rows, the database answers faster than the sums."""
+HOUR_DOCUMENTS: Final = 24 * 100
+"""The same for documents of hours, where there are none of days."""
+CACHED: Final = 1_000
+"""Documents that a reader keeps: those of more than two years."""
+IDS_AT_ONCE: Final = 500
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The sums of an hour or of a day, or of the part of an hour that is in the period."""
+
+    day: int
+    """The local day, as the queries count them."""
+    start: int | None
+    """The second at which the hour began; None for a day."""
+    document: Document
+
+
+class Documents:
+    """Documents that have been read, by table, place and version: another version is other sums."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, int, int], Document] = OrderedDict()
+        """By zone (empty: hours), day or start, and version."""
+
+    async def read(
+        self, reader: Reader, place: _Place, low: int | None, high: int | None, leave_out: Callable[[int], bool]
+    ) -> dict[int, Document]:
+        """By day or start, from `low` to before `high`, without those that are left out."""
+        expressions = {"key": place.key, "documents": place.table, "condition": place.condition(low, high)}
+        rows = await reader.query("sum_versions", Filters(), expressions, zone=place.zone)
+        wanted = {row["place"]: row["version"] for row in rows if not leave_out(row["place"])}
+        missing = [at for at, version in wanted.items() if (place.zone, at, version) not in self._kept]
+        if missing:
+            expressions["wanted"] = ", ".join(map(str, missing))
+            rows = await reader.query("sum_documents", Filters(), expressions, zone=place.zone)
+            for row, document in zip(rows, await asyncio.to_thread(_decoded, rows), strict=True):
+                self._kept[place.zone, row["place"], row["version"]] = document
+        found = {at: self._kept[place.zone, at, version] for at, version in wanted.items()}
+        for at, version in wanted.items():
+            self._kept.move_to_end((place.zone, at, version))
+        while len(self._kept) > max(CACHED, len(wanted)):
+            self._kept.popitem(last=False)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where documents are: those of the days of a zone, or those of hours (no zone)."""
+
+    table: str
+    zone: str = ""
+
+    @property
+    def key(self) -> str:
+        return "day" if self.zone else "start"
+
+    def condition(self, low: int | None, high: int | None) -> str:
+        """SQL for the documents from `low` to before `high`."""
+        found = ["zone = :zone" if self.zone else "1 = 1"]
+        found += [f"{self.key} >= {low}"] if low is not None else []
+        found += [f"{self.key} < {high}"] if high is not None else []
+        return " AND ".join(found)
+
+
+def _decoded(rows: list[Row]) -> list[Document]:
+    return [decode(row["document"]) for row in rows]
+
+
+async def load(
+    reader: Reader, snapshot: Snapshot, documents: Documents, filters: Filters, *, hourly: bool
+) -> list[Cell] | None:
+    """The documents of all calls of the filters' period and zone, by hour or day; None if the rows are the better way.
+
+    `hourly`: only documents of hours.
+    """
+    shift, tz = snapshot.shift, filters.tz
+    low = hours.FIRST if filters.since is None else -(-_us(filters.since) // 1_000_000)
+    low += -(low - shift) % HOUR
+    high = hours.floor(hours.END if filters.until is None else _us(filters.until) // 1_000_000, shift)
+    if low >= high:
+        return None
+    changed = _changed(snapshot, low, high)
+    if changed is None:
+        return None
+    added = Tally(shift)
+    new = await snapshot.new_rows(reader)
+    await asyncio.to_thread(added.add, _tuples(new))
+    added.drop([start for start in added.starts if start in changed or not low <= start < high])
+    days: dict[int, Document] = {}
+    whole: set[int] = set()
+    if filters.zone in snapshot.zones and not hourly:
+        touched = {hours.day_of(start, tz) for start in changed | added.starts}
+        first = None if filters.since is None else hours.day_of(low - 1, tz) + 1
+        last = None if filters.until is None else hours.day_of(high, tz)
+        place = _Place(snapshot.names.days, filters.zone)
+        days = await documents.read(reader, place, first, last, touched.__contains__)
+        whole = set(days)
+    rest = await _hours(reader, snapshot, documents, (low, high), filters, changed, whole)
+    if rest is None:
+        return None
+    raw = Tally(shift)
+    edges = [(filters.since, hours.as_datetime(low)), (hours.as_datetime(high), filters.until)]
+    pieces = [(hours.as_datetime(a), hours.as_datetime(b)) for a, b in hours.runs(changed)]
+    for since, until in [*((a, b) for a, b in edges if a and b and a < b), *pieces]:
+        rows = await snapshot.rows(reader, since, until)
+        await asyncio.to_thread(raw.add, _tuples(rows))
+    numbers = await _numbers(reader, snapshot, added.ids | raw.ids)
+    cells = [Cell(day, None, document) for day, document in days.items()]
+    parts = [*rest.items(), *added.documents(numbers).items(), *raw.documents(numbers).items()]
+    cells += [Cell(hours.day_of(start, tz), start, document) for start, document in parts]
+    return cells if _are_aligned(cells, snapshot, filters) else None
+
+
+def _us(moment: datetime) -> int:
+    return (moment - zones.EPOCH) // _MICROSECOND
+
+
+def _changed(snapshot: Snapshot, low: int, high: int) -> set[int] | None:
+    """The hours with marks; None if they are too many."""
+    found: set[int] = set()
+    for since, until in snapshot.marked:
+        first, end = (
+            max(low, hours.floor(since, snapshot.shift)),
+            min(high, hours.floor(until - 1, snapshot.shift) + HOUR),
+        )
+        if end - first > RAW_HOURS * HOUR:
+            return None
+        found.update(range(first, end, HOUR))
+        if len(found) > RAW_HOURS:
+            return None
+    return found
+
+
+async def _hours(
+    reader: Reader,
+    snapshot: Snapshot,
+    documents: Documents,
+    bounds: tuple[int, int],
+    filters: Filters,
+    changed: set[int],
+    whole: set[int],
+) -> dict[int, Document] | None:
+    """Documents of the hours that have not changed and are not in one of the whole days; None if they are too many."""
+    place = _Place(snapshot.names.hours)
+    ranges = _outside(sorted(whole), *bounds, filters.tz)
+    count = 0
+    for low, high in ranges:
+        expressions = {"documents": place.table, "condition": place.condition(low, high)}
+        (row,) = await reader.query("sum_count", Filters(), expressions)
+        count += row["count"]
+    if count > HOUR_DOCUMENTS:
+        return None
+    found: dict[int, Document] = {}
+    for low, high in ranges:
+        found |= await documents.read(reader, place, low, high, changed.__contains__)
+    return found
+
+
+def _outside(whole: list[int], low: int, high: int, tz: ZoneInfo) -> list[tuple[int, int]]:
+    """The times from `low` to `high` that are in none of these days."""
+    found, at = [], low
+    for day in whole:
+        begin, end = hours.bounds_of(day, tz)
+        if at < begin:
+            found.append((at, begin))
+        at = end
+    return [*found, (at, high)] if at < high else found
+
+
+async def _numbers(reader: Reader, snapshot: Snapshot, ids: set[int]) -> dict[int, int]:
+    """Their numbers, and for those that are new to the sums some that no other has."""
+    found: dict[int, int] = {}
+    wanted = sorted(ids)
+    for place in range(0, len(wanted), IDS_AT_ONCE):
+        some = ", ".join(map(str, wanted[place : place + IDS_AT_ONCE]))
+        rows = await reader.query("sum_numbers", Filters(), {"ids": snapshot.names.ids, "wanted": some})
+        found |= {row["id"]: row["number"] for row in rows}
+    return found | {each: 2**32 - 1 - place for place, each in enumerate(each for each in wanted if each not in found)}
+
+
+def _tuples(rows: Iterable[Row]) -> Iterable[tuple[object, ...]]:
+    return (tuple(row.values()) for row in rows)
+
+
+def _are_aligned(cells: list[Cell], snapshot: Snapshot, filters: Filters) -> bool:
+    """Whether the hours are also hours on the zone's clock."""
+    starts = [cell.start for cell in cells if cell.start is not None]
+    starts += [hours.bounds_of(cell.day, filters.tz)[0] for cell in cells if cell.start is None]
+    return not starts or hours.is_aligned(filters.zone, snapshot.shift, min(starts), max(starts))

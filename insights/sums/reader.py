@@ -1,0 +1,130 @@
+"""A reader that answers from the sums where it can, and otherwise from the rows."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
+
+from slashspan.insights.filters import ALL_KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from typing_extensions import Self
+
+    from slashspan.insights.filters import Filters
+    from slashspan.insights.readers.base import Reader, Row
+    from slashspan.insights.sums.answers import Period
+    from slashspan.insights.sums.period import Documents
+    from slashspan.insights.sums.snapshot import Snapshot, Source
+
+QUERIES: Final = frozenset(
+    (
+        "totals", "commands", "errors", "outcomes", "durations", "acknowledgements", "releases", "error_types", "calls",
+        "arrival", "hours", "user_days", "retention",
+    )
+)  # fmt: skip
+"""What the sums answer: the keys of `ANSWERS`, which needs pyroaring to be imported."""
+ROLLUP_EXTRA: Final = "pip install 'slashspan[rollup]'"
+_log = logging.getLogger(__name__)
+_named: set[str] = set()
+"""Whether the log has named the extra."""
+
+
+class SummedReader:
+    """Wraps a store's reader. Each answer is of one state of rows and sums."""
+
+    def __init__(self, reader: Reader, source: Source) -> None:
+        self._reader = reader
+        self._source = source
+        self._turn = asyncio.Lock()
+        """Held by whoever began the snapshot."""
+        self._answering = asyncio.Lock()
+        """Held while it is used: it does not end before."""
+        self._in_snapshot = False
+        self._sums: list[Snapshot | None] = []
+        """Of this snapshot, once it has been asked for."""
+        self._periods: dict[tuple[Filters, bool], Period | None] = {}
+        self._documents: Documents | None = None
+
+    async def query(
+        self, name: str, filters: Filters, expressions: Mapping[str, str] | None = None, **values: Any
+    ) -> list[Row]:
+        if name not in QUERIES or not _is_summed(filters):
+            return await self._reader.query(name, filters, expressions, **values)
+        while True:
+            if not self._in_snapshot:
+                async with self.snapshot(), self._answering:
+                    return await self._answer(name, filters, expressions or {}, values)
+            async with self._answering:
+                if self._in_snapshot:
+                    return await self._answer(name, filters, expressions or {}, values)
+
+    async def _answer(
+        self, name: str, filters: Filters, expressions: Mapping[str, str], values: Mapping[str, Any]
+    ) -> list[Row]:
+        period = await self._period(filters, hourly=expressions.get("bucket") == "hour_start")
+        if period is None:
+            return await self._reader.query(name, filters, expressions, **values)
+        from slashspan.insights.sums.answers import ANSWERS
+
+        return await asyncio.to_thread(ANSWERS[name], period, expressions)
+
+    async def _period(self, filters: Filters, *, hourly: bool) -> Period | None:
+        """None if the rows must be read."""
+        if not self._sums:
+            self._sums.append(await self._open())
+        (snapshot,) = self._sums
+        if snapshot is None:
+            return None
+        if (filters, hourly) not in self._periods:
+            from slashspan.insights.sums.answers import Period
+            from slashspan.insights.sums.period import Documents, load
+
+            self._documents = self._documents or Documents()
+            cells = await load(self._reader, snapshot, self._documents, filters, hourly=hourly)
+            self._periods[filters, hourly] = None if cells is None else Period(cells, filters)
+        return self._periods[filters, hourly]
+
+    async def _open(self) -> Snapshot | None:
+        found = await self._source.open(self._reader)
+        if found is not None and find_spec("pyroaring") is None:
+            if not _named:
+                _named.add(ROLLUP_EXTRA)
+                _log.warning(
+                    "all rows are read, because the sums of %s need an extra: %s", found.names.table, ROLLUP_EXTRA
+                )
+            return None
+        return found
+
+    async def has_sums(self) -> bool:
+        """Whether the table has any, whether they can be used or not. Raises ReadError."""
+        return await self._source.exist(self._reader)
+
+    @contextlib.asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[None]:
+        async with self._turn, self._reader.snapshot():
+            self._in_snapshot = True
+            try:
+                yield
+            finally:
+                async with self._answering:
+                    self._in_snapshot = False
+                    self._sums.clear()
+                    self._periods.clear()
+
+    async def __aenter__(self) -> Self:
+        await self._reader.__aenter__()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self._reader.__aexit__(*exception)
+
+
+def _is_summed(filters: Filters) -> bool:
+    """Whether the sums tell these calls from others. An empty environment or release stands for none."""
+    known = set(filters.kinds) <= set(ALL_KINDS) and "" not in filters.environments + filters.releases
+    return known and not filters.guilds and not filters.shards

@@ -1,0 +1,141 @@
+"""Rows → documents by hour. The same for every store, and for rows that are not summed yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pyroaring import BitMap
+
+from slashspan.insights.sums.documents import Document, Failure, Group, Key, bin_of
+from slashspan.semconv import Outcome
+from slashspan.sum_tables import HOUR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+ROWS: Final = "sum_rows"
+"""The query, whose columns `Tally.add` expects in this order."""
+
+
+class Tally:
+    """Sums of rows, with users and guilds by id."""
+
+    def __init__(self, shift: int) -> None:
+        self._shift = shift
+        self._hours: dict[int, dict[tuple[Any, ...], _Group]] = {}
+
+    def add(self, rows: Iterable[Any]) -> int:
+        """Add rows of the query `ROWS`; returns their number."""
+        hours, shift, count = self._hours, self._shift, 0
+        for row in rows:
+            count += 1
+            at_us, user, guild, outcome, error_type, duration, ack, delay, *key = row
+            second = at_us // 1_000_000
+            start = second - (second - shift) % HOUR
+            groups = hours.get(start)
+            if groups is None:
+                groups = hours[start] = {}
+            group = groups.get(identity := tuple(key))
+            if group is None:
+                group = groups[identity] = _Group(at_us)
+            group.add(at_us, user, guild, outcome, error_type, duration, ack, delay)
+        return count
+
+    def __bool__(self) -> bool:
+        return bool(self._hours)
+
+    @property
+    def starts(self) -> set[int]:
+        """The seconds since 1970 at which the hours with rows began."""
+        return set(self._hours)
+
+    def drop(self, starts: Iterable[int]) -> None:
+        """Forget these hours."""
+        for start in starts:
+            self._hours.pop(start, None)
+
+    @property
+    def ids(self) -> set[int]:
+        """The ids of all users and guilds."""
+        found: set[int] = set()
+        for groups in self._hours.values():
+            for group in groups.values():
+                found |= group.users
+                found |= group.guilds
+        return found
+
+    def documents(self, numbers: Mapping[int, int]) -> dict[int, Document]:
+        """By the second at which the hour began; `numbers` has all `ids`."""
+        return {
+            start: {Key(*key): group.numbered(numbers) for key, group in groups.items()}
+            for start, groups in self._hours.items()
+        }
+
+
+class _Group:
+    __slots__ = ("failures", "guilds", "sums", "users")
+
+    def __init__(self, at_us: int) -> None:
+        self.sums = Group()
+        self.sums.first_us = self.sums.last_us = at_us
+        self.users: set[int] = set()
+        self.guilds: set[int] = set()
+        self.failures: dict[tuple[str, str], tuple[Failure, set[int]]] = {}
+
+    def add(
+        self,
+        at_us: int,
+        user: int | None,
+        guild: int | None,
+        outcome: str,
+        error_type: str | None,
+        duration: float | None,
+        ack: float | None,
+        delay: float | None,
+    ) -> None:
+        sums = self.sums
+        sums.calls += 1
+        if at_us > sums.last_us:
+            sums.last_us = at_us
+        elif at_us < sums.first_us:
+            sums.first_us = at_us
+        sums.outcomes[outcome] += 1
+        if user is not None:
+            self.users.add(user)
+        if guild is not None:
+            self.guilds.add(guild)
+        if duration is not None:
+            number = bin_of(duration)
+            sums.durations[number] = sums.durations.get(number, 0) + 1
+            if sums.longest is None or duration > sums.longest:
+                sums.longest = duration
+        expired = outcome == Outcome.EXPIRED
+        if ack is not None:
+            number = bin_of(ack)
+            sums.acks[number] = sums.acks.get(number, 0) + 1
+        elif not expired:
+            sums.never += 1
+        if expired or (ack is not None and ack > 2000):
+            sums.over_2s += 1
+            sums.over_3s += expired or (ack is not None and ack > 3000)
+        if delay is not None:
+            number = bin_of(delay)
+            sums.delays[number] = sums.delays.get(number, 0) + 1
+        if error_type is not None or outcome == Outcome.ERROR:
+            self._fail(at_us, user, outcome, error_type or "")
+
+    def _fail(self, at_us: int, user: int | None, outcome: str, error_type: str) -> None:
+        failure, users = self.failures.setdefault((outcome, error_type), (Failure(0, at_us, at_us), set()))
+        failure.calls += 1
+        failure.first_us = min(failure.first_us, at_us)
+        failure.last_us = max(failure.last_us, at_us)
+        if user is not None:
+            users.add(user)
+
+    def numbered(self, numbers: Mapping[int, int]) -> Group:
+        self.sums.users = BitMap(numbers[user] for user in self.users)
+        self.sums.guilds = BitMap(numbers[guild] for guild in self.guilds)
+        for key, (failure, users) in self.failures.items():
+            failure.users = BitMap(numbers[user] for user in users)
+            self.sums.failures[key] = failure
+        return self.sums
