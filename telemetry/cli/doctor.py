@@ -36,7 +36,6 @@ def doctor(dsn: str | None, as_json: bool) -> None:
 
     Changes nothing. Exit status: 0 if rows can be stored, even with warnings; 1 for an error; 2 for an invalid setting.
     """
-<<<<<<< HEAD
     from slashspan.telemetry.setup import standard
     from slashspan.telemetry.setup.config_file import ConfigFile
 
@@ -45,10 +44,7 @@ def doctor(dsn: str | None, as_json: bool) -> None:
     if file is None:
         standard.refuse_unusable(os.environ, settings, own_provider=True)
     found = [*_settings(settings), *_versions(), *_stores(settings), *_collectors(settings)]
-=======
-    settings = settings_of(dsn)
-    found = [*_settings(settings), *_versions(), *_stores(settings), *diagnose_sums(settings), *_collectors(settings)]
->>>>>>> c2a8e07 (slashspan rollup: sums of the rows by hour and day, exact through late rows, deletes and partitions, from which reports are answered)
+    found += diagnose_sums(settings)
     if as_json:
         say_json([asdict(finding) for finding in found])
     else:
