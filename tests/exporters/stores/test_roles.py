@@ -14,6 +14,7 @@ from slashspan.exporters.admin.migrate import run_migration
 from slashspan.exporters.admin.prune import forget_user, prune
 from slashspan.exporters.stores.errors import SchemaMismatch, StoreUnavailable
 from slashspan.exporters.stores.factory import open_store
+from slashspan.insights.sums import open_sums
 from tests.support import ROOT
 from tests.support.legacy_tables import POSTGRESQL
 from tests.support.rows import FULL, rows
@@ -28,6 +29,7 @@ T = "command_calls"
 DOCUMENT = (ROOT / "docs" / "database.md").read_text("utf-8")
 SQL: dict[str, str] = dict(re.findall(r"```sql\n-- ([^\n]+)\n(.*?)```", DOCUMENT, re.DOTALL))
 WRITER, SERIAL, READER, KEEPER = "writer", "writer of a legacy table", "reader", "keeper"
+REFRESHER = "refresher"
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def owner(server: Postgres, database: str) -> Iterator[str]:
     """A database's DSN; the roles, which are global, are dropped afterwards."""
     dsn = server.dsn(database)
     yield dsn
-    for role in ("slashspan_writer", "slashspan_reader", "slashspan_keeper"):
+    for role in ("slashspan_writer", "slashspan_reader", "slashspan_keeper", "slashspan_refresher"):
         if execute(dsn, f"SELECT FROM pg_roles WHERE rolname = '{role}'"):
             execute(dsn, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
 
@@ -65,7 +67,7 @@ def forbidden(dsn: str, *statements: str) -> None:
 
 
 def test_the_document_has_the_sql_of_every_role() -> None:
-    assert set(SQL) == {WRITER, SERIAL, READER, KEEPER, "by user"}
+    assert set(SQL) == {WRITER, SERIAL, READER, KEEPER, REFRESHER, "by user"}
 
 
 @pytest.mark.parametrize("partitioned", [False, True])
@@ -140,6 +142,23 @@ def test_a_keeper_can_prune_and_forget(owner: str) -> None:
     written(owner)
     assert prune(keeper, T, datetime(2100, 1, 1, tzinfo=timezone.utc)) == 15
     forbidden(keeper, "UPDATE command_calls SET command = ''", "DROP TABLE command_calls")
+
+
+@pytest.mark.parametrize("partitioned", [False, True])
+def test_with_sums_a_writer_needs_no_more_and_a_refresher_can_refresh(owner: str, partitioned: bool) -> None:
+    run_migration(owner, T, partitioned=partitioned)
+    with open_sums(owner) as sums:
+        sums.install("UTC")
+        sums.refresh()
+    granted(owner, WRITER, REFRESHER)
+    written(as_role(owner, "writer"))
+    refresher = as_role(owner, "refresher")
+    with open_sums(refresher) as sums:
+        assert not sums.install("UTC")
+        assert sums.refresh() > 0
+        assert sums.verify() == []
+        assert sums.status().is_fresh
+    forbidden(refresher, "DELETE FROM command_calls", "DROP TABLE command_calls_sums")
 
 
 def test_an_index_that_the_owner_added_is_left_alone(owner: str) -> None:
