@@ -15,22 +15,14 @@ import logging
 import os
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from slashspan.errors import ConfigurationError
-from slashspan.exporters.delivery import self_metrics
 from slashspan.exporters.delivery.exporter import CommandCallsExporter
-from slashspan.exporters.delivery.processor import CommandCallsProcessor, DeadlineBatchProcessor
-from slashspan.exporters.delivery.retrying_exporter import RetryingExporter
-from slashspan.exporters.delivery.self_metrics import SelfMetrics
-from slashspan.exporters.rows.from_span import service_of
-from slashspan.exporters.spool.destinations import Destination
-from slashspan.exporters.spool.journal import Journal
-from slashspan.exporters.spool.row_spool import RowSpool
 from slashspan.exporters.stores.errors import SchemaMismatch, StoreUnavailable
 from slashspan.exporters.stores.factory import open_store
 from slashspan.service_name import is_given, process_name
@@ -52,21 +44,19 @@ from slashspan.telemetry.setup.before_exec import BeforeExec
 from slashspan.telemetry.setup.config_file import ConfigFile
 from slashspan.telemetry.setup.ids import id_generator
 from slashspan.telemetry.setup.log_correlation import LogCorrelation
+from slashspan.telemetry.setup.processors import other_exporters, rows_bounds, rows_processor, trace_processor
 from slashspan.telemetry.setup.sampling import ActionsRecorded, log_that_rows_are_complete, sampler
 from slashspan.telemetry.setup.signal_exporters import METRICS
-from slashspan.telemetry.setup.trace_exporters import OTLP, build, otlp_endpoint
 from slashspan.telemetry.setup.variables import naming_variables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from opentelemetry.sdk.trace.export import SpanExporter
-
+    from slashspan.exporters.delivery.processor import CommandCallsProcessor, DeadlineBatchProcessor
     from slashspan.exporters.rows.counts import Counts
     from slashspan.exporters.stores.base import Store
     from slashspan.telemetry.setup.log_exporters import Logs
     from slashspan.telemetry.setup.metric_exporters import Metrics
-    from slashspan.telemetry.setup.trace_exporters import Endpoint
 
 SHUTDOWN_SECONDS: Final = 8.0
 """Time limit of the flush at shutdown; containers allow 10 s between SIGTERM and SIGKILL."""
@@ -255,7 +245,7 @@ def check(environ: Mapping[str, str]) -> Settings:
             _own_provider(settings, _resource({}), environ)
         else:
             file.provider(file.resource({})).shutdown()
-        for other in _other_exporters(settings, environ, file):
+        for other in other_exporters(settings, environ, file):
             other.exporter.shutdown()
         if COMMAND_CALLS in settings.exporters:
             store = open_store(settings.dsn, table=settings.table)
@@ -309,7 +299,7 @@ def _build(
         resource = _resource(given)
         own = _own_provider(settings, resource, environ)
     provider: Any = own or existing
-    others = _other_exporters(settings, environ, file)
+    others = other_exporters(settings, environ, file)
     store = open_store(settings.dsn, table=settings.table) if COMMAND_CALLS in settings.exporters else None
     if store is not None and check_store:
         _check(store)
@@ -318,11 +308,8 @@ def _build(
     metrics = metric_exporters.start(settings.metrics, resource) if file is None else file.start_others(resource)
     logs = log_exporters.start(settings.logs, resource)
     correlation = LogCorrelation(settings.logs, provider) if settings.logs.correlation else None
-    rows = None if store is None else _rows_processor(store, settings, resource, environ)
-    traces = [
-        DeadlineBatchProcessor(_retrying(other, settings, resource, environ), **_bounds(other.settings))
-        for other in others
-    ]
+    rows = None if store is None else rows_processor(store, settings, resource, environ)
+    traces = [trace_processor(other, settings, resource, environ) for other in others]
     if own is not None and (traces or file is not None):
         providers.stand_in(own)
     for processor in (rows, *traces):
@@ -338,88 +325,6 @@ def _build(
     if ours and rows is not None:
         log_that_rows_are_complete(environ)
     return Telemetry(settings, rows, traces, own, metrics, logs, correlation)
-
-
-class _OtherExporter(NamedTuple):
-    """An exporter besides `command_calls`."""
-
-    name: str
-    exporter: SpanExporter
-    endpoint: Endpoint | None
-    settings: Settings
-    """With the bounds of its batches."""
-
-
-def _other_exporters(settings: Settings, environ: Mapping[str, str], file: ConfigFile | None) -> list[_OtherExporter]:
-    if file is None:
-        names = [name for name in settings.exporters if name != COMMAND_CALLS]
-        return [
-            _OtherExporter(name, build(name), otlp_endpoint(environ) if name == OTLP else None, settings)
-            for name in names
-        ]
-    return [
-        _OtherExporter(
-            batch.name,
-            file.exporter(batch),
-            batch.endpoint,
-            Settings.from_environ(file.environ(environ, batch)),
-        )
-        for batch in file.batches
-        if batch.name != COMMAND_CALLS
-    ]
-
-
-def _rows_processor(
-    store: Store, settings: Settings, resource: Resource, environ: Mapping[str, str]
-) -> CommandCallsProcessor:
-    exporter = CommandCallsExporter(store, **_rows_bounds(settings, resource))
-    processor = CommandCallsProcessor(exporter, kinds=settings.kinds, **_bounds(settings))
-    if self_metrics.wanted(environ):
-        SelfMetrics(COMMAND_CALLS, processor.counts, None if exporter.spool is None else exporter.spool.journal)
-    return processor
-
-
-def _rows_bounds(settings: Settings, resource: Resource) -> dict[str, Any]:
-    return {
-        "kinds": settings.kinds,
-        "batch_rows": settings.batch_rows,
-        "max_waiting_rows": settings.queue_rows,
-        "spool": open_spool(settings, service_of(resource)[0]),
-    }
-
-
-def _retrying(
-    other: _OtherExporter, settings: Settings, resource: Resource, environ: Mapping[str, str]
-) -> SpanExporter:
-    """The exporter, with retries if it sends spans over the network; a console always accepts them."""
-    name, exporter, endpoint, _ = other
-    if settings.spool is None or name == "console":
-        return exporter
-    place = name if endpoint is None else f"{name} {endpoint.identity}"
-    destination = Destination(service_of(resource)[0] or "", place, "")
-    folder = destination.folder(settings.spool)
-    journal = Journal(folder, max_bytes=settings.spool_max_bytes, sync=settings.spool_sync)
-    retrying = RetryingExporter(exporter, journal, name=name)
-    if self_metrics.wanted(environ):
-        SelfMetrics(f"{name}_retrying", retrying.counts, journal)
-    return retrying
-
-
-def open_spool(settings: Settings, service: str | None) -> RowSpool | None:
-    """The spool of this service and store; None if it is off. Nothing is written before the first row."""
-    if settings.spool is None:
-        return None
-    destination = Destination.of(service, settings.dsn, settings.table)
-    folder = destination.folder(settings.spool)
-    return RowSpool(Journal(folder, max_bytes=settings.spool_max_bytes, sync=settings.spool_sync))
-
-
-def _bounds(settings: Settings) -> dict[str, int]:
-    return {
-        "schedule_delay_ms": settings.schedule_delay_ms,
-        "batch_rows": settings.batch_rows,
-        "queue_rows": settings.queue_rows,
-    }
 
 
 def _check(store: Store) -> None:
@@ -449,7 +354,7 @@ class CommandCallsSpanExporter(CommandCallsExporter):
         )
         store = open_store(settings.dsn, table=settings.table)
         _check(store)
-        super().__init__(store, **_rows_bounds(settings, Resource.create()))
+        super().__init__(store, **rows_bounds(settings, Resource.create()))
         _warn_about_foreign_processor()
 
 
