@@ -81,8 +81,8 @@ class Filters:
         return self.kinds or COMMAND_KINDS
 
     def previous(self) -> Filters | None:
-        """The same for the period of the same length before it; None if this one has no beginning."""
-        if self.since is None:
+        """The same for the period of the same length before it; None if this one has no beginning, or is to come."""
+        if self.since is None or self.since >= self.end:
             return None
         return dataclasses.replace(self, since=self.since - (self.end - self.since), until=self.since)
 

@@ -9,6 +9,7 @@ import click
 from slashspan import __version__
 from slashspan.errors import ConfigurationError
 from slashspan.telemetry.cli.charts import chart, report
+from slashspan.telemetry.cli.dashboard import dashboard
 from slashspan.telemetry.cli.demo import demo
 from slashspan.telemetry.cli.doctor import doctor
 from slashspan.telemetry.cli.init import init
@@ -81,7 +82,7 @@ def run(module: str | None, arguments: Sequence[str]) -> None:
         raise click.UsageError("Name the bot: slashspan run bot.py, or slashspan run -m package")
 
 
-for command in (chart, demo, doctor, export, forget, init, migrate, prune, report, rollup, spool, stats):
+for command in (chart, dashboard, demo, doctor, export, forget, init, migrate, prune, report, rollup, spool, stats):
     cli.add_command(command)
 
 

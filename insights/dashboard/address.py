@@ -1,0 +1,103 @@
+"""The page's address is its whole state: what is shown can be bookmarked and sent to somebody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+from slashspan.errors import ConfigurationError
+from slashspan.insights.filters import ALL_KINDS, Filters, parse_moment
+from slashspan.insights.zones import find_zone
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Protocol
+
+    class Query(Protocol):
+        """A parsed query string."""
+
+        def get(self, name: str, default: str, /) -> str: ...
+        def getall(self, name: str, default: Sequence[str], /) -> Sequence[str]: ...
+        def keys(self) -> object: ...
+
+
+SINCE: Final = "7d"
+PERIODS: Final = ("24h", "7d", "30d", "90d")
+_TEXTS: Final[Mapping[str, str]] = {
+    "command": "commands",
+    "kind": "kinds",
+    "environment": "environments",
+    "release": "releases",
+    "bot": "bots",
+}
+_NUMBERS: Final[Mapping[str, str]] = {"guild": "guilds", "shard": "shards"}
+NAMES: Final = ("since", "until", "zone", *_TEXTS, *_NUMBERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter, and the address without it."""
+
+    text: str
+    without: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the address says."""
+
+    filters: Filters
+    pairs: tuple[tuple[str, str], ...]
+    """The parts of the query string, in the order of `NAMES`."""
+
+    @classmethod
+    def parse(cls, query: Query, *, zone: str) -> State:
+        """Raises ConfigurationError, which names the part that is wrong."""
+        pairs = [(name, value) for name in NAMES for value in query.getall(name, ()) if value]
+        chosen = dict(pairs)
+        tz = find_zone(chosen.get("zone", zone))
+        since, until = chosen.get("since", SINCE), chosen.get("until")
+        several: dict[str, Any] = {field: tuple(v for k, v in pairs if k == name) for name, field in _TEXTS.items()}
+        for name, field in _NUMBERS.items():
+            several[field] = tuple(_number(name, value) for key, value in pairs if key == name)
+        if unknown := set(several["kinds"]) - set(ALL_KINDS):
+            raise ConfigurationError(f"kind={unknown.pop()!r}: must be one of: {', '.join(filter(None, ALL_KINDS))}")
+        filters = Filters(
+            since=None if since == "all" else parse_moment(since, tz),
+            until=None if until is None else parse_moment(until, tz),
+            zone=tz.key,
+            **several,
+        )
+        return cls(filters, tuple(pairs))
+
+    @property
+    def since(self) -> str:
+        return dict(self.pairs).get("since", SINCE)
+
+    def address(self, path: str = "/", **changes: str) -> str:
+        """`path` with this state, but for `changes`: of period and zone there is one, of others one more."""
+        single = ("since", "until", "zone")
+        pairs = [pair for pair in self.pairs if not (pair[0] in single and pair[0] in changes)]
+        pairs += [(name, value) for name, value in changes.items() if value and (name, value) not in pairs]
+        return f"{path}?{urlencode(pairs)}" if pairs else path
+
+    @property
+    def chips(self) -> list[Chip]:
+        """One a filter, without period and zone."""
+        shown = [pair for pair in self.pairs if pair[0] not in ("since", "until", "zone")]
+        return [Chip(f"{name}: {value}", self._without((name, value))) for name, value in shown]
+
+    def _without(self, pair: tuple[str, str]) -> str:
+        pairs = [each for each in self.pairs if each != pair]
+        return f"/?{urlencode(pairs)}" if pairs else "/"
+
+
+def _number(name: str, value: str) -> int:
+    try:
+        number = int(value)
+    except ValueError:
+        number = -1
+    if not 0 <= number < 2**63:
+        raise ConfigurationError(f"{name}={value!r}: must be an id")
+    return number
