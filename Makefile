@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench versions bots other-tools docs lock clean collector trial-crash
+.PHONY: help setup demo test check bench versions bots browser other-tools docs lock clean collector trial-crash
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -61,6 +61,9 @@ bots: $(STAMP) ## Red, jishaku and a bot of discord-games from PyPI, unchanged: 
 	@$(BIN)/python -m tools.bots
 	@$(BIN)/python -m pytest -q tests/pypi_bots
 
+browser: $(STAMP) ## Playwright, with which the tests open the dashboard in Chromium
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r requirements-browser.lock
+
 OTHER_TOOLS := .cache/other-tools
 
 other-tools: $(STAMP) ## logfire, sentry-sdk and ddtrace from PyPI, which the tests then run beside a bot
@@ -80,6 +83,7 @@ lock: $(STAMP) ## renew the pins in requirements*.lock from pyproject.toml
 	$(COMPILE) --python-version 3.10 --all-extras --resolution lowest-direct pyproject.toml --output-file .cache/lowest.txt
 	$(COMPILE) --python-version 3.10 --group test --constraint .cache/lowest.txt .cache/lowest.txt --output-file requirements-lowest.lock
 	$(COMPILE) --universal --python-version 3.10 --all-extras --group test --group other-tools --constraint requirements.lock pyproject.toml --output-file requirements-other-tools.lock
+	$(COMPILE) --universal --python-version 3.10 --group browser --constraint requirements.lock --output-file requirements-browser.lock
 	@$(BIN)/python -m tools.bots --lock
 
 clean: ## remove everything that the targets created

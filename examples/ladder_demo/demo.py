@@ -58,7 +58,8 @@ def run_demo(*, commands: int, rate: float, users: int, dsn: str, console: Conso
         return 1
     count = f"{len(actions):,}"
     console.print(
-        f"sent {count} = recorded {count}, each once, every field right; see `slashspan stats`", style="bold green"
+        f"sent {count} = recorded {count}, each once, every field right; see `slashspan dashboard`",
+        style="bold green",
     )
     return 0
 

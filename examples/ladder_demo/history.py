@@ -125,7 +125,7 @@ def fill(dsn: str, *, days: int, seed: int, console: Console, progress: Progress
     console.print(
         f"{len(rows):,} calls of {days} days are in {place}. Have a look:", style="bold green", soft_wrap=True
     )
-    for command in ("stats --since 90d", "report report.html --since 90d", "chart retention retention.png --since 90d"):
+    for command in ("dashboard", "stats --since 90d", "report report.html --since 90d"):
         console.print(f"  slashspan {command} --dsn {place}", soft_wrap=True)
     return 0
 

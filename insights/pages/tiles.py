@@ -50,7 +50,11 @@ def _counted(label: str, now: int, before: int | None) -> Tile:
     change = ""
     if before:
         ratio = now / before - 1
-        change = "as before" if abs(ratio) < 0.005 else f"{'▲' if ratio > 0 else '▼'} {abs(ratio):.0%} to before"
+        change = (
+            "as before"
+            if abs(ratio) < 0.005
+            else f"{'▲' if ratio > 0 else '▼'} {abs(ratio):.0%} {'more' if ratio > 0 else 'fewer'} than before"
+        )
     return Tile(label, f"{now:,}", change.replace("%", " %"), "")
 
 

@@ -95,7 +95,7 @@ def test_tiles_say_in_words_what_changed(found: Numbers) -> None:
     before = row(found, calls=100, users=20, error_rate=0.01, p95_ms=120.0, interactions=100, over_3s=1, never=0)
     shown = {tile.label: (tile.value, tile.change, tile.trend) for tile in tiles(now, before)}
     assert shown == {
-        "calls": ("150", "▲ 50 % to before", ""),
+        "calls": ("150", "▲ 50 % more than before", ""),
         "users": ("20", "as before", ""),
         "errors": ("2.0 %", "▲ from 1.0 %", "worse"),
         "95 % take at most": ("80.0 ms", "▼ from 120 ms", "better"),
