@@ -67,7 +67,13 @@ class _Answer:
 
     status = 200
     reason = "OK"
-    headers: Final = {"content-type": "application/json"}
+    headers: Final = {
+        "content-type": "application/json",
+        "X-Ratelimit-Bucket": "b",
+        "X-Ratelimit-Limit": "5",
+        "X-Ratelimit-Remaining": "4",
+        "X-Ratelimit-Reset-After": "1",
+    }
 
     def __init__(self, body: str) -> None:
         self._body = body

@@ -80,8 +80,8 @@ async def _bot(folder: Path, seconds: int) -> tuple[int, int]:
     processor = CommandCallsProcessor(exporter, kinds=Kind.ALL, schedule_delay_ms=1000, batch_rows=512, queue_rows=2048)
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(processor)
-    DiscordInstrumentor().instrument(tracer_provider=provider, settings=Settings.from_environ({}), detail=False)
     bot, process = OfflineBot(), psutil.Process()
+    DiscordInstrumentor().instrument(tracer_provider=provider, settings=Settings.from_environ({}), detail=False)
     begin = 0
     started = time.perf_counter()
     for number in range(seconds * RATE):

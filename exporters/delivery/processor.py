@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
-from slashspan.action_record import attach, from_context, record_of
+from slashspan.action_record import SPAN_RECORD, attach, from_context, record_of
 from slashspan.exporters.common import at_fork
 from slashspan.exporters.common.at_fork import ForkAware
 from slashspan.exporters.rows.counts import Counts, DropReason
 from slashspan.exporters.rows.from_span import kind_of
 from slashspan.guard import report
+from slashspan.semconv import KIND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import ReadableSpan, Span
 
-    from slashspan.action_record import ActionRecord
     from slashspan.exporters.delivery.exporter import CommandCallsExporter
 
 _log = logging.getLogger("slashspan")
@@ -103,34 +103,34 @@ class CommandCallsProcessor(DeadlineBatchProcessor, ForkAware):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         try:
-            record = record_of(span)
+            record = getattr(span, SPAN_RECORD, None)  # `record_of`, without a call
             if record is None and (record := from_context(parent_context)) is not None:
                 attach(span, record)
             spool = self._spool
-            if spool is not None and kind_of(span, record) in self._kinds:
+            if spool is None:
+                return
+            if (record.attributes.get(KIND) if record is not None else kind_of(span)) in self._kinds:
                 spool.started(span, record)
         except Exception:  # noqa: BLE001 - a bug of ours stays ours
             report("CommandCallsProcessor.on_start")
 
     def on_end(self, span: ReadableSpan) -> None:
         try:
-            record = record_of(span)
-            if kind_of(span, record) in self._kinds:
-                self._record(span, record)
+            record = getattr(span, SPAN_RECORD, None) or record_of(span)
+            if (record.attributes.get(KIND) if record is not None else kind_of(span)) not in self._kinds:
+                return
+            spool = self._spool
+            if spool is None:
+                with self._lock:
+                    self._recorded += 1
+                self._emit(span)
+                return
+            with spool.order:
+                self._recorded += 1
+                spool.ended(span, record)
+                self._emit(span)
         except Exception:  # noqa: BLE001 - a bug of ours stays ours
             report("CommandCallsProcessor.on_end")
-
-    def _record(self, span: ReadableSpan, record: ActionRecord | None) -> None:
-        spool = self._spool
-        if spool is None:
-            with self._lock:
-                self._recorded += 1
-            self._emit(span)
-            return
-        with spool.order:
-            self._recorded += 1
-            spool.ended(span, record)
-            self._emit(span)
 
     def counts(self) -> Counts:
         """Counts of everything recorded. Rows evicted without a spool count as `waiting` until the shutdown."""

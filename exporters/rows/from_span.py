@@ -66,9 +66,9 @@ def from_span(span: ReadableSpan) -> CommandCall | None:
     )
 
 
-def kind_of(span: ReadableSpan, record: ActionRecord | None) -> Any:
-    """The kind of a user action, None for other spans. `record`: that of the span, if it has one."""
-    return (_own_attributes(span) if record is None else record.attributes).get(semconv.KIND)
+def kind_of(span: ReadableSpan) -> Any:
+    """The kind of a user action from its attributes, None for other spans."""
+    return _own_attributes(span).get(semconv.KIND)
 
 
 def attributes_of(span: ReadableSpan, record: ActionRecord | None = None) -> Mapping[str, Any]:

@@ -66,7 +66,9 @@ class InFlight:
             offset = self._end
             self._end += count * records.SLOT_BYTES
         try:
-            self._write(offset, frame)
+            # `_write`, without a call
+            if self._fd is None or getattr(os, "pwrite", _seek_and_write)(self._fd, frame, offset) != len(frame):
+                self._write(offset, frame)
         except OSError:
             self._free[count].append(offset)
             self._stale[offset] = count

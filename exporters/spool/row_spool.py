@@ -114,43 +114,45 @@ class RowSpool:
 
     def ended(self, span: ReadableSpan, record: ActionRecord | None = None) -> None:
         """Append a finished user action, as in flight; with `order` held."""
-        payload = None if record is None else self._end_payload(span, record)
-        if payload is not None:
-            key, payload_format = record.span_id, ACTION_FORMAT  # type: ignore[union-attr]  # else there is no payload
-        else:
-            context = span.context
-            if context is None:
+        if record is not None and record.packed is not None and record.span_attributes is None:
+            # Nothing but ours, and its start is packed: the rest of format 2.
+            end_ns = record.end_ns or span.end_time
+            checkpoints = checkpoint_events(span, record) if record.checkpoints else ()
+            try:
+                payload = record.packed + self._pack((end_ns, record.noted, checkpoints))
+            except (TypeError, ValueError, OverflowError):
+                payload = b""
+            if payload and len(payload) <= MAX_RECORD:
+                record.packed = None
+                self._append(ACTION_FORMAT, record.span_id, payload)
                 return
-            key, payload_format = context.span_id, PAYLOAD_FORMAT
+        context = span.context
+        if context is not None:
             attributes, checkpoints = attributes_of(span, record), checkpoint_events(span, record)
             payload = self._payload(span, context, span.end_time, attributes, checkpoints)
+            self._append(PAYLOAD_FORMAT, context.span_id, payload)
+
+    def _append(self, payload_format: int, key: int, payload: bytes) -> None:
         receipt = self.journal.append(RecordType.SPAN, payload_format, key, payload, RecordState.LEASED)
         if receipt is not None:
             self._in_flight[key] = receipt
 
     def _start_payload(self, span: ReadableSpan, record: ActionRecord) -> bytes | None:
         """In format 2, kept for the end; None if a value is not one that it can express."""
-        values = tuple(map(record.attributes.get, START_FIELDS))
+        attributes = record.attributes
+        values = [*map(attributes.get, START_FIELDS)]
+        if len(START_FIELDS) - values.count(None) < len(attributes):
+            return None
         try:
-            packed = self._pack((record.trace_id.to_bytes(16, "big"), span.start_time, values))
+            payload: bytes = self._head(span.resource) + self._pack(
+                (record.trace_id.to_bytes(16, "big"), record.start_ns, values)
+            )
         except (TypeError, ValueError, OverflowError):
             return None
-        payload: bytes = self._head(span.resource) + packed
-        if len(payload) > MAX_RECORD or len(values) - values.count(None) < len(record.attributes):
+        if len(payload) > MAX_RECORD:
             return None
         record.packed = payload
         return payload
-
-    def _end_payload(self, span: ReadableSpan, record: ActionRecord) -> bytes | None:
-        """In format 2; None if its start was not, or if the bot has set attributes of its own."""
-        packed, record.packed = record.packed, None
-        if packed is None or record.span_attributes is not None:
-            return None
-        try:
-            payload: bytes = packed + self._pack((span.end_time, record.noted, checkpoint_events(span, record)))
-        except (TypeError, ValueError, OverflowError):
-            return None
-        return payload if len(payload) <= MAX_RECORD else None
 
     def _head(self, resource: Resource) -> bytes:
         if self._service[0] is not resource:

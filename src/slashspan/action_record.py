@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MAX_CHECKPOINTS: Final = 1000
 """Checkpoints kept for one action: more than fit into the column. Of an endless loop the first ones are enough."""
 _KEY: Final = create_key("slashspan-action-record")
+SPAN_RECORD: Final = "_slashspan_action"
+"""Where a span refers to its record that makes its attributes when they are asked for."""
 SPAN_ATTRIBUTE: Final = "_slashspan_record"
 """Where a span's attributes refer to the record: the SDK passes on copies of a span, which share their attributes."""
 
@@ -31,15 +33,19 @@ class ActionRecord:
         "attributes",
         "checkpoints",
         "dropped_checkpoints",
+        "end_ns",
         "noted",
         "packed",
         "span_attributes",
         "span_id",
+        "start_ns",
         "trace_id",
     )
 
-    def __init__(self, attributes: dict[str, AttributeValue]) -> None:
+    def __init__(self, attributes: dict[str, AttributeValue], start_ns: int) -> None:
         self.attributes = attributes
+        self.start_ns = start_ns
+        self.end_ns: int | None = None
         self.checkpoints: list[tuple[str, Mapping[str, Any]]] = []
         self.dropped_checkpoints = 0
         self.noted: dict[str, AttributeValue] = {}
@@ -88,7 +94,7 @@ def attach(span: Any, record: ActionRecord) -> None:
 
 def record_of(span: Any) -> ActionRecord | None:
     """The record of the action's span, or that was attached to it."""
-    record: ActionRecord | None = getattr(span, "_record", None)  # a span that makes its attributes when it is asked
-    if not isinstance(record, ActionRecord):
+    record: ActionRecord | None = getattr(span, SPAN_RECORD, None)
+    if record is None:
         record = getattr(getattr(span, "_attributes", None), SPAN_ATTRIBUTE, None)
     return record

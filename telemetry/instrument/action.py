@@ -14,18 +14,18 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-import weakref
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
+from weakref import ref
 
 from opentelemetry.trace.status import Status, StatusCode
 
 from slashspan import semconv
 from slashspan.action_record import ActionRecord
+from slashspan.action_span import ActionSpan, ActionSpans
 from slashspan.guard import guarded
 from slashspan.semconv import Kind, Outcome
 from slashspan.telemetry.instrument import outcomes
-from slashspan.telemetry.instrument.action_span import ActionSpan, ActionSpans
 from slashspan.telemetry.instrument.intervals import Intervals
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ ACK_SECONDS: Final = 3.0
 """How long Discord waits for the first acknowledgement, from when it sent the interaction."""
 ACK_GRACE_SECONDS: Final = 0.5
 """How much later an acknowledgement that was sent in time may be confirmed."""
+_monotonic = time.perf_counter_ns
 _FAILED: Final = frozenset({Outcome.ERROR, Outcome.EXPIRED, Outcome.INTERRUPTED})
 
 current_action: ContextVar[Action | None] = ContextVar("slashspan_action", default=None)
@@ -94,7 +95,10 @@ class Action:
         self.frame = frame
         self.span = span
         self.record = record
-        self._client = _weakly(client)
+        try:
+            self._client: Callable[[], discord.Client | None] = ref(client)
+        except TypeError:  # a substitute made by the bot
+            self._client = _no_client
         self._stacks = stacks
         self.failure: str | None = None
         """The outcome of the first exception."""
@@ -137,7 +141,7 @@ class Action:
 
     def elapsed_ns(self) -> int:
         """Since the receive, on the monotonic clock."""
-        return time.perf_counter_ns() - self.frame.monotonic_ns
+        return _monotonic() - self.frame.monotonic_ns
 
     def note(self, values: Attributes) -> None:
         """Set attributes of the record and of the span."""
@@ -180,15 +184,7 @@ class Action:
         return client is not None and not client.is_closed()
 
 
-def _span_name(kind: str, command: str) -> str:
-    return f"{kind} {command}" if command else kind
-
-
-def _weakly(client: discord.Client) -> Callable[[], discord.Client | None]:
-    try:
-        return weakref.ref(client)
-    except TypeError:  # a substitute made by the bot
-        return lambda: None
+def _no_client() -> None: ...
 
 
 class Recorder:
@@ -213,8 +209,8 @@ class Recorder:
         attributes[semconv.COMMAND_NAME] = command
         for step in self._privacy:
             step(attributes)
-        record = ActionRecord(attributes)
-        span = self._spans.start(_span_name(kind, command), record, frame.wall_ns)
+        record = ActionRecord(attributes, frame.wall_ns)
+        span = self._spans.start(f"{kind} {command}" if command else kind, record)
         action = Action(kind, command, key, frame, span, record, client, stacks=self._stacks)
         self._open.add(action)
         if kind != Kind.PREFIX:
@@ -230,7 +226,7 @@ class Recorder:
         """Rename the command, when parsing has found a subcommand, or that there is no such command."""
         if command != action.command:
             action.command = command
-            action.span.update_name(_span_name(action.kind, command))
+            action.span.update_name(f"{action.kind} {command}" if command else action.kind)
             action.note({semconv.COMMAND_NAME: command})
 
     def acknowledged(self, action: Action, at_ns: int, kind: str) -> None:
@@ -259,9 +255,9 @@ class Recorder:
         The interaction may still be answered: by an error handler that runs as an event, or by code that waits for the
         view or the modal. So without an acknowledgement the span stays open until Discord would refuse one.
         """
-        if action.ended:
+        if action.ended_ns is not None:
             return
-        action.ended_ns = action.elapsed_ns()
+        action.ended_ns = _monotonic() - action.frame.monotonic_ns
         if action.kind == Kind.PREFIX or action.ack_ns is not None or action.expired or self.closed:
             self.end(action)
         else:
@@ -294,9 +290,9 @@ class Recorder:
             del self._interactions[action.key]
         if action.ended_ns is None:
             action.ended_ns = action.elapsed_ns() if elapsed_ns is None else elapsed_ns
-        outcome = outcome or action.outcome()
+        if outcome is None:
+            outcome = action.outcome()
         error_type = action.error_type
-        span = action.span
         known: Attributes = {semconv.OUTCOME: outcome}
         if error_type is not None:
             known[semconv.ERROR_TYPE] = error_type
@@ -306,12 +302,18 @@ class Recorder:
             known[semconv.ACK_KIND] = action.ack_kind
         if action.rate_limits is not None:
             known[semconv.RATE_LIMITED_MS] = action.rate_limits.total / 1e6
-        action.note(known)
+        span = action.span
         if outcome in _FAILED:
             span.set_status(Status(StatusCode.ERROR, error_type))
             if action.stack is not None:
                 span.add_event("exception", {"exception.type": error_type or "", "exception.stacktrace": action.stack})
-        span.end(end_time=action.frame.wall_ns + action.ended_ns)
+        end_ns = action.frame.wall_ns + action.ended_ns
+        end_with = getattr(span, "end_with", None)  # `isinstance` would be a call in Python
+        if end_with is not None:
+            end_with(known, end_ns)
+        else:
+            action.note(known)
+            span.end(end_time=end_ns)
         self.instruments.ended(
             action.kind,
             action.command,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from slashspan import semconv
-from slashspan.telemetry.instrument.gateway import Frame, created_ms
+from slashspan.telemetry.instrument.gateway import DISCORD_EPOCH_MS, Frame
+from slashspan.telemetry.instrument.loop_lag import FREE
 
 if TYPE_CHECKING:
     import discord
@@ -24,9 +25,11 @@ def of_interaction(interaction: discord.Interaction[Any], frame: Frame) -> Attri
         semconv.USER_ID: str(user.id),
         semconv.USER_NAME: user.name,
         semconv.LOCALE: interaction.locale.value,
-        semconv.GATEWAY_DELAY_MS: frame.wall_ns / 1e6 - created_ms(snowflake),
+        semconv.GATEWAY_DELAY_MS: frame.wall_ns / 1e6 - ((snowflake >> 22) + DISCORD_EPOCH_MS),
     }
-    if (loop_delay := frame.loop_delay_ms(snowflake)) is not None:
+    if frame.busy is FREE:
+        attributes[semconv.LOOP_DELAY_MS] = 0.0
+    elif (loop_delay := frame.loop_delay_ms(snowflake)) is not None:
         attributes[semconv.LOOP_DELAY_MS] = loop_delay
     guild_id = interaction.guild_id
     if guild_id is not None:
@@ -52,11 +55,13 @@ def of_message(ctx: commands.Context[Any], frame: Frame) -> Attributes:
         semconv.USER_ID: str(message.author.id),
         semconv.USER_NAME: message.author.name,
         semconv.CHANNEL_ID: str(message.channel.id),
-        semconv.GATEWAY_DELAY_MS: frame.wall_ns / 1e6 - created_ms(message.id),
+        semconv.GATEWAY_DELAY_MS: frame.wall_ns / 1e6 - ((message.id >> 22) + DISCORD_EPOCH_MS),
     }
     if (application_id := ctx.bot.application_id) is not None:
         attributes[semconv.APPLICATION_ID] = str(application_id)
-    if (loop_delay := frame.loop_delay_ms(message.id)) is not None:
+    if frame.busy is FREE:
+        attributes[semconv.LOOP_DELAY_MS] = 0.0
+    elif (loop_delay := frame.loop_delay_ms(message.id)) is not None:
         attributes[semconv.LOOP_DELAY_MS] = loop_delay
     guild = message.guild
     if guild is not None:

@@ -38,6 +38,10 @@ class BotProcess:
         self.discord = discord
         self.output = ""
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def signal(self, number: int) -> None:
         self._process.send_signal(number)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import discord
 from discord import app_commands
 
-from slashspan.guard import guarded
+from slashspan.guard import guarded, report
 from slashspan.semconv import Kind, Outcome
 from slashspan.telemetry.instrument import attributes
 from slashspan.telemetry.instrument.action import current_action
@@ -55,7 +55,12 @@ class AppCommandHooks:
         begin, end, end_with_task = self._begin, self._end, self._end_with_task
 
         async def _call(tree: Any, interaction: discord.Interaction[Any]) -> Any:
-            action = begin(interaction) if active else None
+            action = None
+            if active:
+                try:  # not `guarded`, which would cost another call
+                    action = begin(interaction)
+                except Exception:  # noqa: BLE001 - a bug of ours stays ours
+                    report("AppCommandHooks._begin")
             if action is None:
                 return await original(tree, interaction)
             tokens = activate(action)
@@ -77,7 +82,6 @@ class AppCommandHooks:
 
         return _call
 
-    @guarded
     def _begin(self, interaction: discord.Interaction[Any]) -> Action:
         data: Any = interaction.data
         if interaction.type is discord.InteractionType.autocomplete:

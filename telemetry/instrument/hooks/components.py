@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
 import discord
@@ -68,46 +69,61 @@ class ComponentHooks:
 
         pressed = ("component_type", "custom_id", "interaction")
         defining_class(ViewStore, _DYNAMIC_TASK)  # called by `dispatch_dynamic_items`; otherwise AttributeError
-        patches.wrap(ViewStore, "dispatch_view", self._dispatch_view, reads=pressed)
-        patches.wrap(ViewStore, "dispatch_modal", self._dispatch_modal, reads=("custom_id", "interaction"))
+        patches.replace(ViewStore, "dispatch_view", self._make_dispatch_view, reads=pressed)
+        patches.replace(ViewStore, "dispatch_modal", self._make_dispatch_modal, reads=("custom_id", "interaction"))
         patches.wrap(ViewStore, "dispatch_dynamic_items", self._dispatch_dynamic_items, reads=pressed)
         view, modal = defining_class(discord.ui.View, _TASK), discord.ui.Modal
-        patches.wrap(view, "_dispatch_item", self._dispatch_item, reads=("item", "interaction"))
-        patches.wrap(view, _TASK, self._view_task, reads=("item", "interaction"))
+        patches.replace(view, "_dispatch_item", self._make_dispatch_item, reads=("item", "interaction"))
+        patches.replace(view, _TASK, self._make_view_task, reads=("item", "interaction"))
         patches.wrap(modal, "_dispatch_submit", self._dispatch_submit, reads=("interaction",))
         patches.wrap(modal, _TASK, self._modal_task, reads=("interaction",))
 
     # What discord.py calls synchronously when an interaction arrives, and which creates tasks.
 
-    def _dispatch_view(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
-        result = wrapped(*args, **kwargs)
-        self._unanswered.on_dispatched(Kind.COMPONENT, args, 2)
-        return result
+    def _make_dispatch_view(self, original: Wrapped, active: list[bool]) -> Wrapped:
+        on_dispatched = self._unanswered.on_dispatched
 
-    def _dispatch_modal(self, wrapped: Wrapped, _: Any, args: Args, kwargs: Kwargs) -> Any:
-        result = wrapped(*args, **kwargs)
-        self._unanswered.on_dispatched(Kind.MODAL, args, 1)
-        return result
+        def dispatch_view(store: Any, component_type: int, custom_id: str, interaction: Any, *rest: Any) -> Any:
+            result = original(store, component_type, custom_id, interaction, *rest)
+            if active:
+                on_dispatched(Kind.COMPONENT, interaction)
+            return result
 
-    def _dispatch_item(self, wrapped: Wrapped, view: Any, args: Args, kwargs: Kwargs) -> Any:
-        works: list[Work] = []
+        return dispatch_view
 
-        def begin(task_args: Args) -> Work | None:
-            return self._begin_item(view, task_args)
+    def _make_dispatch_modal(self, original: Wrapped, active: list[bool]) -> Wrapped:
+        on_dispatched = self._unanswered.on_dispatched
 
-        schedule = partial(self._schedule, begin, ("item", "interaction"), works, view)
-        result = _run_observed(wrapped, view, {_TASK: lambda task: partial(schedule, task)}, args, kwargs)
-        self._end_with_task(result, works)
-        return result
+        def dispatch_modal(store: Any, custom_id: str, interaction: Any, *args: Any, **kwargs: Any) -> Any:
+            result = original(store, custom_id, interaction, *args, **kwargs)
+            if active:
+                on_dispatched(Kind.MODAL, interaction)
+            return result
+
+        return dispatch_modal
+
+    def _make_dispatch_item(self, original: Wrapped, active: list[bool]) -> Wrapped:
+        schedule, begin, is_discords = self._schedule, self._begin_item, _is_discords(original)
+
+        def _dispatch_item(view: Any, item: Any, interaction: Any) -> Any:
+            if not active:
+                return original(view, item, interaction)
+            works: list[Work] = []
+            # Wrapped by somebody else, it gets the real view; `_scheduled_task` is still observed.
+            seen = view
+            if is_discords:
+                observer = partial(partial, schedule, begin, ("item", "interaction"), works, view)
+                seen = Observed(view, {_TASK: observer})
+            result = original(seen, item, interaction)
+            self._end_with_task(result, works)
+            return result
+
+        return _dispatch_item
 
     def _dispatch_submit(self, wrapped: Wrapped, modal: Any, args: Args, kwargs: Kwargs) -> Any:
         works: list[Work] = []
-
-        def begin(task_args: Args) -> Work | None:
-            return self._begin_modal(modal, task_args)
-
-        schedule = partial(self._schedule, begin, ("interaction",), works, modal)
-        result = _run_observed(wrapped, modal, {_TASK: lambda task: partial(schedule, task)}, args, kwargs)
+        observer = partial(partial, self._schedule, self._begin_modal, ("interaction",), works, modal)
+        result = _run_observed(wrapped, modal, {_TASK: observer}, args, kwargs)
         self._end_with_task(result, works)
         return result
 
@@ -135,7 +151,7 @@ class ComponentHooks:
 
     def _schedule(
         self,
-        begin: Callable[[Args], Work | None],
+        begin: Callable[[Any, Args], Work | None],
         names: Sequence[str],
         works: list[Work],
         target: Any,
@@ -144,8 +160,9 @@ class ComponentHooks:
         **kwargs: Any,
     ) -> Awaitable[Any]:
         """The coroutine for a task that discord.py creates from `target._scheduled_task(…)`."""
-        args, kwargs = as_positional(names, args, kwargs)
-        work = begin(args)
+        if kwargs:
+            args, kwargs = as_positional(names, args, kwargs)
+        work = begin(target, args)
         if work is None:
             return task(*args, **kwargs)  # type: ignore[no-any-return]
         works.append(work)
@@ -189,18 +206,23 @@ class ComponentHooks:
         if isinstance(args[0], discord.ui.Item):
             self._shadows.remove(args[0], self._item_methods)
 
-    async def _view_task(self, wrapped: Wrapped, view: Any, args: Args, kwargs: Kwargs) -> Any:
-        if self._undispatched(args, 1) and (work := self._begin_item(view, args)) is not None:
-            return await self._run(work, getattr(view, _TASK), view, args, kwargs)
-        function = discord_function(wrapped)
-        if function is None or not args:
-            return await wrapped(*args, **kwargs)
-        item, *rest = args
-        seen = Observed(view, self._view_methods), Observed(item, self._item_methods)
-        return await function(*seen, *rest, **kwargs)
+    def _make_view_task(self, original: Wrapped, active: list[bool]) -> Wrapped:
+        is_discords = _is_discords(original)
+
+        async def _scheduled_task(view: Any, item: Any, interaction: Any) -> Any:
+            if not active:
+                return await original(view, item, interaction)
+            args = (item, interaction)
+            if self._undispatched(interaction) and (work := self._begin_item(view, args)) is not None:
+                return await self._run(work, getattr(view, _TASK), view, args, {})
+            if not is_discords:
+                return await original(view, item, interaction)
+            return await original(Observed(view, self._view_methods), Observed(item, self._item_methods), interaction)
+
+        return _scheduled_task
 
     async def _modal_task(self, wrapped: Wrapped, modal: Any, args: Args, kwargs: Kwargs) -> Any:
-        if self._undispatched(args, 0) and (work := self._begin_modal(modal, args)) is not None:
+        if self._undispatched(args[0]) and (work := self._begin_modal(modal, args)) is not None:
             return await self._run(work, getattr(modal, _TASK), modal, args, kwargs)
         function = discord_function(wrapped)
         if function is None:
@@ -279,14 +301,14 @@ class ComponentHooks:
         return Work(action)
 
     @guarded
-    def _undispatched(self, args: Args, position: int) -> bool:
+    def _undispatched(self, interaction: discord.Interaction[Any]) -> bool:
         """Whether the current task was not created by discord.py's dispatching."""
-        action = self._recorder.find(args[position].id)
+        action = self._recorder.find(interaction.id)
         return action is None or (action.work == 0 and not action.ended)
 
     @guarded
     def _done(self, work: Work, error: BaseException | None = None) -> None:
-        if not work.done():
+        if not work.running or not work.done():
             return
         if error is not None:
             work.action.failed(error)
@@ -296,6 +318,11 @@ class ComponentHooks:
     @guarded
     def _find(self, interaction: discord.Interaction[Any]) -> Action | None:
         return self._recorder.find(interaction.id)
+
+
+def _is_discords(function: Any) -> bool:
+    """Whether it is discord.py's own function, whose `self` can be an `Observed`."""
+    return isinstance(function, FunctionType) and function.__module__.startswith("discord.")
 
 
 def _run_observed(

@@ -144,9 +144,10 @@ class RateLimitHooks:
             call = current() if active else None
             if call is None:
                 return await original(bucket, *args)
-            since = self._enter_queue(call, bucket, free=_has_room(bucket))
-            if since is None:
+            if not call.client.kept and _has_room(bucket):
+                call.owner, call.queue = bucket, None
                 return await original(bucket, *args)
+            since = self._enter_queue(call, bucket)
             self._bucket_is_empty(bucket)
             try:
                 return await original(bucket, *args)
@@ -162,9 +163,11 @@ class RateLimitHooks:
             call = current() if active else None
             if call is None:
                 return await original(deferred, *args)
-            since = self._enter_queue(call, getattr(deferred, "lock", deferred), free=_is_free(deferred))
-            if since is None:
+            lock = getattr(deferred, "lock", deferred)
+            if not call.client.kept and not lock.locked():
+                call.owner, call.queue = lock, None
                 return await original(deferred, *args)
+            since = self._enter_queue(call, lock)
             try:
                 return await original(deferred, *args)
             finally:
@@ -184,7 +187,7 @@ class RateLimitHooks:
             call = None if not active or _stays_open(bucket) else current_call.get()
             if call is None:
                 return await original(bucket, *args)
-            since = self._enter_queue(call, bucket, free=False)
+            since = self._enter_queue(call, bucket)
             try:
                 return await original(bucket, *args)
             finally:
@@ -197,7 +200,7 @@ class RateLimitHooks:
             call = current_call.get() if active and getattr(deferred, "delta", None) else None
             if call is None:
                 return await original(deferred, *args)
-            since = self._enter_queue(call, getattr(deferred, "lock", deferred), free=False)
+            since = self._enter_queue(call, getattr(deferred, "lock", deferred))
             self._lock_is_delayed(deferred)
             try:
                 return await original(deferred, *args)
@@ -207,12 +210,8 @@ class RateLimitHooks:
         return leave
 
     @guarded
-    def _enter_queue(self, call: RestCall, owner: object, *, free: bool) -> int | None:
-        """The time, if it may have to wait for `owner`."""
-        if free and not call.client.kept:
-            if call.owner is not owner:
-                call.owner, call.queue = owner, None
-            return None
+    def _enter_queue(self, call: RestCall, owner: object) -> int:
+        """The call may have to wait for `owner`; returns the time."""
         now = _now()
         if call.client.kept:
             call.delayed().add_overlap(call.client, call.started_ns, now)
@@ -261,13 +260,6 @@ def _stays_open(bucket: Any) -> bool:
     """Whether nothing sleeps when a request leaves."""
     try:
         return bool(bucket.remaining - bucket.outgoing + 1 > 0)
-    except AttributeError:
-        return False
-
-
-def _is_free(deferred: Any) -> bool:
-    try:
-        return not deferred.lock.locked()
     except AttributeError:
         return False
 

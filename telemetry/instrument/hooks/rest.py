@@ -101,12 +101,12 @@ class RestHooks:
             span = self._start(route) if self._spans else None
             try:
                 result = await original(client, route, *args, **kwargs)
-            except (
-                BaseException
-            ) as error:  # not kept in a variable that outlives it: the frame would keep the exception
-                finish(token, call, route, span, error, kwargs)
+            except BaseException as error:  # not kept in a variable that outlives it: the frame would keep it
+                _restore(token)
+                finish(call, route, span, error, kwargs)
                 raise
-            finish(token, call, route, span, None, kwargs)
+            _restore(token)
+            finish(call, route, span, None, kwargs)
             return result
 
         return request
@@ -165,17 +165,12 @@ class RestHooks:
     @guarded
     def _finish(
         self,
-        token: Token[RestCall | None],
         call: RestCall,
         route: discord.http.Route,
         span: Span | None,
         error: BaseException | None,
         kwargs: Kwargs,
     ) -> None:
-        try:  # noqa: SIM105 - four calls less
-            current_call.reset(token)
-        except ValueError:  # closed in another context
-            pass
         if route.path == CALLBACK_PATH:
             self._acknowledge(call, route, error, kwargs)
         if call.refusal is not None:
@@ -214,17 +209,23 @@ class RestHooks:
         if action is None or action.ack_ns is not None:
             return
         if error is None:
-            kind = ACK_KINDS.get(_callback_type(kwargs), "other")
+            payload = kwargs.get("payload")
+            callback_type = _callback_type_with_files(kwargs) if payload is None else payload.get("type")
+            kind = ACK_KINDS.get(callback_type, "other")
             self._recorder.acknowledged(action, call.answered_ns - action.frame.monotonic_ns, kind)
         elif isinstance(error, discord.NotFound) and error.code == UNKNOWN_INTERACTION:
             self._recorder.expired(action, error)
 
 
-def _callback_type(kwargs: Kwargs) -> int:
-    """The callback's type; with files it is in the JSON of the multipart form."""
-    payload = kwargs.get("payload")
-    if payload is None:
-        parts = kwargs.get("multipart") or ()
-        text = next((part["value"] for part in parts if part.get("name") == "payload_json"), "{}")
-        payload = json.loads(text)
-    return int(payload.get("type", 0))
+def _restore(token: Token[RestCall | None]) -> None:
+    try:  # noqa: SIM105 - four calls less
+        current_call.reset(token)
+    except ValueError:  # closed in another context
+        pass
+
+
+def _callback_type_with_files(kwargs: Kwargs) -> int:
+    """The callback's type, which is in the JSON of the multipart form then."""
+    parts = kwargs.get("multipart") or ()
+    text = next((part["value"] for part in parts if part.get("name") == "payload_json"), "{}")
+    return int(json.loads(text).get("type", 0))

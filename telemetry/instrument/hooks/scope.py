@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.context import Context, attach, detach, get_current
+from opentelemetry import context as context_api
+from opentelemetry.context import Context
 from opentelemetry.trace import INVALID_SPAN, set_span_in_context
 
 from slashspan.telemetry.instrument.action import current_action
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
 
 _SPAN_KEY: Final = next(iter(set_span_in_context(INVALID_SPAN, Context())))
 _set, _reset = current_action.set, current_action.reset
+_contexts: Final[Any] = getattr(context_api, "_RUNTIME_CONTEXT", context_api)  # what the API's functions call
 
 
 def activate(action: Action) -> Tokens:
     """Make the action's span the parent of new spans, in this task and those that it starts."""
     # What `set_span_in_context` returns, in a fifth of the calls.
-    return attach(Context({**get_current(), _SPAN_KEY: action.span})), _set(action)
+    return _contexts.attach(Context({**_contexts.get_current(), _SPAN_KEY: action.span})), _set(action)
 
 
 def deactivate(tokens: Tokens) -> None:
@@ -34,23 +36,23 @@ def deactivate(tokens: Tokens) -> None:
         _reset(tokens[1])
     except ValueError:
         return
-    detach(tokens[0])
+    context_api.detach(tokens[0])
 
 
 class Work:
     """A coroutine that runs code of an action."""
 
-    __slots__ = ("_running", "action")
+    __slots__ = ("action", "running")
 
     def __init__(self, action: Action) -> None:
         self.action = action
-        self._running = True
+        self.running = True
         action.work += 1
 
     def done(self) -> bool:
         """Mark it as ended. False if it already was."""
-        if not self._running:
+        if not self.running:
             return False
-        self._running = False
+        self.running = False
         self.action.work -= 1
         return True

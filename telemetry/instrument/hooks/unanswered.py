@@ -36,9 +36,8 @@ class Unanswered:
         patches.replace(discord.Client, "_schedule_event", self._make_schedule, reads=("coro", "event_name"))
 
     @guarded
-    def on_dispatched(self, kind: str, args: Args, position: int) -> None:
-        """Called after discord.py has dispatched the interaction `args[position]`: begin its action unless begun."""
-        interaction: discord.Interaction[Any] = args[position]
+    def on_dispatched(self, kind: str, interaction: discord.Interaction[Any]) -> None:
+        """Called after discord.py has dispatched the interaction: begin its action unless begun."""
         if self._recorder.find(interaction.id) is not None:
             return
         frame = frame_of(interaction.id)

@@ -195,14 +195,14 @@ def test_a_hook_that_does_not_fit_this_discord_py_is_left_out_as_a_whole(
     raises: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = class_attributes()
-    real = Patches.wrap
+    real = Patches.replace
 
-    def wrap(self: Patches, owner: type, name: str, *arguments: Any, **options: Any) -> None:
+    def replace(self: Patches, owner: type, name: str, *arguments: Any, **options: Any) -> None:
         if name == "dispatch_modal":
             raise AttributeError("no dispatch_modal there")
         real(self, owner, name, *arguments, **options)
 
-    monkeypatch.setattr(Patches, "wrap", wrap)
+    monkeypatch.setattr(Patches, "replace", replace)
     settings = Settings.from_environ({"SLASHSPAN_RAISE_INTERNAL_ERRORS": raises})
     instrumentor = DiscordInstrumentor()
     if raises == "true":

@@ -7,13 +7,15 @@ exporters, and a bot that reads or sets attributes of the current span.
 
 It relies on the SDK's private names, so `ActionSpans` compares them, and lets the tracer start a span of its own where
 they differ, or where a sampler has to decide.
+
+It is here because `telemetry.instrument` uses the API of OpenTelemetry and not the SDK.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from threading import RLock
+from _thread import RLock  # `threading.RLock` is a function in Python, which costs a call
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.attributes import BoundedAttributes
@@ -80,20 +82,20 @@ class ActionSpan(sdk.Span):
     _record_end_metrics = None
     _trace_config = None
     _flags: TraceFlags
-    _record: ActionRecord
+    _slashspan_action: ActionRecord  # as SPAN_RECORD says
 
     @property
     def _context(self) -> SpanContext:  # type: ignore[override]
         made: SpanContext | None = self.__dict__.get("_made_context")
         if made is None:
-            record = self._record
+            record = self._slashspan_action
             made = SpanContext(record.trace_id, record.span_id, is_remote=False, trace_flags=self._flags)
             made = self.__dict__.setdefault("_made_context", made)
         return made
 
     @property
     def _attributes(self) -> BoundedAttributes:  # type: ignore[override]
-        record: ActionRecord = self._record
+        record: ActionRecord = self._slashspan_action
         with self._lock:  # a reentrant one: the SDK's methods hold it when they read this
             if record.span_attributes is None:
                 limits = self._limits
@@ -124,20 +126,28 @@ class ActionSpan(sdk.Span):
     def note(self, values: Mapping[str, AttributeValue]) -> None:
         """Add to what is recorded, and to the span's attributes if they were made."""
         with self._lock:
-            record = self._record
-            record.attributes.update(values)  # `record.note`, without a call
-            record.noted.update(values)
-            if record.span_attributes is not None and self._end_time is None:
-                record.span_attributes._set_items(values)
+            self._slashspan_action.note(values)
+            if self._slashspan_action.span_attributes is not None and self._end_time is None:
+                self._slashspan_action.span_attributes._set_items(values)
 
     def end(self, end_time: int | None = None) -> None:
+        """End it early, as a bot may: what is recorded afterwards is not part of the span."""
+        assert self._attributes is not None  # makes them
+        self.end_with({}, end_time)
+
+    def end_with(self, values: Mapping[str, AttributeValue], end_time: int | None) -> None:
+        """`note` and `end` in one."""
+        record = self._slashspan_action
         with self._lock:
+            record.attributes.update(values)  # `record.note`, without a call
+            record.noted.update(values)
             if self._end_time is not None:
                 _log.warning("Calling end() on an ended span.")
                 return
-            self._end_time = _now() if end_time is None else end_time
-            if (made := self._record.span_attributes) is not None:
+            if (made := record.span_attributes) is not None:
+                made._set_items(values)
                 made._immutable = True
+            self._end_time = record.end_ns = _now() if end_time is None else end_time
         processor = self._span_processor
         processor._on_ending(self)
         processor.on_end(self)
@@ -151,34 +161,41 @@ class ActionSpans:
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer: Any = tracer
-        self._class: type[ActionSpan] | None = None
+        self._class: Any = None
+        """That of this tracer's spans; None: the tracer has to start them itself."""
 
-    def start(self, name: str, record: ActionRecord, start_ns: int) -> Span:
+    def start(self, name: str, record: ActionRecord) -> Span:
         """Start a root span with the record's attributes."""
         tracer, cls = self._tracer, self._class
-        if cls is None or not _is_current(cls, tracer):
+        if (
+            cls is None  # or the tracer is not any more as it was when the class was made for it
+            or cls._resource is not tracer.resource
+            or cls._sampler is not tracer.sampler
+            or cls._limits is not tracer._span_limits
+            or cls._tracer_config is not tracer._tracer_config
+        ):
             tracer = self._tracer = _innermost(tracer)
             cls = self._class = _class_for(tracer)
         if cls is None:
-            return self._started_by_tracer(name, record, start_ns)
+            return self._started_by_tracer(name, record)
         ids = tracer.id_generator
-        span: Any = object.__new__(cls)
+        span: ActionSpan = object.__new__(cls)
         span._name = name
-        span._lock = RLock()
-        span._start_time = start_ns
+        span._lock = RLock()  # type: ignore[assignment]
+        span._start_time = record.start_ns
         record.trace_id = ids.generate_trace_id()
         record.span_id = ids.generate_span_id()
-        span._record = record
+        span._slashspan_action = record
         span._span_processor.on_start(span, parent_context=_ROOT)
-        return span  # type: ignore[no-any-return]
+        return span
 
-    def _started_by_tracer(self, name: str, record: ActionRecord, start_ns: int) -> Span:
+    def _started_by_tracer(self, name: str, record: ActionRecord) -> Span:
         span: Span = self._tracer.start_span(
             name,
             context=root_context(record),
             kind=SpanKind.SERVER,
             attributes=record.attributes,
-            start_time=start_ns,
+            start_time=record.start_ns,
         )
         attach(span, record)
         return span
@@ -188,16 +205,6 @@ def _innermost(tracer: Any) -> Any:
     """The provider's own tracer, if `tracer` waits for a provider that exists by now."""
     current = getattr(tracer, "current", None)
     return tracer if current is None else current()
-
-
-def _is_current(cls: Any, tracer: Any) -> bool:
-    """Whether the tracer is still as it was when `cls` was made for it."""
-    return (
-        cls._resource is tracer.resource
-        and cls._sampler is tracer.sampler
-        and cls._limits is tracer._span_limits
-        and cls._tracer_config is tracer._tracer_config
-    )
 
 
 def _class_for(tracer: Any) -> type[ActionSpan] | None:
