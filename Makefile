@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench versions bots browser other-tools docs lock clean collector trial-crash
+.PHONY: help setup demo test check bench versions bots browser other-tools clickhouse docs lock clean collector trial-crash
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -71,6 +71,9 @@ other-tools: $(STAMP) ## logfire, sentry-sdk and ddtrace from PyPI, which the te
 	@$(BIN)/uv pip sync --quiet --python $(OTHER_TOOLS)/bin/python requirements-other-tools.lock
 	@$(BIN)/uv pip install --quiet --python $(OTHER_TOOLS)/bin/python --no-deps --no-build-isolation --editable .
 
+clickhouse: $(STAMP) ## ClickHouse's engine from PyPI (555 MB), on which the tests then run the reports too
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --target .cache/clickhouse -r requirements-clickhouse.lock
+
 docs: $(STAMP) ## regenerate docs/reference.md and docs/api.md from the code
 	@$(BIN)/python -m tools.reference > docs/reference.md
 	@$(BIN)/python -m tools.api > docs/api.md
@@ -84,6 +87,7 @@ lock: $(STAMP) ## renew the pins in requirements*.lock from pyproject.toml
 	$(COMPILE) --python-version 3.10 --group test --constraint .cache/lowest.txt .cache/lowest.txt --output-file requirements-lowest.lock
 	$(COMPILE) --universal --python-version 3.10 --all-extras --group test --group other-tools --constraint requirements.lock pyproject.toml --output-file requirements-other-tools.lock
 	$(COMPILE) --universal --python-version 3.10 --group browser --constraint requirements.lock --output-file requirements-browser.lock
+	$(COMPILE) --universal --python-version 3.10 --group pyproject.toml:clickhouse-tests --output-file requirements-clickhouse.lock
 	@$(BIN)/python -m tools.bots --lock
 
 clean: ## remove everything that the targets created

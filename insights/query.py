@@ -47,7 +47,7 @@ class Dialect(Protocol):
 
     @property
     def times(self) -> Mapping[str, str]:
-        """SQL for `at_us`, `at_s` and `inserted_us`."""
+        """SQL for `at_us`, `at_s` and `inserted_us`, and for columns of CALL_COLUMNS that are called otherwise."""
 
     @property
     def fence(self) -> str:
@@ -66,7 +66,7 @@ class Dialect(Protocol):
     def value(self, value: Any) -> Any:
         """A value as the driver wants it."""
 
-    def placeholder(self, number: int, name: str) -> str:
+    def placeholder(self, number: int, name: str, value: Any) -> str:
         """How the statement names a value; `number` counts from 1."""
 
 
@@ -139,7 +139,7 @@ def statement(
     def number(match: re.Match[str]) -> str:
         if match[1] not in order:
             order.append(match[1])
-        return dialect.placeholder(order.index(match[1]) + 1, match[1])
+        return dialect.placeholder(order.index(match[1]) + 1, match[1], every[match[1]])
 
     text = _VALUE.sub(number, text)
     return text, order, {key: dialect.value(every[key]) for key in order}

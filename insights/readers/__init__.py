@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from slashspan.dsn import Dsn
 from slashspan.insights.readers.base import Reader, ReadError
 from slashspan.insights.readers.blocking import BlockingReader
@@ -12,9 +10,6 @@ from slashspan.insights.readers.sqlite import SqliteReader
 from slashspan.insights.sums.reader import SummedReader
 from slashspan.insights.sums.snapshot import PostgresSource, SqliteSource
 from slashspan.table import Table
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ["BlockingReader", "ReadError", "Reader", "connect", "open_reader"]
 
@@ -28,10 +23,10 @@ def connect(dsn: Dsn | str, *, table: str = "command_calls") -> Reader:
     return SummedReader(PostgresReader(dsn, named), PostgresSource(named))
 
 
-def open_reader(dsn: Dsn | str, *, table: str = "command_calls") -> BlockingReader:
+def open_reader(store: Dsn | str | Reader, *, table: str = "command_calls") -> BlockingReader:
     """The same for code without `await`, also in a notebook, whose thread runs an event loop.
 
-    Raises ReadError or ConfigurationError.
+    `store` may also be a reader that is not in use yet, such as a ClickhouseReader, with a table of its own. Raises
+    ReadError or ConfigurationError.
     """
-    make: Callable[[], Reader] = lambda: connect(dsn, table=table)  # noqa: E731
-    return BlockingReader(make)
+    return BlockingReader(lambda: connect(store, table=table) if isinstance(store, (str, Dsn)) else store)

@@ -51,7 +51,7 @@ class PostgresDialect:
     def value(self, value: Any) -> Any:
         return value
 
-    def placeholder(self, number: int, name: str) -> str:
+    def placeholder(self, number: int, name: str, value: Any) -> str:
         return f"${number}"
 
 

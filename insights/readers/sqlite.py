@@ -96,7 +96,7 @@ class SqliteDialect:
             return value.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
         return value
 
-    def placeholder(self, number: int, name: str) -> str:
+    def placeholder(self, number: int, name: str, value: Any) -> str:
         return f":{name}"
 
 

@@ -30,8 +30,8 @@ class Percentiles(NamedTuple):
 
 
 def ranks(value: Any) -> Percentiles:
-    """What `nearest_ranks` returned: JSON, a list or, without any values, None."""
-    if value is None:
+    """What `nearest_ranks` returned: JSON, a list or, without any values, None or an empty list."""
+    if not value:
         return Percentiles(None, None, None)
     found = json.loads(value) if isinstance(value, str) else value
     return Percentiles(*(None if each is None else float(each) for each in found))
@@ -64,9 +64,11 @@ def wilson(part: int, whole: int) -> Interval:
 
 
 def moment(called_at: datetime | str | None, filters: Filters) -> datetime | None:
-    """A time of a query, in SQLite ISO text that ends with Z, on the zone's clock."""
+    """A time of a query, in SQLite ISO text that ends with Z, in ClickHouse naive, on the zone's clock."""
     found = datetime.fromisoformat(called_at.replace("Z", "+00:00")) if isinstance(called_at, str) else called_at
-    return found and found.astimezone(filters.tz)
+    if found is None:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).astimezone(filters.tz)
 
 
 def default_bucket(filters: Filters) -> Bucket:

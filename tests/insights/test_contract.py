@@ -12,6 +12,8 @@ from slashspan import insights
 from slashspan.exporters.admin.prune import prune
 from slashspan.insights import Filters
 from slashspan.insights.filters import ALL_KINDS
+from slashspan.insights.readers.clickhouse import ClickhouseReader
+from tests.support import clickhouse
 from tests.support.call_history import BOTS, Call, generated, store_calls
 from tests.support.oracle import ORACLE, STEPS
 from tests.support.tables import execute
@@ -45,18 +47,19 @@ PERIODS = {
     ),
     "a time without calls": Filters(since=local("2024-01-01"), until=local("2024-01-04")),
 }
+SPRING: dict[str, Any] = {"since": local("2025-03-05"), "until": local("2025-04-20")}
 CHOICES = {
     "a command": Filters(commands=("play",), since=local("2025-03-01"), until=local("2025-04-15")),
-    "commands with quotes": Filters(commands=("it's; --", "admin ban"), zone="Europe/Berlin"),
-    "kinds": Filters(kinds=("component", "modal")),
+    "commands with quotes": Filters(**SPRING, commands=("it's; --", "admin ban"), zone="Europe/Berlin"),
+    "kinds": Filters(**SPRING, kinds=("component", "modal")),
     "all kinds": Filters(kinds=ALL_KINDS, since=local("2025-03-01"), until=local("2025-03-20")),
     "guilds": Filters(guilds=(10, 197038439483310086), since=local("2025-03-10"), until=local("2025-04-20")),
-    "a shard": Filters(shards=(0,)),
-    "an environment": Filters(environments=("production",)),
-    "releases": Filters(releases=("1.0", "2.0"), zone="Asia/Kathmandu"),
-    "a bot by its id": Filters(bots=(str(BOTS[0][0]),)),
-    "a bot by its name": Filters(bots=("other-bot",)),
-    "a bot that does not exist": Filters(bots=("1", "nobody")),
+    "a shard": Filters(**SPRING, shards=(0,)),
+    "an environment": Filters(**SPRING, environments=("production",)),
+    "releases": Filters(**SPRING, releases=("1.0", "2.0"), zone="Asia/Kathmandu"),
+    "a bot by its id": Filters(**SPRING, bots=(str(BOTS[0][0]),)),
+    "a bot by its name": Filters(**SPRING, bots=("other-bot",)),
+    "a bot that does not exist": Filters(**SPRING, bots=("1", "nobody")),
     "several at once": Filters(
         commands=("play", "setup"), kinds=("slash",), guilds=(10,), environments=("production", "staging")
     ),
@@ -74,22 +77,30 @@ UNORDERED = {
 """Reports whose order has a test of its own, and what identifies a row of theirs."""
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def history(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, list[Call]]]:
-    """A store with 700 calls, and the calls."""
-    calls = generated(700, seed=7)
+History = tuple["str | ClickhouseReader", list[Call]]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql", "clickhouse"])
+def history(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+    """A store with 500 calls, and the calls."""
+    calls = generated(500, seed=7)
     if request.param == "sqlite":
         dsn = f"sqlite:///{tmp_path_factory.mktemp('contract') / 'calls.db'}"
         store_calls(dsn, calls)
         yield dsn, calls
-        return
-    server: Postgres = request.getfixturevalue("server")
-    name = server.create_database()
-    store_calls(server.dsn(name), calls)
-    yield server.dsn(name), calls
-    server.drop_database(name)
+    elif request.param == "clickhouse":
+        if not clickhouse.installed():
+            pytest.skip("chdb is not installed: make clickhouse")
+        client = clickhouse.client()
+        clickhouse.store_calls_in(client, "command_calls", calls)
+        yield ClickhouseReader(client), calls
+        client.close()
+    else:
+        server: Postgres = request.getfixturevalue("server")
+        name = server.create_database()
+        store_calls(server.dsn(name), calls)
+        yield server.dsn(name), calls
+        server.drop_database(name)
 
 
 def options_of(name: str) -> dict[str, Any]:
@@ -126,24 +137,24 @@ def same(value: Any, wanted: Any) -> bool:
 
 
 @pytest.mark.parametrize("name", insights.REPORTS)
-def test_a_report_is_right_in_every_period_and_zone(name: str, history: tuple[str, list[Call]]) -> None:
-    dsn, calls = history
-    with insights.open_reader(dsn) as reader:
+def test_a_report_is_right_in_every_period_and_zone(name: str, history: History) -> None:
+    store, calls = history
+    with insights.open_reader(store) as reader:
         for filters in PERIODS.values():
             check(reader, name, calls, filters)
 
 
 @pytest.mark.parametrize("name", insights.REPORTS)
-def test_a_report_is_right_with_every_filter(name: str, history: tuple[str, list[Call]]) -> None:
-    dsn, calls = history
-    with insights.open_reader(dsn) as reader:
+def test_a_report_is_right_with_every_filter(name: str, history: History) -> None:
+    store, calls = history
+    with insights.open_reader(store) as reader:
         for filters in CHOICES.values():
             check(reader, name, calls, filters)
 
 
-def test_calls_are_counted_by_hour_day_week_and_month(history: tuple[str, list[Call]]) -> None:
-    dsn, calls = history
-    with insights.open_reader(dsn) as reader:
+def test_calls_are_counted_by_hour_day_week_and_month(history: History) -> None:
+    store, calls = history
+    with insights.open_reader(store) as reader:
         for name in ("everything in Kathmandu, 5:45 h before UTC", "Cairo, a day without midnight"):
             for bucket in ("hour", "day", "week", "month"):
                 check(reader, "calls", calls, PERIODS[name], bucket=bucket)

@@ -2,7 +2,7 @@ WITH steps AS (
     SELECT kind, command, at_us,
            lead(kind) OVER user_calls AS later_kind,
            lead(command) OVER user_calls AS later_command,
-           lead(at_us) OVER user_calls AS later_us
+           lead(nullif(at_us, -1)) OVER user_calls AS later_us
       FROM {calls} AS calls
      WHERE user_id IS NOT NULL
     WINDOW user_calls AS (PARTITION BY user_id ORDER BY at_us, row_id)

@@ -1,0 +1,1 @@
+SELECT min(called_at) AS first_at FROM {calls} AS calls HAVING count(*) > 0
