@@ -58,12 +58,24 @@ class Report:
         targets = [f"target {'met' if target.met else 'MISSED'}: {target.text}" for target in self.targets]
         return targets + list(self.notes)
 
-    def markdown(self, charts: str | None = None) -> str:
-        """`charts`: path from the document to the folder of the charts; None if they were not drawn."""
+    def markdown(self, charts: str | None = None, *, measured: str) -> str:
+        """`charts`: path from the document to the folder of the charts; None if they were not drawn. `measured`: when,
+        and on what."""
         rule = "|" + "|".join("---" if number == 0 else "--:" for number in range(len(self.columns))) + "|"
         rows = ["| " + " | ".join(row) + " |" for row in (self.columns, *self.rows)]
         lines = [f"- {line}" for line in self.lines()]
-        text = [f"## {self.question}", "", f"`{self.command}`", "", rows[0], rule, *rows[1:], "", *lines, ""]
+        text = [
+            f"## {self.question}",
+            "",
+            f"`{self.command}`: {measured}",
+            "",
+            rows[0],
+            rule,
+            *rows[1:],
+            "",
+            *lines,
+            "",
+        ]
         if charts is not None and self.draw is not None:
             text += [f"![{self.question}]({charts}/{self.chart})", ""]
         return "\n".join(text)
