@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench versions bots browser other-tools clickhouse docs lock clean collector trial-crash
+.PHONY: help setup demo test check bench versions bots browser other-tools clickhouse docs lock clean collector trial-crash trial-sums
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ ROUNDS ?= 1000
 
 trial-crash: $(STAMP) ## kill a bot under load ROUNDS times; nothing may be lost or duplicated (ROUNDS=100)
 	@PYTHONPATH=examples $(BIN)/python -m tests.trials.crash --rounds $(ROUNDS)
+
+trial-sums: $(STAMP) ## change rows while sums are refreshed; ROUNDS snapshots must equal the rows (ROUNDS=100)
+	@PYTHONPATH=examples $(BIN)/python -m tests.trials.sums --rounds $(ROUNDS)
 
 COLLECTOR := .cache/collector/otelcol
 BUILDER   := go.opentelemetry.io/collector/cmd/builder@v0.165.0
