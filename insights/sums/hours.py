@@ -7,7 +7,6 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
 from slashspan.insights import zones
-from slashspan.insights.sums.documents import Document, add_document
 from slashspan.sum_tables import HOUR
 
 if TYPE_CHECKING:
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from slashspan.insights.filters import Filters
+    from slashspan.insights.sums.documents import Document
 
 FIRST: Final = -62_135_596_800
 """0001-01-01, before which there are no days."""
@@ -59,6 +59,8 @@ def bounds_of(day: int, tz: ZoneInfo) -> tuple[int, int]:
 
 def merged(documents: Mapping[int, Document], tz: ZoneInfo) -> Document:
     """The document of a day from those of its hours."""
+    from slashspan.insights.sums.documents import add_document  # needs pyroaring, an extra
+
     total: Document = {}
     for start, document in documents.items():
         hour = as_datetime(start).astimezone(tz).hour

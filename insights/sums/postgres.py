@@ -21,8 +21,9 @@ from slashspan.insights.readers.base import ReadError
 from slashspan.insights.readers.postgres import PostgresDialect
 from slashspan.insights.sums import catalog, hours
 from slashspan.insights.sums.documents import Document, decode, encode, numbers_of
+from slashspan.insights.sums.snapshot import ROWS
 from slashspan.insights.sums.status import Status, Zones, difference
-from slashspan.insights.sums.tally import ROWS, Tally
+from slashspan.insights.sums.tally import Tally
 from slashspan.insights.zones import find_zone
 from slashspan.loop_thread import LoopThread
 from slashspan.sum_tables import (

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from slashspan.insights.filters import ALL_KINDS, Filters
 from slashspan.insights.sums import catalog, hours
-from slashspan.insights.sums.tally import ROWS
 from slashspan.sum_tables import FORMAT, SumTables, sqlite_triggers
 
 if TYPE_CHECKING:
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from slashspan.insights.sums.catalog import Range
     from slashspan.table import Table
 
+ROWS: Final = "sum_rows"
+"""The query, whose columns `Tally.add` expects in this order."""
 NEW_ROWS: Final = 200_000
 """With more rows above SQLite's watermark, the sums are of no use."""
 _EVERY: Final = Filters(kinds=ALL_KINDS)

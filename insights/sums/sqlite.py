@@ -20,9 +20,9 @@ from slashspan.insights.readers.base import ReadError
 from slashspan.insights.readers.sqlite import SqliteDialect
 from slashspan.insights.sums import hours
 from slashspan.insights.sums.documents import Document, add_document, decode, encode, numbers_of
-from slashspan.insights.sums.snapshot import rows_between
+from slashspan.insights.sums.snapshot import ROWS, rows_between
 from slashspan.insights.sums.status import Status, Zones, difference
-from slashspan.insights.sums.tally import ROWS, Tally
+from slashspan.insights.sums.tally import Tally
 from slashspan.insights.zones import find_zone
 from slashspan.sum_tables import FORMAT, SumTables, sqlite_creation, sqlite_removal, sqlite_triggers
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from pyroaring import BitMap
 
@@ -13,9 +13,6 @@ from slashspan.sum_tables import HOUR
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-ROWS: Final = "sum_rows"
-"""The query, whose columns `Tally.add` expects in this order."""
-
 
 class Tally:
     """Sums of rows, with users and guilds by id."""
@@ -25,7 +22,7 @@ class Tally:
         self._hours: dict[int, dict[tuple[Any, ...], _Group]] = {}
 
     def add(self, rows: Iterable[Any]) -> int:
-        """Add rows of the query `ROWS`; returns their number."""
+        """Add rows of the query `snapshot.ROWS`; returns their number."""
         hours, shift, count = self._hours, self._shift, 0
         for row in rows:
             count += 1

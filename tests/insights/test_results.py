@@ -8,6 +8,8 @@ import dataclasses
 import io
 import json
 import sqlite3
+import subprocess
+import sys
 import threading
 from datetime import datetime
 from typing import TYPE_CHECKING, get_args
@@ -173,3 +175,27 @@ def test_a_locked_or_damaged_file_is_a_read_error(tmp_path: Path) -> None:
         insights.open_reader(f"sqlite:///{tmp_path / 'none.db'}")
     with pytest.raises(ConfigurationError, match="SLASHSPAN_TABLE"):
         insights.open_reader(f"sqlite:///{tmp_path / 'x.db'}", table='x"; DROP TABLE y')
+
+
+WITHOUT = """
+import sys
+sys.modules.update(dict.fromkeys(("pyroaring", "pandas", "polars", "vl_convert", "jinja2", "asyncpg")))
+import slashspan.errors
+from slashspan import insights
+with insights.open_reader(sys.argv[1]) as reader:
+    for report in insights.REPORTS.values():
+        options = {"steps": ("a", "b")} if report is insights.funnel else {}
+        reader.run(report, insights.Filters(), **options)
+    try:
+        reader.run(insights.totals).to_polars()
+    except slashspan.errors.ConfigurationError as error:
+        print(error)
+"""
+
+
+def test_reports_need_no_extra(tmp_path: Path) -> None:
+    write_rows(f"sqlite:///{tmp_path}/calls.db", rows(3))
+    command = [sys.executable, "-c", WITHOUT, f"sqlite:///{tmp_path}/calls.db"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "pip install polars" in done.stdout
