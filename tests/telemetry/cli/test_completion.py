@@ -10,7 +10,7 @@ import pytest
 
 
 def completed(**environ: str) -> str:
-    command = [sys.executable, "-c", "from telemetry.cli import main; main()"]
+    command = [sys.executable, "-c", "from slashspan.telemetry.cli import main; main()"]
     return subprocess.run(
         command, env={**os.environ, **environ}, capture_output=True, text=True, timeout=60, check=True
     ).stdout
