@@ -44,7 +44,7 @@ class Cell:
 
 
 class Documents:
-    """Documents that have been read, by table, place and version: another version is other sums."""
+    """Documents that a reader has read, by place and version: another version is other sums."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, int, int], Document] = OrderedDict()
@@ -57,16 +57,17 @@ class Documents:
         expressions = {"key": place.key, "documents": place.table, "condition": place.condition(low, high)}
         rows = await reader.query("sum_versions", Filters(), expressions, zone=place.zone)
         wanted = {row["place"]: row["version"] for row in rows if not leave_out(row["place"])}
-        missing = [at for at, version in wanted.items() if (place.zone, at, version) not in self._kept]
-        if missing:
-            expressions["wanted"] = ", ".join(map(str, missing))
+        found: dict[int, Document] = {}
+        for at, version in wanted.items():
+            document = self._kept.pop((place.zone, at, version), None)
+            if document is not None:
+                found[at] = self._kept[place.zone, at, version] = document  # used last
+        if len(found) < len(wanted):
+            expressions["wanted"] = ", ".join(str(at) for at in wanted if at not in found)
             rows = await reader.query("sum_documents", Filters(), expressions, zone=place.zone)
             for row, document in zip(rows, await asyncio.to_thread(_decoded, rows), strict=True):
-                self._kept[place.zone, row["place"], row["version"]] = document
-        found = {at: self._kept[place.zone, at, version] for at, version in wanted.items()}
-        for at, version in wanted.items():
-            self._kept.move_to_end((place.zone, at, version))
-        while len(self._kept) > max(CACHED, len(wanted)):
+                found[row["place"]] = self._kept[place.zone, row["place"], row["version"]] = document
+        while len(self._kept) > CACHED:
             self._kept.popitem(last=False)
         return found
 

@@ -11,6 +11,7 @@ import pytest
 from slashspan.exporters.admin.migrate import run_migration
 from slashspan.insights import Filters
 from slashspan.insights.sums import open_sums
+from tests.support.legacy_tables import OLD_ROWS, SQLITE
 from tests.support.stored_rows import write_rows
 from tests.support.sums import calls, check
 from tests.support.tables import execute
@@ -81,6 +82,38 @@ def test_hours_that_begin_at_half_past(dsn: str) -> None:
         sums.refresh()
         check(dsn, [Filters(zone="Asia/Kolkata")])
         check(dsn, [Filters(zone="UTC")], summed=False)
+
+
+def test_sums_of_another_version_are_not_read_and_are_built_anew(dsn: str) -> None:
+    write_rows(dsn, calls(30, 1, days=2))
+    with open_sums(dsn) as sums:
+        sums.install("Europe/Berlin")
+        sums.refresh()
+        execute(dsn, "UPDATE command_calls_sums SET format = 0", "SELECT 1")
+        check(dsn, EVER, summed=False)
+        assert not sums.status().current
+        assert sums.install("UTC")
+        sums.refresh()
+        assert list(sums.status().zones) == ["Europe/Berlin"]
+        check(dsn, EVER)
+
+
+def test_an_id_that_is_given_again_is_a_new_row(tmp_path: object) -> None:
+    """As in an old bot's table, without AUTOINCREMENT."""
+    dsn = f"sqlite:///{tmp_path}/a.db"
+    execute(dsn, SQLITE["text"], OLD_ROWS)
+    assert "AUTOINCREMENT" not in SQLITE["text"]
+    run_migration(dsn, "command_calls")
+    write_rows(dsn, calls(30, 1, days=2))
+    with open_sums(dsn) as sums:
+        sums.install("Europe/Berlin")
+        sums.refresh()
+        for seed in (2, 3):
+            execute(dsn, "DELETE FROM command_calls WHERE id > 20", "SELECT 1")
+            write_rows(dsn, calls(8, seed, days=20))
+            check(dsn, EVER)
+        sums.refresh()
+        assert sums.verify() == []
 
 
 def test_rows_are_read_once_too_much_has_changed(dsn: str) -> None:
