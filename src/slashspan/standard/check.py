@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final
 
 from slashspan.errors import ConfigurationError
@@ -23,10 +24,20 @@ OF_THE_API: Final = (
 )
 """OpenTelemetry's API raises or logs a traceback for a wrong value when it is imported, or first used."""
 
+OF_THE_SDK: Final = (
+    *("OTEL_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
+    *("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
+    *("OTEL_SPAN_EVENT_COUNT_LIMIT", "OTEL_SPAN_LINK_COUNT_LIMIT"),
+    *("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"),
+    *("OTEL_RESOURCE_ATTRIBUTES", "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"),
+)
+"""The SDK makes a resource and span limits of its own when it is imported."""
+
 
 def before_import(environ: Mapping[str, str]) -> None:
-    """Raise ConfigurationError for a value with which OpenTelemetry's API cannot be imported and used."""
-    for name in OF_THE_API:
+    """Raise ConfigurationError for a value with which OpenTelemetry cannot be imported without a traceback."""
+    names = OF_THE_API if "opentelemetry.sdk.trace" in sys.modules else (*OF_THE_API, *OF_THE_SDK)
+    for name in names:
         _check(BY_NAME[name], environ, ())
 
 

@@ -12,6 +12,7 @@ from slashspan.errors import ConfigurationError
 from slashspan.settings import PREFIX
 from slashspan.telemetry.setup.config_file import ConfigFile
 from slashspan.telemetry.setup.pipeline import check
+from tests.support import global_providers
 from tests.support.collector import running_backend
 from tests.support.processes import PLAIN, RUN, bot_process
 from tests.support.stored_rows import read_outcomes, read_rows
@@ -121,6 +122,7 @@ CALLS = "{batch: {exporter: {command_calls: {}}}}"
 def test_a_file_that_cannot_be_used_is_one_line_without_its_values(
     content: bytes | str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    global_providers.unset(monkeypatch)
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "otel.yaml"
     path.write_bytes(content if isinstance(content, bytes) else f'file_format: "1.0"\n{content}\n'.encode())
@@ -141,8 +143,9 @@ def test_a_file_that_cannot_be_used_is_one_line_without_its_values(
     ["disabled: true\n" + PROCESSORS % CALLS, "meter_provider: {readers: [{periodic: {exporter: {console: {}}}}]}", ""],
 )
 def test_a_file_without_a_span_processor_is_one_warning(
-    content: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    global_providers.unset(monkeypatch)
     environ = given(tmp_path, f'file_format: "1.0"\n{content}\n')
     assert check(environ).off
     assert slashspan.configure(environ=environ).counts is None

@@ -17,6 +17,7 @@ import slashspan
 from slashspan.standard.check import warnings
 from slashspan.standard.table import VARIABLES, Use
 from slashspan.telemetry.setup.trace_exporters import build
+from tests.support import global_providers
 from tests.support.processes import PLAIN, RUN, bot_process
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ INSTRUMENT = str(Path(sys.executable).parent / "opentelemetry-instrument")
 
 @pytest.fixture
 def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    global_providers.unset(monkeypatch)
     monkeypatch.setenv("SLASHSPAN_DSN", f"sqlite:///{tmp_path / 'calls.db'}")
     monkeypatch.setenv("SLASHSPAN_SPOOL", str(tmp_path / "spool"))
     yield
@@ -104,23 +106,29 @@ def ended(command: list[str], folder: Path, environ: dict[str, str]) -> subproce
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("OTEL_PROPAGATORS", "carrier-pigeon"), ("OTEL_PYTHON_CONTEXT", "none"), ("OTEL_BSP_SCHEDULE_DELAY", "1" * 15)],
+    ("name", "value", "said"),
+    [
+        ("OTEL_PROPAGATORS", "carrier-pigeon", "must be "),
+        ("OTEL_PYTHON_CONTEXT", "none", "must be "),
+        ("OTEL_BSP_SCHEDULE_DELAY", "1" * 15, "must be "),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "abc", "must be "),
+        ("OTEL_RESOURCE_ATTRIBUTES", "team", "item 1 is not name=value"),
+        ("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "carrier-pigeon", "must be "),
+    ],
 )
-def test_the_command_ends_with_one_line_before_the_bot_starts(name: str, value: str, tmp_path: Path) -> None:
+def test_the_command_ends_with_one_line_before_the_bot_starts(name: str, value: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "bot.py").write_text("print('the bot starts')")
     done = ended([sys.executable, *RUN, "bot.py"], tmp_path, {name: value})
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
-    assert done.stderr.startswith(f"slashspan: {name}={value!r}: must be ")
+    assert done.stderr.startswith(f"slashspan: {name}={value!r}: {said}")
 
 
-def test_configure_raises_before_opentelemetry_does(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["OTEL_PROPAGATORS", "OTEL_SPAN_LINK_COUNT_LIMIT"])
+def test_configure_raises_before_opentelemetry_does(name: str, tmp_path: Path) -> None:
     script = "import slashspan\ntry: slashspan.configure()\nexcept Exception as error: print(type(error), error)"
-    done = ended([sys.executable, "-c", script], tmp_path, {"OTEL_PROPAGATORS": "carrier-pigeon"})
-    assert done.stdout.startswith(
-        "<class 'slashspan.errors.ConfigurationError'> OTEL_PROPAGATORS='carrier-pigeon': must"
-    )
+    done = ended([sys.executable, "-c", script], tmp_path, {name: "carrier-pigeon"})
+    assert done.stdout.startswith(f"<class 'slashspan.errors.ConfigurationError'> {name}='carrier-pigeon': must be a")
     assert done.stderr == ""
 
 

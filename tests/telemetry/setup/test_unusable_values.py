@@ -14,6 +14,7 @@ from slashspan.standard import rules
 from slashspan.standard.table import VARIABLES, Treatment, Variable
 from slashspan.telemetry.cli import cli
 from slashspan.telemetry.setup import autostart
+from tests.support import global_providers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,6 +85,7 @@ REFUSING = [variable for variable in VARIABLES if variable.configure in CHECKED 
 
 @pytest.fixture
 def environ(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
+    global_providers.unset(monkeypatch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bot.py").write_text("raise SystemExit('the bot must not start')")
     given = {**EVERYTHING, "SLASHSPAN_SPOOL": str(tmp_path / "spool")}
