@@ -62,7 +62,7 @@ Measured = dict[tuple[str, str], list[float]]
 
 
 def run(*, quick: bool = False) -> Report:
-    rounds, calls = (1, 100) if quick else (7, 400)
+    rounds, calls = (2, 200) if quick else (7, 400)
     with tempfile.TemporaryDirectory() as folder:
         cpu, threads, rate = asyncio.run(_cpu(Path(folder), rounds, calls))
     counted: Mapping[tuple[str, str], float] = {}
