@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from slashspan import semconv
@@ -51,6 +52,16 @@ _FROM_ATTRIBUTES: Final = tuple(_converters(column) for column in ROW_COLUMNS if
 def from_span(span: ReadableSpan) -> CommandCall | None:
     """The row of a finished user action; None for other spans. Never raises, whatever the bot has set."""
     record = record_of(span)
+    if record is not None and record.span_attributes is None:  # nothing but ours: what most actions are
+        return from_parts(
+            record.attributes,
+            trace_id=record.trace_id,
+            span_id=record.span_id,
+            start_ns=record.start_ns,
+            end_ns=record.end_ns,
+            service=service_of(span.resource),
+            checkpoints=checkpoints_of(checkpoint_events(span, record)) if record.checkpoints else None,
+        )
     context = span.context if record is None else record
     if context is None or span.start_time is None:
         return None
@@ -128,10 +139,13 @@ def from_parts(
     if get(semconv.KIND) is None:
         return None
     own = None if attributes.keys() <= _OURS else {key: attributes[key] for key in attributes if key not in _OURS}
-    fields = {}
+    fields: dict[str, Any] = {}
     for name, key, convert, of_text, if_absent in _FROM_ATTRIBUTES:
         if (value := get(key)) is not None:
-            value = of_text(value) if type(value) is str else convert(value)
+            if type(value) is str:
+                value = of_text(value)
+            elif type(value) is not float or convert is not as_float or not isfinite(value):
+                value = convert(value)
         fields[name] = if_absent if value is None else value
     fields["called_at"] = start_ns // 1000
     fields["duration_ms"] = None if end_ns is None else (end_ns - start_ns) / 1e6

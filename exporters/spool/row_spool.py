@@ -144,9 +144,9 @@ class RowSpool:
         if len(START_FIELDS) - values.count(None) < len(attributes):
             return None
         try:
-            payload: bytes = self._head(span.resource) + self._pack(
-                (record.trace_id.to_bytes(16, "big"), record.start_ns, values)
-            )
+            resource = span.resource
+            head = self._service[1] if self._service[0] is resource else self._head(resource)
+            payload: bytes = head + self._pack((record.trace_id.to_bytes(16, "big"), record.start_ns, values))
         except (TypeError, ValueError, OverflowError):
             return None
         if len(payload) > MAX_RECORD:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.context import Context, create_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from opentelemetry.util.types import AttributeValue
 
@@ -46,7 +46,7 @@ class ActionRecord:
         self.attributes = attributes
         self.start_ns = start_ns
         self.end_ns: int | None = None
-        self.checkpoints: list[tuple[str, Mapping[str, Any]]] = []
+        self.checkpoints: Sequence[tuple[str, Mapping[str, Any]]] = ()
         self.dropped_checkpoints = 0
         self.noted: dict[str, AttributeValue] = {}
         """The attributes that were added or changed since the start."""
@@ -65,8 +65,11 @@ class ActionRecord:
 
     def add_checkpoint(self, name: str, attributes: Mapping[str, Any]) -> None:
         """Add a checkpoint; beyond MAX_CHECKPOINTS they are only counted."""
-        if len(self.checkpoints) < MAX_CHECKPOINTS:
-            self.checkpoints.append((name, attributes))
+        kept = self.checkpoints
+        if not isinstance(kept, list):  # most actions have none: one object less for the garbage collector
+            kept = self.checkpoints = []
+        if len(kept) < MAX_CHECKPOINTS:
+            kept.append((name, attributes))
         else:
             self.dropped_checkpoints += 1
 

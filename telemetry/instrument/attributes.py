@@ -40,10 +40,18 @@ def of_interaction(interaction: discord.Interaction[Any], frame: Frame) -> Attri
         attributes[semconv.GUILD_LOCALE] = guild_locale.value
     if frame.shard_id is not None:
         attributes[semconv.SHARD_ID] = frame.shard_id
-    if context := _context(interaction):
-        attributes[semconv.CONTEXT] = context
-    if installation := _installation(interaction):
-        attributes[semconv.INSTALLATION] = installation
+    context = interaction.context
+    if context.guild:
+        attributes[semconv.CONTEXT] = "guild"
+    elif context.dm_channel:
+        attributes[semconv.CONTEXT] = "bot_dm"
+    elif context.private_channel:
+        attributes[semconv.CONTEXT] = "private_channel"
+    by_user = interaction.is_user_integration()
+    if interaction.is_guild_integration():
+        attributes[semconv.INSTALLATION] = "guild,user" if by_user else "guild"
+    elif by_user:
+        attributes[semconv.INSTALLATION] = "user"
     return attributes
 
 
@@ -70,19 +78,3 @@ def of_message(ctx: commands.Context[Any], frame: Frame) -> Attributes:
     if frame.shard_id is not None:
         attributes[semconv.SHARD_ID] = frame.shard_id
     return attributes
-
-
-def _context(interaction: discord.Interaction[Any]) -> str | None:
-    context = interaction.context
-    if context.guild:
-        return "guild"
-    if context.dm_channel:
-        return "bot_dm"
-    return "private_channel" if context.private_channel else None
-
-
-def _installation(interaction: discord.Interaction[Any]) -> str | None:
-    by_user = interaction.is_user_integration()
-    if interaction.is_guild_integration():
-        return "guild,user" if by_user else "guild"
-    return "user" if by_user else None
