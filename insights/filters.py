@@ -43,6 +43,8 @@ class Filters:
     kinds: tuple[str, ...] = ()
     """Kinds as in the column `kind`; empty: all commands, `COMMAND_KINDS`."""
     guilds: tuple[int, ...] = ()
+    users: tuple[int, ...] = ()
+    """As stored: a pseudonym where ids are hashed. The sums do not know who called what, so the rows are read."""
     shards: tuple[int, ...] = ()
     environments: tuple[str, ...] = ()
     releases: tuple[str, ...] = ()

@@ -191,6 +191,7 @@ def _conditions(filters: Filters) -> tuple[str, dict[str, Any]]:
     for expression, name, wanted in (
         ("command", "command", filters.commands),
         ("guild_id", "guild", filters.guilds),
+        ("discord_uid", "user", filters.users),
         ("shard_id", "shard", filters.shards),
         ("environment", "environment", filters.environments),
         ("service_version", "release", filters.releases),

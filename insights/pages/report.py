@@ -110,7 +110,12 @@ def _chart(result: Result[Any], *, wide: bool) -> dict[str, Any]:
 def _chosen(filters: Filters) -> list[str]:
     """The filters in words, but for the period."""
     names = ("commands", "kinds", "guilds", "shards", "environments", "releases", "bots")
-    return [f"{name}: {', '.join(map(str, getattr(filters, name)))}" for name in names if getattr(filters, name)]
+    # The page may go to somebody who must not learn whose pseudonym an id is.
+    users = ["users: chosen by their ids"] if filters.users else []
+    return [
+        *users,
+        *(f"{name}: {', '.join(map(str, getattr(filters, name)))}" for name in names if getattr(filters, name)),
+    ]
 
 
 def _environment() -> Any:

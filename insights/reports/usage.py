@@ -130,7 +130,8 @@ async def commands(
 ) -> list[CommandRow]:
     """Calls, users, errors and durations of each command, most used first. With `unused`, also the commands that were
     called before the period and not in it, and those in `registered` (qualified names that the bot offers) that were
-    not called, all with 0 calls. What was called before is looked up among all guilds, shards and releases."""
+    not called, all with 0 calls. What was called before is looked up among all guilds, users, shards and
+    releases."""
     found = await reader.query("commands", filters)
     total = sum(row["calls"] for row in found)
     rows = []
@@ -160,7 +161,7 @@ async def commands(
 
 
 async def _unused(reader: Reader, filters: Filters, used: set[str], registered: Iterable[str]) -> list[CommandRow]:
-    before = dataclasses.replace(filters, since=None, guilds=(), shards=(), releases=())
+    before = dataclasses.replace(filters, since=None, guilds=(), users=(), shards=(), releases=())
     known: dict[str, tuple[str, datetime | None]] = dict.fromkeys(registered, ("", None))
     if filters.since:
         for row in await reader.query("known_commands", before, used=json.dumps(sorted(used))):

@@ -127,4 +127,4 @@ class SummedReader:
 def _is_summed(filters: Filters) -> bool:
     """Whether the sums tell these calls from others. An empty environment or release stands for none."""
     known = set(filters.kinds) <= set(ALL_KINDS) and "" not in filters.environments + filters.releases
-    return known and not filters.guilds and not filters.shards
+    return known and not (filters.guilds or filters.shards or filters.users)

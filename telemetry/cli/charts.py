@@ -57,7 +57,7 @@ def chart(
     found = find_chart(name)
     settings = settings_of(dsn)
     with insights.open_reader(settings.dsn, table=settings.table) as reader:
-        result = reader.run(found.report, filters_of(**chosen))
+        result = reader.run(found.report, filters_of(settings, **chosen))
     drawing = found.draw(result)
     if file.suffix.lower() == ".png":
         _write(file, picture.png(drawing, width=width, dark=dark))
@@ -83,7 +83,7 @@ def report(dsn: str | None, file: Path, title: str, **chosen: Any) -> None:
     from slashspan.insights.pages.report import chart_names, numbers, render
 
     settings = settings_of(dsn)
-    filters = filters_of(**chosen)
+    filters = filters_of(settings, **chosen)
     with insights.open_reader(settings.dsn, table=settings.table) as reader, progress("reports") as bar:
         task = bar.add_task("", total=len(list(chart_names())))
         found = reader.run(numbers, filters, lambda _: bar.advance(task))

@@ -19,6 +19,13 @@ USAGE_STATUS: Final = 2
 FAILED_STATUS: Final = 1
 
 
+class _UserId(click.IntRange):
+    name = "id of a Discord user"
+
+
+USER_ID: Final = _UserId(1, 2**63 - 1)
+
+
 def _env_file(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
     if path is not None:
         from slashspan.telemetry.cli.run import load_env_file

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from slashspan.telemetry.cli.options import dsn_option, env_file_option, settings_of
+from slashspan.telemetry.cli.options import USER_ID, dsn_option, env_file_option, settings_of
 from slashspan.telemetry.cli.output import console, print_csv, say
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from slashspan.insights import BlockingReader, Filters
+    from slashspan.settings import Settings
 
 SINCE: Final = "7d"
 LIMIT: Final = 20
@@ -59,6 +60,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "[default: commands]",
             ),
             click.option("--guild", "guilds", metavar="ID", type=int, **several),
+            click.option("--user", "users", metavar="ID", type=USER_ID, **several, help="Discord's id, hashed or not."),
             click.option("--shard", "shards", metavar="ID", type=int, **several),
             click.option("--environment", "environments", metavar="NAME", **several),
             click.option("--release", "releases", metavar="VERSION", **several, help="service.version."),
@@ -69,7 +71,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def filters_of(since: str, until: str | None, zone: str, **chosen: tuple[Any, ...]) -> Filters:
+def filters_of(settings: Settings, since: str, until: str | None, zone: str, **chosen: tuple[Any, ...]) -> Filters:
     """Raises ConfigurationError."""
     from slashspan.errors import ConfigurationError
     from slashspan.insights import Filters, parse_moment
@@ -77,7 +79,7 @@ def filters_of(since: str, until: str | None, zone: str, **chosen: tuple[Any, ..
     from slashspan.insights.zones import find_zone
 
     tz = find_zone(zone)
-    kinds = chosen.pop("kinds")
+    kinds, users = chosen.pop("kinds"), chosen.pop("users")
     for kind in kinds:
         if kind not in ALL_KINDS and kind != "all":
             raise ConfigurationError(f"--kind={kind!r}: must be one of: {', '.join(filter(None, ALL_KINDS))}, all")
@@ -85,9 +87,19 @@ def filters_of(since: str, until: str | None, zone: str, **chosen: tuple[Any, ..
         since=None if since == "all" else parse_moment(since, tz),
         until=None if until is None else parse_moment(until, tz),
         zone=zone,
+        users=_stored(users, settings),
         kinds=ALL_KINDS if "all" in kinds else kinds,
         **chosen,
     )
+
+
+def _stored(users: tuple[int, ...], settings: Settings) -> tuple[int, ...]:
+    """Their ids and pseudonyms."""
+    if not users:
+        return ()
+    from slashspan.telemetry.instrument.privacy import stored_ids  # imports discord, which takes its time
+
+    return tuple(stored for user in users for stored in stored_ids(user, settings.user_id_key))
 
 
 @click.command(short_help="Show calls, users, durations, errors and more.")
@@ -112,7 +124,7 @@ def stats(
     from slashspan import insights
 
     settings = settings_of(dsn)
-    filters = filters_of(**chosen)
+    filters = filters_of(settings, **chosen)
     found = insights.find_report(report) if report else None
     with insights.open_reader(settings.dsn, table=settings.table) as reader:
         if found is None:

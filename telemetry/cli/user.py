@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from slashspan.telemetry.cli.options import FAILED_STATUS, dsn_option, env_file_option, settings_of
+from slashspan.telemetry.cli.options import FAILED_STATUS, USER_ID, dsn_option, env_file_option, settings_of
 from slashspan.telemetry.cli.output import end_quietly, say
 from slashspan.telemetry.cli.rollup import erase_from_sums
 
@@ -18,11 +18,7 @@ if TYPE_CHECKING:
     from slashspan.settings import Settings
 
 
-class UserId(click.IntRange):
-    name = "id of a Discord user"
-
-
-user_argument = click.argument("user_id", type=UserId(1, 2**63 - 1))
+user_argument = click.argument("user_id", type=USER_ID)
 OUT_OF_REACH = (
     "log files of the bot, backups and replicas of the database, and spans that a collector or an analytics backend "
     "has received"
@@ -30,9 +26,9 @@ OUT_OF_REACH = (
 
 
 def _ids(settings: Settings, user_id: int) -> set[int]:
-    from slashspan.telemetry.instrument.privacy import pseudonym
+    from slashspan.telemetry.instrument.privacy import stored_ids
 
-    return {user_id} | ({pseudonym(user_id, settings.user_id_key)} if settings.user_id_key else set())
+    return {*stored_ids(user_id, settings.user_id_key)}
 
 
 def _spool(settings: Settings) -> list[DestinationStatus]:

@@ -26,6 +26,11 @@ def pseudonym(user_id: int | str, key: str) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
+def stored_ids(user_id: int, key: str) -> tuple[int, ...]:
+    """What rows may have as the id of a user: the id, and with `SLASHSPAN_USER_ID_KEY` the pseudonym."""
+    return (user_id, pseudonym(user_id, key)) if key else (user_id,)
+
+
 def _hash_user_id(key: str) -> Step:
     def step(attributes: Attributes) -> None:
         if (user := attributes.get(semconv.USER_ID)) is not None:

@@ -54,6 +54,7 @@ CHOICES = {
     "kinds": Filters(**SPRING, kinds=("component", "modal")),
     "all kinds": Filters(kinds=ALL_KINDS, since=local("2025-03-01"), until=local("2025-03-20")),
     "guilds": Filters(guilds=(10, 197038439483310086), since=local("2025-03-10"), until=local("2025-04-20")),
+    "users": Filters(users=(3, 80351110224678912), since=local("2025-03-10"), until=local("2025-04-20")),
     "a shard": Filters(**SPRING, shards=(0,)),
     "an environment": Filters(**SPRING, environments=("production",)),
     "releases": Filters(**SPRING, releases=("1.0", "2.0"), zone="Asia/Kathmandu"),

@@ -39,6 +39,7 @@ def chosen(calls: Sequence[Call], filters: Filters, **without: Any) -> list[Call
             and call.kind in (filters.kinds or COMMAND_KINDS)
             and has("commands", call.command)
             and has("guilds", call.guild)
+            and has("users", call.user)
             and has("shards", call.shard)
             and has("environments", call.environment)
             and has("releases", call.release)
@@ -220,7 +221,7 @@ def commands(all_calls: Sequence[Call], filters: Filters) -> Rows:
         for (command, kind), some in grouped(calls, lambda call: (call.command, call.kind)).items()
     ]
     rows.sort(key=lambda row: (-row["calls"], row["command"], row["kind"]))
-    earlier = chosen(all_calls, filters, since=None, guilds=(), shards=(), releases=())
+    earlier = chosen(all_calls, filters, since=None, guilds=(), users=(), shards=(), releases=())
     used = {call.command for call in calls} | {""}
     empty = dict.fromkeys(("error_rate", "p50_ms", "p95_ms", "p99_ms", "ack_p95_ms"))
     zero = {"share": 0.0, **dict.fromkeys(("calls", "users", "ok", "errors", "rejected", "over_3s"), 0)}

@@ -38,6 +38,12 @@ PERIODS: Final = [
     Filters(zone="Europe/Berlin", commands=("play", "it's"), environments=("prod",)),
     Filters(zone="Europe/Berlin", releases=("1.0", "1.1"), bots=("7", "b")),
 ]
+UNSUMMED: Final = [
+    Filters(guilds=(1,)),
+    Filters(users=(5, 7)),
+    Filters(zone="Asia/Kathmandu"),
+    Filters(environments=("",)),
+]
 HERE: Final = "WHERE called_at >= '2026-10-03' AND called_at < '2026-10-04'"
 CHANGES: Final = {
     "late rows": (),
@@ -63,7 +69,7 @@ def test_built_and_changed(dsn: str) -> None:
         sums.refresh()
         assert not sums.pending()
         check(dsn, PERIODS)
-        check(dsn, [Filters(guilds=(1,)), Filters(zone="Asia/Kathmandu"), Filters(environments=("",))], summed=False)
+        check(dsn, UNSUMMED, summed=False)
         for number, (change, statements) in enumerate(CHANGES.items(), 2):
             write_rows(dsn, calls(5, number, days=0.3))
             execute(dsn, *statements, "SELECT 1")

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from slashspan.insights import REPORTS
 from slashspan.telemetry.cli import cli
+from slashspan.telemetry.instrument.privacy import pseudonym
 from tests.support.call_history import EPOCH, generated, store_calls
 from tests.support.rows import FULL
 from tests.support.stored_rows import write_rows
@@ -57,13 +58,21 @@ def test_where_nothing_is_the_last_call_before_is_named(dsn: str) -> None:
     assert "1 calls" in stats(dsn, "--since", since).output
 
 
-def test_calls_are_chosen_by_each_option(dsn: str) -> None:
+def test_calls_are_chosen_by_each_option(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLASHSPAN_USER_ID_KEY", "key")
     write_rows(
         dsn,
         [
             called(timedelta(hours=1)),
             called(timedelta(hours=2), command="play", kind="component", shard_id=4, guild_id=9),
-            called(timedelta(hours=3), environment="live", service_version="9", service_name="two", application_id=2),
+            called(
+                timedelta(hours=3),
+                environment="live",
+                discord_uid=pseudonym(5, "key"),
+                service_version="9",
+                service_name="two",
+                application_id=2,
+            ),
         ],
     )
     for options, calls in (
@@ -79,6 +88,8 @@ def test_calls_are_chosen_by_each_option(dsn: str) -> None:
         (["--release", "9"], 1),
         (["--bot", "two"], 1),
         (["--bot", "2"], 1),
+        (["--user", "5"], 1),
+        (["--user", str(FULL.discord_uid), "--user", "6"], 1),
         (["--bot", str(FULL.application_id)], 1),
     ):
         assert numbers(dsn, "totals", *options)[0]["calls"] == calls, options
