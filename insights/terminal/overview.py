@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 COMMANDS_SHOWN: Final = 15
 STEPS_SHOWN: Final = 5
+STEPS_UP_TO: Final = 20_000
+"""Calls of which the checkpoints are read for an overview: each is JSON, and 20,000 take about 0.1 s."""
 _SPARKS: Final = 64
 _COMMANDS: Final = ("command", "kind", "calls", "users", "error_rate", "p50_ms", "p95_ms", "over_3s")
 _STEPS: Final = ("command", "step", "calls", "p95_ms", "share", "slow")
@@ -41,7 +43,8 @@ class Overview:
     calls: Result[CallsRow]
     outcomes: Result[OutcomesRow]
     commands: Result[CommandRow]
-    checkpoints: Result[CheckpointsRow]
+    checkpoints: Result[CheckpointsRow] | None
+    """None if there are too many calls to read them for an overview."""
     before: int | None
     """Calls in the period before, if this one has a beginning."""
     last: datetime | None = None
@@ -50,19 +53,20 @@ class Overview:
     def to_dict(self) -> dict[str, Any]:
         """All reports for programs, by name."""
         found = (self.totals, self.calls, self.outcomes, self.commands, self.checkpoints)
-        return {each.report: each.to_dict() for each in found}
+        return {each.report: each.to_dict() for each in found if each is not None}
 
 
 async def overview(reader: Reader, filters: Filters) -> Overview:
     """Raises ReadError."""
     previous = filters.previous()
     async with reader.snapshot():
+        total = await totals(reader, filters)
         found = Overview(
-            await totals(reader, filters),
+            total,
             await calls(reader, filters),
             await outcomes(reader, filters),
             await commands(reader, filters),
-            await checkpoints(reader, filters),
+            await checkpoints(reader, filters) if total.rows[0].calls <= STEPS_UP_TO else None,
             None if previous is None else sum(row.calls for row in (await outcomes(reader, previous)).rows),
         )
         if not found.totals.rows[0].calls:
@@ -100,7 +104,9 @@ def print_overview(found: Overview, console: Console, *, limit: int = COMMANDS_S
     console.print(_sparkline(found.calls))
     console.print()
     print_result(found.commands.head(limit), console, only=_COMMANDS)
-    if found.checkpoints.rows:
+    if found.checkpoints is None:
+        console.print("Slow steps: slashspan stats checkpoints", style="dim")
+    elif found.checkpoints.rows:
         console.print()
         print_result(found.checkpoints.head(STEPS_SHOWN), console, only=_STEPS)
 

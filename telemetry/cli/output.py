@@ -8,11 +8,13 @@ import json
 import os
 import sys
 import unicodedata
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
 
 _ASCII: Final = {
     "→": "->",
@@ -86,10 +88,15 @@ def print_csv(text: str) -> None:
 
 def console() -> Console:
     """A console for tables."""
+    from rich.console import Console  # takes longer to import than most commands take
+
     return Console(highlight=False, markup=False, emoji=False)
 
 
 def progress(description: str) -> Progress:
     """A progress bar on stderr that disappears at the end; give `add_task` an empty description."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn(description, markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True, highlight=False, markup=False), transient=True)

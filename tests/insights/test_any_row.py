@@ -65,6 +65,7 @@ def test_any_json_in_the_checkpoints_leaves_the_other_rows_in_the_report(dsn: st
     )
     found = reported(dsn)
     assert found.totals.rows[0].calls == 10
+    assert found.checkpoints is not None
     assert [(row.step, row.calls) for row in found.checkpoints.rows] == [("rows_fetched", 1)]
 
 
