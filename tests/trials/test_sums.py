@@ -10,4 +10,4 @@ SNAPSHOTS = 5
 def test_every_snapshot_of_the_sums_equals_the_rows(dsn: str) -> None:
     result = trial(dsn, SNAPSHOTS, seed=1)
     assert result.wrong == []
-    assert result.snapshots == SNAPSHOTS
+    assert result.from_sums == SNAPSHOTS
