@@ -172,8 +172,10 @@ class PostgresSums:
 
     async def _state(self) -> _State | None:
         found = await self._catalog()
-        if not (found.there and found.readable):
+        if not found.there:
             return None
+        if not found.readable:
+            raise ReadError(f"this role may not read the sums of {self._table}; docs/database.md has the GRANT")
         row = await self._connection.fetchrow(f"SELECT * FROM {found.names.state}")
         if row is None:
             return None

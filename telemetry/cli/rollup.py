@@ -173,16 +173,23 @@ def erase_from_sums(settings: Settings) -> None:
 
     Raises ReadError, and ConfigurationError if there are sums and no pyroaring.
     """
+    from slashspan.insights import ReadError
+
     if not has_sums(settings):
         return
-    with _opened(settings) as sums:
-        if not sums.status().installed:  # out of order, so nobody reads them
-            sums.remove()
-            say("the sums had been tampered with and were removed: run `slashspan rollup build`")
-            return
-        sums.install("UTC")
-        sums.refresh()
-        sums.collect()
+    try:
+        with _opened(settings) as sums:
+            if not sums.status().installed:  # out of order, so nobody reads them
+                sums.remove()
+                say("the sums were out of order and have been removed: run `slashspan rollup build`")
+                return
+            sums.install("UTC")
+            sums.refresh()
+            sums.collect()
+    except ReadError as error:
+        raise ReadError(
+            f"the rows are deleted, but ids of users may be left in the sums: {error}. Run it again as their owner"
+        ) from error
 
 
 def has_sums(settings: Settings) -> bool:

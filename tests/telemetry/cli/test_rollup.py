@@ -19,6 +19,8 @@ from tests.support.tables import execute
 if TYPE_CHECKING:
     import pytest
 
+    from tests.support.postgres import Postgres
+
 USER = 5
 
 
@@ -105,3 +107,21 @@ def test_without_pyroaring_rows_are_read_and_the_command_is_named_once(
     missing = run("rollup", "build", "--dsn", dsn)
     assert missing.exit_code == 2
     assert "pip install 'slashspan[rollup]'" in missing.output
+
+
+def test_who_may_not_change_the_sums_is_told_that_ids_are_left(server: Postgres, database: str) -> None:
+    dsn = server.dsn(database)
+    write_rows(dsn, calls(20, 1, days=1))
+    run("rollup", "build", "--dsn", dsn)
+    role = f"keeper_of_{database}"
+    execute(dsn, f"CREATE ROLE {role} LOGIN", f"GRANT SELECT, DELETE ON command_calls TO {role}")
+    try:
+        done = run("forget", str(USER), "--yes", "--dsn", dsn.replace("postgres@", f"{role}@"))
+    finally:
+        execute(dsn, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+    assert done.exit_code == 1
+    assert "ids of users may be left in the sums" in done.output
+    assert not execute(dsn, f"SELECT 1 FROM command_calls WHERE discord_uid = {USER}")
+    check(dsn, [insights.Filters()])  # a mark tells that they are out of date
+    assert run("forget", str(USER), "--yes", "--dsn", dsn).exit_code == 0
+    assert not execute(dsn, f"SELECT 1 FROM command_calls_sum_ids WHERE id = {USER}")
