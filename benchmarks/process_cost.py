@@ -43,7 +43,7 @@ AT_ONCE: Final = 8
 SETTLE_SECONDS: Final = 1.5
 """A batch leaves after a second at most; then its rows are written."""
 MOST: Final = {"slash command": 1.25, "button": 1.25, "prefix command": 1.25, "plain message": 1.02}
-WARM_UP: Final = 20
+WARM_UP: Final = 60
 COUNTED: Final = 60
 """Commands under valgrind, which is fifty times slower."""
 VALGRIND: Final = ("valgrind", "--quiet", "--tool=callgrind", "--instr-atstart=no")

@@ -186,8 +186,14 @@ class SqliteStore(ForkAware):
 
 
 def _several(rows: Sequence[CommandCall]) -> Iterator[Sequence[CommandCall]]:
-    for at in range(0, len(rows), ROWS_PER_STATEMENT):
-        yield rows[at : at + ROWS_PER_STATEMENT]
+    """ROWS_PER_STATEMENT at a time, the rest in powers of two: so there are few statements, and all stay compiled."""
+    at, count = 0, ROWS_PER_STATEMENT
+    while at < len(rows):
+        if len(rows) - at >= count:
+            yield rows[at : at + count]
+            at += count
+        else:
+            count //= 2
 
 
 @lru_cache(maxsize=ROWS_PER_STATEMENT)

@@ -63,8 +63,6 @@ _SPAN_STATE: Final = frozenset(
 )
 """Everything that the SDK (1.45) keeps in a span; each of these is set by `ActionSpan`."""
 _ROOT: Final = Context()
-_ALL_SAMPLED: Final = (sampling.DEFAULT_ON, sampling.ALWAYS_ON)
-"""Samplers that record and sample every root span, and add nothing to it."""
 
 _log = logging.getLogger("opentelemetry.sdk.trace")
 _now = time.time_ns
@@ -207,12 +205,18 @@ def _innermost(tracer: Any) -> Any:
     return tracer if current is None else current()
 
 
+def _samples_everything(sampler: Any) -> bool:
+    """Whether it records and samples every root span and adds nothing to it, so that it need not be asked."""
+    known = sampler is sampling.DEFAULT_ON or sampler is sampling.ALWAYS_ON
+    return known or getattr(sampler, "samples_everything", False)
+
+
 def _class_for(tracer: Any) -> type[ActionSpan] | None:
     """The class of this tracer's spans; None if the tracer has to start them itself."""
     if type(tracer) is not sdk.Tracer:
         return None
     try:
-        if not tracer._is_enabled() or not any(tracer.sampler is sampler for sampler in _ALL_SAMPLED):
+        if not tracer._is_enabled() or not _samples_everything(tracer.sampler):
             return None
         if not _keeps_what_is_known(tracer):
             return None

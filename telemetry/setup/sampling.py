@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from opentelemetry import trace
 from opentelemetry.sdk.trace.sampling import (
+    ALWAYS_ON,
     DEFAULT_ON,
     Decision,
     ParentBased,
@@ -88,6 +89,8 @@ class UserActionsRecorded(Sampler):
 
     def __init__(self, chosen: Sampler) -> None:
         self._delegate = chosen
+        self.samples_everything = chosen is DEFAULT_ON or chosen is ALWAYS_ON
+        """So it need not be asked about a root span: `slashspan.action_span`."""
 
     def should_sample(
         self,

@@ -128,6 +128,8 @@ class ComponentHooks:
         return result
 
     def _dispatch_dynamic_items(self, wrapped: Wrapped, store: Any, args: Args, kwargs: Kwargs) -> Any:
+        if not getattr(store, "_dynamic_items", True):  # most bots have none
+            return wrapped(*args, **kwargs)
         works: list[Work] = []
 
         def schedule(call: Wrapped, *call_args: Any, **call_kwargs: Any) -> Awaitable[Any]:
@@ -173,7 +175,7 @@ class ComponentHooks:
         # A task cancelled before its first step never runs its coroutine. Before 2.6 no task is returned.
         if task is not None and works:
             work = works[-1]
-            task.add_done_callback(lambda _: self._done(work, asyncio.CancelledError()))
+            task.add_done_callback(lambda _: self._cancelled(work) if work.running else None)
 
     # The tasks.
 
@@ -299,6 +301,9 @@ class ComponentHooks:
             if not action.command:
                 self._recorder.rename(action, name)
         return Work(action)
+
+    def _cancelled(self, work: Work) -> None:
+        self._done(work, asyncio.CancelledError())
 
     @guarded
     def _undispatched(self, interaction: discord.Interaction[Any]) -> bool:

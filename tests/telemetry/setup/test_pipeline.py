@@ -23,6 +23,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import slashspan
+from slashspan.action_span import ActionSpan, ActionSpans
 from slashspan.errors import ConfigurationError
 from slashspan.telemetry.setup.pipeline import CommandCallsSpanExporter
 from tests.support import ROOT
@@ -88,6 +89,27 @@ async def test_the_bots_own_provider_is_extended_and_not_replaced(tmp_path: Path
     assert [span.name for span in memory.get_finished_spans()] == ["slash ok"]
     provider.get_tracer("bot").start_span("still works").end()
     assert memory.get_finished_spans()[-1].name == "still works"
+
+
+@pytest.mark.parametrize("exporters", ["command_calls", "command_calls,console"])
+@pytest.mark.parametrize("own", [False, True], ids=["our provider", "the bot's provider"])
+async def test_in_the_usual_setups_an_action_costs_less_than_a_span_of_the_sdk(
+    exporters: str, own: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[bool] = []
+    real = ActionSpans.start
+
+    def start(self: ActionSpans, *arguments: Any) -> Any:
+        span = real(self, *arguments)
+        started.append(isinstance(span, ActionSpan))
+        return span
+
+    monkeypatch.setattr(ActionSpans, "start", start)
+    if own:
+        trace.set_tracer_provider(TracerProvider(shutdown_on_exit=False))
+    with closing_telemetry(SLASHSPAN_DSN=f"sqlite:///{tmp_path / 'own.db'}", OTEL_TRACES_EXPORTER=exporters):
+        await say_ok()
+    assert started == [True]
 
 
 async def test_the_sampler_of_the_bots_own_provider_leaves_out_traces_and_no_rows(tmp_path: Path) -> None:
