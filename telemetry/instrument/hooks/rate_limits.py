@@ -66,12 +66,6 @@ class RestCall:
         self.refusal: tuple[aiohttp.ClientResponse, int] | None = None
         """A 429 after which discord.py sleeps, and when it came."""
 
-    def answered(self, response: aiohttp.ClientResponse) -> None:
-        """An attempt was answered. After a 429 discord.py reads the body and sleeps."""
-        self.status = response.status
-        if response.status == TOO_MANY:
-            self.refusal = response, _now()
-
     def delayed(self) -> Intervals:
         """`limited`, to be added to."""
         if self.limited is None:

@@ -6,7 +6,6 @@ a span around the HTTP call alone would miss all of that. Paths are templates: r
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import time
@@ -22,7 +21,7 @@ from opentelemetry.trace.status import Status, StatusCode
 from slashspan.guard import guarded
 from slashspan.telemetry.instrument import outcomes
 from slashspan.telemetry.instrument.action import current_action
-from slashspan.telemetry.instrument.hooks.rate_limits import RestCall, current_call
+from slashspan.telemetry.instrument.hooks.rate_limits import TOO_MANY, RestCall, current_call
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     Kwargs = dict[str, Any]
 
 _log = logging.getLogger("slashspan")
-_NOTHING: Final = contextlib.nullcontext()
 
 CALLBACK_PATH: Final = "/interactions/{webhook_id}/{webhook_token}/callback"
 UNKNOWN_INTERACTION: Final = 10062
@@ -121,16 +119,20 @@ class RestHooks:
             if call.refusal is not None:
                 self._resume(call)
             call.tries += 1
-            # The aiohttp instrumentation would record the real URL, including the token.
-            traced = getattr(session, "_trace_configs", True)
             started = now()
             try:
-                with suppress_http_instrumentation() if traced else _NOTHING:
+                if getattr(session, "_trace_configs", True):
+                    # The aiohttp instrumentation would record the real URL, including the token.
+                    with suppress_http_instrumentation():
+                        response = await original(session, *args, **kwargs)
+                else:
                     response = await original(session, *args, **kwargs)
             finally:
                 answered = call.answered_ns = now()
                 call.wire_ns += answered - started
-            self._answered(call, response)
+            call.status = status = getattr(response, "status", None)
+            if status == TOO_MANY:
+                call.refusal = response, now()
             return response
 
         return _request
@@ -138,10 +140,6 @@ class RestHooks:
     @guarded
     def _resume(self, call: RestCall) -> None:
         self._limits.resume(call)
-
-    @guarded
-    def _answered(self, call: RestCall, response: aiohttp.ClientResponse) -> None:
-        call.answered(response)
 
     @guarded
     def _start(self, route: discord.http.Route) -> Span:
