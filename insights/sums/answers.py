@@ -57,12 +57,12 @@ class Period:
 
     @property
     def merged(self) -> dict[Key, Group]:
-        """All cells together."""
+        """All cells together, without delays and failures."""
         if self._merged is None:
             self._merged = {}
             for cell in self.cells:
                 for key, group in self.groups(cell):
-                    self._merged.setdefault(key, Group()).add(group)
+                    self._merged.setdefault(key, Group()).add(group, all_of_it=False)
         return self._merged
 
     def by(self, choose: Callable[[Key], Any]) -> dict[Any, Group]:
@@ -200,9 +200,10 @@ def releases(period: Period, _: Mapping[str, str]) -> list[Row]:
 
 def error_types(period: Period, _: Mapping[str, str]) -> list[Row]:
     found: dict[tuple[str, str, str, str], Failure] = defaultdict(Failure)
-    for call, group in period.merged.items():
-        for (outcome, type_), failure in group.failures.items():
-            found[call.kind, call.command, outcome, type_].add(failure)
+    for cell in period.cells:
+        for key, group in period.groups(cell):
+            for (outcome, type_), failure in group.failures.items():
+                found[key.kind, key.command, outcome, type_].add(failure)
     return [
         {
             "kind": kind,

@@ -89,10 +89,13 @@ class Failure:
 
 
 class Group:
-    """The sums of some calls. Bitmaps are read from their bytes when they are first asked for."""
+    """The sums of some calls.
+
+    Bitmaps, delays and failures are unpacked when they are first asked for: most reports do without.
+    """
 
     __slots__ = (
-        "_guilds", "_users", "acks", "calls", "delays", "durations", "failures", "first_us", "hours", "last_us",
+        "_delays", "_failures", "_guilds", "_users", "acks", "calls", "durations", "first_us", "hours", "last_us",
         "longest", "never", "outcomes", "over_2s", "over_3s",
     )  # fmt: skip
 
@@ -106,10 +109,9 @@ class Group:
         """Calls by the hour of the local day; empty in the document of an hour."""
         self.durations: dict[int, int] = {}
         self.acks: dict[int, int] = {}
-        self.delays: dict[int, int] = {}
+        self._delays: dict[int, int] | list[list[int]] = {}
         self.longest: float | None = None
-        self.failures: dict[tuple[str, str], Failure] = {}
-        """By outcome and type."""
+        self._failures: dict[tuple[str, str], Failure] | list[list[Any]] = {}
         self._users: BitMap | bytes = BitMap()
         self._guilds: BitMap | bytes = BitMap()
 
@@ -133,8 +135,25 @@ class Group:
     def guilds(self, value: BitMap) -> None:
         self._guilds = value
 
-    def add(self, other: Group) -> None:
-        """Add up. The other one stays as it is."""
+    @property
+    def delays(self) -> dict[int, int]:
+        """From Discord's timestamp to the receipt."""
+        if isinstance(self._delays, list):
+            self._delays = dict(zip(*self._delays, strict=True))
+        return self._delays
+
+    @property
+    def failures(self) -> dict[tuple[str, str], Failure]:
+        """By outcome and type."""
+        if isinstance(self._failures, list):
+            self._failures = {
+                (outcome, type_): Failure(calls, first_us, last_us, BitMap.deserialize(users))
+                for outcome, type_, calls, first_us, last_us, users in self._failures
+            }
+        return self._failures
+
+    def add(self, other: Group, *, all_of_it: bool = True) -> None:
+        """Add up, perhaps without delays and failures. The other one stays as it is."""
         self.first_us = min(self.first_us, other.first_us) if self.calls else other.first_us
         self.last_us = max(self.last_us, other.last_us) if self.calls else other.last_us
         self.calls += other.calls
@@ -145,10 +164,12 @@ class Group:
             self.longest = other.longest if self.longest is None else max(self.longest, other.longest)
         self.outcomes.update(other.outcomes)
         self.hours.update(other.hours)
-        for mine, theirs in ((self.durations, other.durations), (self.acks, other.acks), (self.delays, other.delays)):
-            add_bins(mine, theirs)
-        for key, failure in other.failures.items():
-            self.failures.setdefault(key, Failure()).add(failure)
+        add_bins(self.durations, other.durations)
+        add_bins(self.acks, other.acks)
+        if all_of_it:
+            add_bins(self.delays, other.delays)
+            for key, failure in other.failures.items():
+                self.failures.setdefault(key, Failure()).add(failure)
         self.users |= other.users
         self.guilds |= other.guilds
 
@@ -224,11 +245,8 @@ def decode(data: bytes) -> Document:
         group = Group()
         group.calls, group.first_us, group.last_us, group.over_2s, group.over_3s, group.never, group.longest = counts
         group.outcomes, group.hours = Counter(outcomes), Counter(hours)
-        group.durations, group.acks, group.delays = (
-            dict(zip(*bins, strict=True)) for bins in (durations, acks, delays)
-        )
-        for outcome, type_, calls, first_us, last_us, failed in failures:
-            group.failures[outcome, type_] = Failure(calls, first_us, last_us, BitMap.deserialize(failed))
+        group.durations, group.acks = (dict(zip(*bins, strict=True)) for bins in (durations, acks))
+        group._delays, group._failures = delays, failures
         group._users, group._guilds = users, guilds
         document[Key(*key)] = group
     return document
