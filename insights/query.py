@@ -4,7 +4,7 @@ A file is written once for all dialects. It contains
 
 - `{calls}`: a subquery with the calls that the filters let through, in columns that are alike everywhere
   (`CALL_COLUMNS`); only those that the file names are in it;
-- `{rows}`: the table's own columns of the same rows;
+- `{rows}`: the table's own columns of the same rows, and of rows of impossible times if there is no period;
 - `{table}` and `{conditions}`: the table as it is, and the filters as a condition on it;
 - `{name}`: an expression that the report chooses, such as `{bucket}`;
 - `nearest_ranks(column)`: an aggregate, a list of the percentiles `PERCENTS`;
@@ -22,7 +22,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from slashspan.insights.zones import EPOCH, SECONDS_BEFORE_EPOCH, offsets
+from slashspan.insights.zones import AHEAD, EPOCH, SECONDS_BEFORE_EPOCH, offsets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 PERCENTS: Final = (50, 95, 99)
 """The percentiles, by nearest rank: the smallest value that at least so many per cent of the values do not exceed."""
 _BOUNDS: Final = {"since": ">=", "until": "<"}
+_EVER: Final = {"since": EPOCH, "until": datetime(2200, 1, 1, tzinfo=timezone.utc)}
+"""What is called outside this is no time: PostgreSQL has infinity, and SQLite any text."""
 _PLACE: Final = re.compile(r"\{([a-z_]+)\}")
 _VALUE: Final = re.compile(r"(?<![:\w]):([a-z_0-9]+)")
 _RANKS: Final = re.compile(r"nearest_ranks\(([\w.]+)\)")
@@ -70,8 +72,6 @@ class Dialect(Protocol):
         """How the statement names a value; `number` counts from 1."""
 
 
-_AHEAD: Final = timedelta(days=366)
-"""Rows may be from the future, if a clock is wrong."""
 _FINITE: Final = "CASE WHEN {0} BETWEEN -1e300 AND 1e300 THEN {0} END"
 CALL_COLUMNS: Final[Mapping[str, str]] = {
     "called_at": "called_at",
@@ -125,15 +125,19 @@ def statement(
 ) -> tuple[str, list[str], dict[str, Any]]:
     """The SQL, the names of its values in the order of their first use, and the values."""
     text = read_sql(dialect.name, name)
-    conditions, chosen = _conditions(filters)
+    chosen_by, chosen = _conditions(filters)
+    conditions = " AND ".join([*(f"called_at {sign} :{name}" for name, sign in _BOUNDS.items()), chosen_by])
+    period = [f"called_at {sign} :{name}" for name, sign in _BOUNDS.items() if getattr(filters, name)]
+    all_times = " AND ".join([*period, "called_at IS NOT NULL", chosen_by])
     ours = {"table": dialect.table, "conditions": conditions, **expressions}
     text = _PLACE.sub(lambda match: ours.get(match[1], match[0]), text)
     text = _RANKS.sub(lambda match: dialect.nearest_ranks(match[1]), text)
     if "{calls}" in text:
         text = text.replace("{calls}", _calls(dialect, filters, conditions, text))
     if "{rows}" in text:
-        text = text.replace("{rows}", f"(SELECT * FROM {dialect.rows(filters)} AS r WHERE {conditions})")  # noqa: S608 - values are bound
-    every = {"since": filters.since, "until": filters.until, **chosen, **values}
+        text = text.replace("{rows}", f"(SELECT * FROM {dialect.rows(filters)} AS r WHERE {all_times})")  # noqa: S608 - values are bound
+    bounds = {name: getattr(filters, name) or ever for name, ever in _EVER.items()}
+    every = {**bounds, **chosen, **values}
     order: list[str] = []
 
     def number(match: re.Match[str]) -> str:
@@ -167,7 +171,7 @@ def _calls(dialect: Dialect, filters: Filters, conditions: str, text: str) -> st
 
 def _offset(filters: Filters) -> str:
     """SQL for the seconds between UTC and the zone's clock at `at_s`; what happens most often is asked first."""
-    latest = datetime.now(timezone.utc) + _AHEAD
+    latest = datetime.now(timezone.utc) + AHEAD
     first = max(filters.since or EPOCH, EPOCH).date()
     last = min(filters.until or latest, latest).date()
     (_, initial), *changes = offsets(filters.zone, first, max(first, last) + timedelta(days=2))
@@ -178,7 +182,7 @@ def _offset(filters: Filters) -> str:
 
 
 def _conditions(filters: Filters) -> tuple[str, dict[str, Any]]:
-    """All filters as SQL on the table's own columns, with names for their values."""
+    """The filters except the period as SQL on the table's own columns, with names for their values."""
     values: dict[str, Any] = {}
 
     def one_of(expression: str, name: str, wanted: tuple[Any, ...]) -> str:
@@ -186,8 +190,7 @@ def _conditions(filters: Filters) -> tuple[str, dict[str, Any]]:
         values.update(names)
         return f"{expression} IN ({', '.join(f':{each}' for each in names)})"
 
-    found = [f"called_at {sign} :{name}" for name, sign in _BOUNDS.items() if getattr(filters, name)]
-    found += ["called_at IS NOT NULL", one_of("coalesce(kind, '')", "kind", filters.counted_kinds)]
+    found = [one_of("coalesce(kind, '')", "kind", filters.counted_kinds)]
     for expression, name, wanted in (
         ("command", "command", filters.commands),
         ("guild_id", "guild", filters.guilds),

@@ -18,6 +18,8 @@ BUCKETS: Final = ("hour", "day", "week", "month")
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 DISCORD_EPOCH: Final = datetime(2015, 1, 1, tzinfo=timezone.utc)
 """The first moment that a snowflake can name (https://discord.com/developers/docs/reference#snowflakes)."""
+AHEAD: Final = timedelta(days=366)
+"""How far in the future a wrong clock may put a call that is still shown over time."""
 DAY_SECONDS: Final = 86_400
 SECONDS_BEFORE_EPOCH: Final = (date(1970, 1, 1).toordinal() - 1) * DAY_SECONDS
 """From 0001-01-01, a Monday, to 1970-01-01: with it local seconds are positive, and whole days are `ordinal - 1`."""
@@ -54,6 +56,17 @@ def offsets(zone: str, first: date, last: date) -> tuple[tuple[int, int], ...]:
             low, high = (low, middle) if offset(middle) == after else (middle, high)
         found.append((high, after))
     return tuple(found)
+
+
+def shown(first: datetime, last: datetime) -> tuple[datetime, datetime]:
+    """The period without times in which there is no Discord, such as 1970, which would be thousands of empty days."""
+    return max(first, DISCORD_EPOCH), min(last, datetime.now(timezone.utc) + AHEAD)
+
+
+def shown_days(first: date, last: date) -> tuple[date, date]:
+    """The same for local days."""
+    latest = datetime.now(timezone.utc) + AHEAD
+    return max(first, DISCORD_EPOCH.date()), min(last, latest.date())
 
 
 def day_of(number: int) -> date:

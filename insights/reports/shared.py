@@ -65,7 +65,10 @@ def wilson(part: int, whole: int) -> Interval:
 
 def moment(called_at: datetime | str | None, filters: Filters) -> datetime | None:
     """A time of a query, in SQLite ISO text that ends with Z, in ClickHouse naive, on the zone's clock."""
-    found = datetime.fromisoformat(called_at.replace("Z", "+00:00")) if isinstance(called_at, str) else called_at
+    try:
+        found = datetime.fromisoformat(called_at.replace("Z", "+00:00")) if isinstance(called_at, str) else called_at
+    except ValueError:  # SQLite takes 2026-02-31 for a day
+        return None
     if found is None:
         return None
     return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).astimezone(filters.tz)
@@ -100,10 +103,10 @@ def all_starts(found: Iterable[datetime], bucket: Bucket, filters: Filters) -> l
         return []
     first, last = edges[0], edges[-1]
     if filters.since:
-        first = min(first, max(filters.since, zones.DISCORD_EPOCH))
+        first = min(first, filters.since)
     if filters.since or filters.until:
         last = max(last, filters.end - timedelta(microseconds=1))
-    first, last = first.astimezone(filters.tz), last.astimezone(filters.tz)
+    first, last = (edge.astimezone(filters.tz) for edge in zones.shown(first, last))
     if bucket == "hour":
         starts = list(zones.hours(zones.start_of_hour(first), last, filters.tz))
     else:

@@ -112,6 +112,9 @@ async def retention(reader: Reader, filters: Filters) -> list[RetentionRow]:
         since = zones.day_number(filters.since.astimezone(filters.tz).date())
         first = max(first, since - since % WEEK)
     last = max(_last_week(filters), *(week for _, week in active))
+    earliest, latest = zones.shown_days(zones.day_of(first), zones.day_of(last))
+    first = max(first, zones.day_number(zones.first_day(earliest, "week")))
+    last = min(last, zones.day_number(zones.first_day(latest, "week")))
     rows = []
     for cohort in range(first, last + 1, WEEK):
         size = active.get((cohort, cohort), 0)
@@ -161,10 +164,10 @@ def _shown_days(found: dict[date, dict[int | None, int]], filters: Filters) -> I
         return
     first, last = min(found), max(found)
     if filters.since:
-        first = max(filters.since, zones.DISCORD_EPOCH).astimezone(filters.tz).date()
+        first = filters.since.astimezone(filters.tz).date()
     if filters.since or filters.until:
         last = max(last, (filters.end - timedelta(microseconds=1)).astimezone(filters.tz).date())
-    yield from zones.days(first, last)
+    yield from zones.days(*zones.shown_days(first, last))
 
 
 def _is_over(day: date, filters: Filters) -> bool:
