@@ -82,11 +82,8 @@ def print_overview(found: Overview, console: Console, *, limit: int = COMMANDS_S
         _print_nothing(found, console)
         return
     zone = found.totals.filters.zone
-    console.print(
-        f"{total.calls:,} calls by {total.users:,} users, {total.first:%Y-%m-%d %H:%M} to {total.last:%Y-%m-%d %H:%M} "
-        f"{zone}",
-        markup=False,
-    )
+    first, last = (f"{edge:%Y-%m-%d %H:%M}" if edge else "?" for edge in (total.first, total.last))
+    console.print(f"{total.calls:,} calls by {total.users:,} users, {first} to {last} {zone}", markup=False)
     if found.before:
         change = total.calls / found.before - 1
         arrow = "▲" if change >= 0 else "▼"
