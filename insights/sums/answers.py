@@ -74,12 +74,10 @@ class Period:
 
     def users_by(self, choose: Callable[[int], int]) -> dict[int, BitMap]:
         """Users by what `choose` makes of the day."""
-        found: dict[int, BitMap] = defaultdict(BitMap)
+        found: dict[int, list[BitMap]] = defaultdict(list)
         for cell in self.cells:
-            users = found[choose(cell.day)]
-            for _, group in self.groups(cell):
-                users |= group.users
-        return {day: users for day, users in found.items() if users}
+            found[choose(cell.day)] += [group.users for _, group in self.groups(cell) if group.users]
+        return {day: BitMap.union(*users) for day, users in found.items() if users}
 
 
 def _moment(us: int) -> datetime:
