@@ -91,11 +91,11 @@ class Failure:
 class Group:
     """The sums of some calls.
 
-    Bitmaps, delays and failures are unpacked when they are first asked for: most reports do without.
+    Histograms, bitmaps and failures are unpacked when they are first asked for: most reports do without.
     """
 
     __slots__ = (
-        "_delays", "_failures", "_guilds", "_users", "acks", "calls", "durations", "first_us", "hours", "last_us",
+        "_acks", "_delays", "_durations", "_failures", "_guilds", "_users", "calls", "first_us", "hours", "last_us",
         "longest", "never", "outcomes", "over_2s", "over_3s",
     )  # fmt: skip
 
@@ -107,8 +107,8 @@ class Group:
         self.outcomes: Counter[str] = Counter()
         self.hours: Counter[int] = Counter()
         """Calls by the hour of the local day; empty in the document of an hour."""
-        self.durations: dict[int, int] = {}
-        self.acks: dict[int, int] = {}
+        self._durations: dict[int, int] | list[list[int]] = {}
+        self._acks: dict[int, int] | list[list[int]] = {}
         self._delays: dict[int, int] | list[list[int]] = {}
         self.longest: float | None = None
         self._failures: dict[tuple[str, str], Failure] | list[list[Any]] = {}
@@ -134,6 +134,18 @@ class Group:
     @guilds.setter
     def guilds(self, value: BitMap) -> None:
         self._guilds = value
+
+    @property
+    def durations(self) -> dict[int, int]:
+        if isinstance(self._durations, list):
+            self._durations = dict(zip(*self._durations, strict=True))
+        return self._durations
+
+    @property
+    def acks(self) -> dict[int, int]:
+        if isinstance(self._acks, list):
+            self._acks = dict(zip(*self._acks, strict=True))
+        return self._acks
 
     @property
     def delays(self) -> dict[int, int]:
@@ -164,20 +176,20 @@ class Group:
             self.longest = other.longest if self.longest is None else max(self.longest, other.longest)
         self.outcomes.update(other.outcomes)
         self.hours.update(other.hours)
-        add_bins(self.durations, other.durations)
-        add_bins(self.acks, other.acks)
+        add_bins(self.durations, other._durations)
+        add_bins(self.acks, other._acks)
         if all_of_it:
-            add_bins(self.delays, other.delays)
+            add_bins(self.delays, other._delays)
             for key, failure in other.failures.items():
                 self.failures.setdefault(key, Failure()).add(failure)
         self.users |= other.users
         self.guilds |= other.guilds
 
 
-def add_bins(total: dict[int, int], more: Mapping[int, int]) -> None:
-    """Add a histogram to another."""
+def add_bins(total: dict[int, int], more: dict[int, int] | list[list[int]]) -> None:
+    """Add a histogram, packed or not, to another."""
     get = total.get
-    for number, count in more.items():
+    for number, count in zip(*more, strict=True) if isinstance(more, list) else more.items():
         total[number] = get(number, 0) + count
 
 
@@ -245,8 +257,7 @@ def decode(data: bytes) -> Document:
         group = Group()
         group.calls, group.first_us, group.last_us, group.over_2s, group.over_3s, group.never, group.longest = counts
         group.outcomes, group.hours = Counter(outcomes), Counter(hours)
-        group.durations, group.acks = (dict(zip(*bins, strict=True)) for bins in (durations, acks))
-        group._delays, group._failures = delays, failures
+        group._durations, group._acks, group._delays, group._failures = durations, acks, delays, failures
         group._users, group._guilds = users, guilds
         document[Key(*key)] = group
     return document
