@@ -23,6 +23,7 @@ from slashspan.insights import Filters
 from slashspan.insights.readers.sqlite import SqliteReader
 from slashspan.insights.result import Unit
 from slashspan.insights.terminal.reports import print_report
+from slashspan.table import Table
 from tests.support.call_history import generated, store_calls
 from tests.support.rows import FULL, rows
 from tests.support.stored_rows import write_rows
@@ -146,8 +147,7 @@ def test_a_query_ends_when_its_task_is_cancelled(begun: bool, tmp_path: Path) ->
     running = threading.Event()
 
     async def read() -> int:
-        async with insights.connect(dsn) as reader:
-            assert isinstance(reader, SqliteReader)
+        async with SqliteReader(tmp_path / "calls.db", Table("command_calls")) as reader:
             reader._opened().create_function("begin", 0, running.set)
             numbers = "WITH RECURSIVE n(x) AS (SELECT begin() UNION ALL SELECT 1 FROM n) SELECT max(x) FROM n"
             task = asyncio.ensure_future(
