@@ -3,8 +3,9 @@
 Each package imports only those below it:
 
 ```
-cli          the `slashspan` command
-setup        settings → provider, processors, exporters
-instrument   discord.py → spans
+cli                 the `slashspan` command
+discord_extension   `/slashspan …` in Discord, for the bot's owner
+setup               settings → provider, processors, exporters
+instrument          discord.py → spans
 ```
 """

@@ -33,6 +33,7 @@ NOT_OURS = {"discord.py", "slashspan/spool", "Europe/Berlin", "p50/p95", "http/p
 """Words that only look like a path."""
 OF_THE_READER = {
     "charts.py",
+    "owner.py",
     "reading.py",
     "weekly.py",
     "bot.py",

@@ -82,6 +82,10 @@ class Action:
     calls: list[Call] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
     """Messages that the bot showed for it, newest last, with their components."""
+    files: dict[str, bytes] = field(default_factory=dict)
+    """Attachments of those messages, by name."""
+    choices: list[Any] = field(default_factory=list)
+    """What the bot suggested: the values, for an autocomplete."""
     modal: dict[str, Any] | None = None
     source: dict[str, Any] | None = None
     """The message whose component was used."""

@@ -125,7 +125,7 @@ def message(author: User, channel_id: int, body: Mapping[str, Any], guild_id: in
         "type": 0,
         "author": author.payload(),
         "content": body.get("content") or "",
-        "embeds": [],
+        "embeds": body.get("embeds") or [],
         "components": body.get("components") or [],
         "flags": body.get("flags") or 0,
         "attachments": [],

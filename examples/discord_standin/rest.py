@@ -19,6 +19,8 @@ PREFIX: Final = "/api/v10"
 NO_LIMIT: Final = {"X-RateLimit-Limit": "1000", "X-RateLimit-Remaining": "999", "X-RateLimit-Reset-After": "1"}
 """Without such headers discord.py sends the requests of a route one after the other."""
 
+FILES: Final = "files of the form"
+
 
 class Rest:
     """Handlers, bound to one stand-in."""
@@ -97,6 +99,8 @@ class Rest:
             if kind == 7 and action.source is not None:
                 message |= {key: action.source[key] for key in ("id", "interaction_metadata") if key in action.source}
             resource["message"] = message
+        elif kind == 8:
+            action.choices = [choice["value"] for choice in data["choices"]]
         elif kind == 9:
             action.modal = data
         self._done(action, "callback", request, received, 200, kind)
@@ -169,6 +173,7 @@ class Rest:
         return _error(404, 0, "404: Not Found")
 
     def _show(self, action: Action, body: dict[str, Any]) -> dict[str, Any]:
+        action.files.update(body.get(FILES, {}))
         message = payloads.message(self._discord.bot, action.channel.id, body)
         # discord.py before 2.7 finds the view of an answer by this.
         message["interaction_metadata"] = {
@@ -220,9 +225,11 @@ def _error(status: int, code: int, message: str) -> web.Response:
 
 
 async def _body(request: web.Request) -> dict[str, Any]:
-    """The JSON, also of a form with files."""
+    """The JSON, also of a form with files, which are then in it under `FILES`."""
     if request.content_type.startswith("multipart/"):
         form = await request.post()
         body: dict[str, Any] = json.loads(str(form["payload_json"]))
+        files = [each for each in form.values() if isinstance(each, web.FileField)]
+        body[FILES] = {each.filename: each.file.read() for each in files}
         return body
     return await request.json() if request.can_read_body else {}
