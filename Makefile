@@ -77,9 +77,10 @@ other-tools: $(STAMP) ## logfire, sentry-sdk and ddtrace from PyPI, which the te
 clickhouse: $(STAMP) ## ClickHouse's engine from PyPI (555 MB), on which the tests then run the reports too
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --target .cache/clickhouse -r requirements-clickhouse.lock
 
-docs: $(STAMP) ## regenerate docs/reference.md and docs/api.md from the code
+docs: $(STAMP) ## regenerate docs/reference.md, docs/api.md and docs/grafana from the code
 	@$(BIN)/python -m tools.reference > docs/reference.md
 	@$(BIN)/python -m tools.api > docs/api.md
+	@$(BIN)/python -m tools.grafana > docs/grafana/slashspan-postgresql.json
 
 COMPILE := $(BIN)/uv pip compile --quiet --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from slashspan.insights.zones import AHEAD, EPOCH, SECONDS_BEFORE_EPOCH, offsets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from slashspan.insights.filters import Filters
 
@@ -124,18 +124,13 @@ def statement(
     dialect: Dialect, name: str, filters: Filters, expressions: Mapping[str, str], values: Mapping[str, Any]
 ) -> tuple[str, list[str], dict[str, Any]]:
     """The SQL, the names of its values in the order of their first use, and the values."""
-    text = read_sql(dialect.name, name)
     chosen_by, chosen = _conditions(filters)
     conditions = " AND ".join([*(f"called_at {sign} :{name}" for name, sign in _BOUNDS.items()), chosen_by])
     period = [f"called_at {sign} :{name}" for name, sign in _BOUNDS.items() if getattr(filters, name)]
     all_times = " AND ".join([*period, "called_at IS NOT NULL", chosen_by])
-    ours = {"table": dialect.table, "conditions": conditions, **expressions}
-    text = _PLACE.sub(lambda match: ours.get(match[1], match[0]), text)
-    text = _RANKS.sub(lambda match: dialect.nearest_ranks(match[1]), text)
-    if "{calls}" in text:
-        text = text.replace("{calls}", _calls(dialect, filters, conditions, text))
-    if "{rows}" in text:
-        text = text.replace("{rows}", f"(SELECT * FROM {dialect.rows(filters)} AS r WHERE {all_times})")  # noqa: S608 - values are bound
+    source = dialect.rows(filters)
+    rows = f"(SELECT * FROM {source} AS r WHERE {all_times})"  # noqa: S608 - values are bound
+    text = compose(dialect, name, source, conditions, lambda: _offset(filters), {"rows": rows, **expressions})
     bounds = {name: getattr(filters, name) or ever for name, ever in _EVER.items()}
     every = {**bounds, **chosen, **values}
     order: list[str] = []
@@ -149,7 +144,21 @@ def statement(
     return text, order, {key: dialect.value(every[key]) for key in order}
 
 
-def _calls(dialect: Dialect, filters: Filters, conditions: str, text: str) -> str:
+def compose(
+    dialect: Dialect, name: str, source: str, conditions: str, offset: Callable[[], str], expressions: Mapping[str, str]
+) -> str:
+    """The SQL, with its values still as `:name`.
+
+    `source`: a table or subquery. `conditions`: which of its rows are calls that count. `offset`: makes SQL for the
+    seconds between UTC and the zone's clock at `at_s`, if the file asks for local times.
+    """
+    ours = {"table": dialect.table, "conditions": conditions, **expressions}
+    text = _PLACE.sub(lambda match: ours.get(match[1], match[0]), read_sql(dialect.name, name))
+    text = _RANKS.sub(lambda match: dialect.nearest_ranks(match[1]), text)
+    return text.replace("{calls}", _calls(dialect, source, conditions, offset, text)) if "{calls}" in text else text
+
+
+def _calls(dialect: Dialect, source: str, conditions: str, offset: Callable[[], str], text: str) -> str:
     """The subquery, with the columns that the text names. Times are made in steps, so that each is computed once."""
 
     def named(name: str) -> bool:
@@ -160,9 +169,9 @@ def _calls(dialect: Dialect, filters: Filters, conditions: str, text: str) -> st
     if times:
         inner["at_s"] = dialect.times["at_s"]
     columns = ", ".join(f"{sql} AS {name}" for name, sql in inner.items()) or "1 AS one"
-    sql = f"SELECT {columns} FROM {dialect.rows(filters)} AS r WHERE {conditions}"  # noqa: S608 - values are bound
+    sql = f"SELECT {columns} FROM {source} AS r WHERE {conditions}"  # noqa: S608 - values are bound
     if times:
-        local = f"at_s + {_offset(filters)} + {SECONDS_BEFORE_EPOCH}"
+        local = f"at_s + {offset()} + {SECONDS_BEFORE_EPOCH}"
         columns = ", ".join(f"{made} AS {name}" for name, made in times.items())
         sql = f"SELECT s.*, {local} AS local_s FROM ({sql}{dialect.fence}) AS s"  # noqa: S608
         sql = f"SELECT l.*, {columns} FROM ({sql}) AS l"  # noqa: S608

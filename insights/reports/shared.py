@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 HOURLY_UP_TO: Final = timedelta(hours=49)
 """Periods up to this length are shown by hour: two days, also when the clocks change."""
-_Z: Final = 1.959963984540054
+NORMAL_QUANTILE: Final = 1.959963984540054
 """The normal distribution's quantile of 97.5 %: intervals of 95 %."""
 
 
@@ -56,9 +56,9 @@ def wilson(part: int, whole: int) -> Interval:
     """
     if whole <= 0:
         return Interval(None, None)
-    share, square = part / whole, _Z * _Z / whole
+    share, square = part / whole, NORMAL_QUANTILE * NORMAL_QUANTILE / whole
     middle = share + square / 2
-    half = _Z * sqrt(share * (1 - share) / whole + square / (4 * whole))
+    half = NORMAL_QUANTILE * sqrt(share * (1 - share) / whole + square / (4 * whole))
     low, high = (middle - half) / (1 + square), (middle + half) / (1 + square)
     return Interval(0.0 if part == 0 else max(0.0, low), 1.0 if part == whole else min(1.0, high))
 

@@ -1,0 +1,232 @@
+"""docs/grafana/slashspan-postgresql.json: each of its queries answers with the numbers of the report.
+
+No Grafana runs here: its variables and macros are replaced as its documentation says, and PostgreSQL runs the result.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+from datetime import datetime, timezone
+from decimal import Decimal
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from slashspan import insights
+from slashspan.insights import REPORTS, Filters
+from slashspan.insights.filters import ALL_KINDS, COMMAND_KINDS
+from slashspan.insights.pages.sections import SECTIONS
+from tests.support import ROOT
+from tests.support.call_history import generated, store_calls
+from tests.support.tables import execute
+from tools.grafana.dashboard import document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.postgres import Postgres
+
+FILE: Final = ROOT / "docs" / "grafana" / "slashspan-postgresql.json"
+DASHBOARD: Final = json.loads(FILE.read_text("utf-8"))
+NAMES: Final = {report.title: name for name, report in REPORTS.items()}
+PANELS: Final = {NAMES[each["title"]]: each for each in DASHBOARD["panels"] if each["type"] != "row"}
+VARIABLES: Final = {each["name"]: each for each in DASHBOARD["templating"]["list"]}
+RENAMED: Final = {
+    "calls": {"time": "start", "metric": "kind"},
+    "arrival": {"time": "start"},
+    "pipeline": {"time": "start"},
+    "active-users": {"time": "day"},
+}
+ALL: Final = "$__all"
+
+
+def local(text: str) -> datetime:
+    """Without a zone: that of the filters."""
+    return datetime.fromisoformat(text)
+
+
+BERLIN: Final = Filters(since=local("2025-03-20"), until=local("2025-04-06"), zone="Europe/Berlin")
+SPRING: Final = Filters(since=local("2025-02-20"), until=local("2025-06-01"))
+CHOICES: Final = {
+    "everything": Filters(since=local("2025-01-01"), until=local("2025-12-01")),
+    "a day of 23 hours": BERLIN,
+    "by hour, one of which occurs twice": Filters(
+        since=local("2025-10-25T12:30"), until=local("2025-10-27T10:00"), zone="Europe/Berlin"
+    ),
+    "by hour, 5:45 h before UTC": Filters(
+        since=local("2025-03-01T05:10"), until=local("2025-03-02T05:10"), zone="Asia/Kathmandu"
+    ),
+    "a day without midnight": Filters(since=local("2025-04-20"), until=local("2025-05-02"), zone="Africa/Cairo"),
+    "from a month in the past on": Filters(
+        since=local("2025-10-22T06:00"), until=local("2025-11-20"), zone="America/New_York"
+    ),
+    "from before there was Discord": Filters(since=local("2000-01-01"), until=local("2025-03-01")),
+    "until a time to come": Filters(since=local("2025-10-20"), until=local("2999-01-01")),
+    "until the moment of a call": Filters(since=local("2025-02-26"), until=local("2025-03-01")),
+    "from the moment of a call on": Filters(since=local("2025-03-01"), until=local("2025-03-09T07:00:00.001")),
+    "a time without calls": Filters(since=local("2024-01-01"), until=local("2024-01-04")),
+    "commands with quotes": dataclasses.replace(SPRING, commands=("it's; --", "play")),
+    "a kind": dataclasses.replace(SPRING, kinds=("component",)),
+    "all kinds": dataclasses.replace(BERLIN, kinds=ALL_KINDS),
+    "guilds": dataclasses.replace(SPRING, guilds=(10, 197038439483310086)),
+    "an environment": dataclasses.replace(SPRING, environments=("production",)),
+    "several at once": dataclasses.replace(
+        SPRING, commands=("play", "setup"), kinds=("slash", "user_menu"), releases=("1.0", "2.0")
+    ),
+}
+
+
+def selected(filters: Filters) -> dict[str, list[str]]:
+    """What a visitor chooses in Grafana for these filters."""
+    kinds = [ALL] if filters.kinds == ALL_KINDS else [kind or "legacy" for kind in filters.counted_kinds]
+    found = {"table": ["command_calls"], "zone": [filters.zone], "kind": kinds}
+    for name in ("commands", "guilds", "environments", "releases"):
+        found[name.removesuffix("s")] = [str(each) for each in getattr(filters, name)] or [ALL]
+    return found
+
+
+def expanded(sql: str, filters: Filters) -> str:
+    """As Grafana does: variables first, then macros.
+
+    https://grafana.com/docs/grafana/latest/visualizations/dashboards/variables/variable-syntax/: `sqlstring` quotes
+    each value and doubles its quotes; the custom value of "All" is never escaped. The macros are quoted and in UTC.
+    """
+    values = selected(filters)
+
+    def variable(match: re.Match[str]) -> str:
+        name, form = match.groups()
+        chosen = values[name]
+        if chosen == [ALL]:
+            if "allValue" in VARIABLES[name]:
+                return str(VARIABLES[name]["allValue"])
+            chosen = [each["value"] for each in VARIABLES[name]["options"]]
+        if form == "raw":
+            return ",".join(chosen)
+        return ",".join("'" + each.replace("'", "''") + "'" for each in chosen)
+
+    assert filters.since
+    assert filters.until
+    sql = re.sub(r"\$\{(\w+):(raw|sqlstring)\}", variable, sql)
+    for macro, moment in (("$__timeFrom()", filters.since), ("$__timeTo()", filters.until)):
+        sql = sql.replace(macro, f"'{moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat()}Z'")
+    assert "$" not in sql
+    return sql
+
+
+@pytest.fixture(scope="module")
+def dsn(server: Postgres) -> Iterator[str]:
+    """A table with 700 calls."""
+    name = server.create_database()
+    store_calls(server.dsn(name), generated(700, seed=7))
+    yield server.dsn(name)
+    server.drop_database(name)
+
+
+def wanted_rows(name: str, reader: insights.BlockingReader, filters: Filters) -> list[dict[str, Any]]:
+    """The report's, without the empty hours and days that Grafana does not need."""
+    options = {"unused": False} if name == "commands" else {}
+    rows = reader.run(REPORTS[name], filters, **options).records()
+    return [row for row in rows if row["calls"]] if name in ("calls", "arrival", "pipeline") else rows
+
+
+def same(value: Any, wanted: Any, unit: str, filters: Filters) -> bool:
+    if value is None or wanted is None:
+        return value is wanted
+    if unit == "id":
+        return bool(value == str(wanted))
+    if unit == "date":
+        return bool(
+            (value.astimezone(filters.tz).date().isoformat() if isinstance(value, datetime) else value) == str(wanted)
+        )
+    if isinstance(wanted, datetime):
+        return bool(value.timestamp() == wanted.timestamp())
+    if isinstance(wanted, (int, float)):
+        return isinstance(value, (int, float, Decimal)) and math.isclose(value, wanted, rel_tol=1e-9, abs_tol=1e-9)
+    return bool(value == wanted)
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_a_panel_shows_the_rows_of_its_report(name: str, dsn: str) -> None:
+    (target,) = PANELS[name]["targets"]
+    units = {column.name: column.unit for column in REPORTS[name].columns}
+    not_empty = 0
+    with insights.open_reader(dsn) as reader:
+        for case, filters in CHOICES.items():
+            found = execute(dsn, expanded(target["rawSql"], filters))
+            wanted = wanted_rows(name, reader, filters)
+            if name == "recent":  # of calls at the same moment any may be first
+                assert [row["at"] for row in found] == sorted((row["at"] for row in found), reverse=True)
+                found, wanted = (
+                    sorted(rows, key=lambda row: (row["at"], str(row["trace_id"]))) for rows in (found, wanted)
+                )
+            assert len(found) == len(wanted), case
+            for row, expected in zip(found, wanted, strict=True):
+                for key, value in row.items():
+                    column = RENAMED.get(name, {}).get(key, key)
+                    truth = expected[column] or "legacy" if key == "metric" else expected[column]
+                    assert same(value, truth, units[column], filters), (case, column, row, expected)
+            not_empty += bool(wanted)
+    assert not_empty >= 10
+
+
+def test_variables_offer_what_the_period_contains(dsn: str) -> None:
+    offered = {
+        name: [row["value"] for row in execute(dsn, expanded(each["query"], SPRING))]
+        for name, each in VARIABLES.items()
+        if each["type"] == "query"
+    }
+    with insights.open_reader(dsn) as reader:
+        every = dataclasses.replace(SPRING, kinds=ALL_KINDS)
+        commands = {row.command for row in reader.run(insights.commands, every, unused=False).rows if row.command}
+        releases = {row.release for row in reader.run(insights.releases, every).rows}
+    assert set(offered["command"]) == commands
+    assert set(offered["release"]) == releases
+    assert set(offered["environment"]) == {"production", "staging"}
+    assert set(offered["guild"]) == {"10", "20", "197038439483310086"}
+
+
+def test_the_file_is_up_to_date() -> None:
+    assert FILE.read_text("utf-8") == document() + "\n", "run: make docs"
+
+
+def test_the_last_seven_days_and_all_commands_are_shown_by_default() -> None:
+    assert DASHBOARD["time"] == {"from": "now-7d/d", "to": "now"}
+    assert VARIABLES["kind"]["current"]["value"] == [kind or "legacy" for kind in COMMAND_KINDS]
+    for name in ("command", "guild", "environment", "release"):
+        assert VARIABLES[name]["current"]["value"] == [ALL]
+
+
+def test_names_of_users_are_in_the_latest_calls_only() -> None:
+    assert [name for name, each in PANELS.items() if "player_name" in json.dumps(each)] == ["recent"]
+
+
+def test_panels_have_the_order_of_the_pages_and_the_definitions_of_the_reports() -> None:
+    ordered = ["totals", *(chart for *_, charts in SECTIONS for chart in charts if chart in PANELS), "recent"]
+    assert list(PANELS) == ordered
+    for name, each in PANELS.items():
+        assert each["description"].startswith(" ".join(REPORTS[name].definition.split()))
+
+
+def test_answers_after_three_seconds_are_red() -> None:
+    overrides = PANELS["acknowledgements"]["fieldConfig"]["overrides"]
+    (p95,) = (each["properties"] for each in overrides if each["matcher"]["options"] == "p95_ms")
+    found = {each["id"]: each["value"] for each in p95}
+    assert found["unit"] == "ms"
+    assert {"color": "red", "value": 3000} in found["thresholds"]["steps"]
+
+
+def test_the_dashboard_is_well_formed() -> None:
+    panels = DASHBOARD["panels"]
+    assert len({each["id"] for each in panels}) == len(panels)
+    for each in panels:
+        assert 0 <= each["gridPos"]["x"] <= 24 - each["gridPos"]["w"]
+    for one, other in combinations((each["gridPos"] for each in panels), 2):
+        apart = [one[at] + one[size] <= other[at] or other[at] + other[size] <= one[at] for at, size in ("xw", "yh")]
+        assert any(apart), (one, other)
+    sources = re.findall(r'"uid": "([^"]*)"', json.dumps([panels, DASHBOARD["templating"]]))
+    assert set(sources) == {"${datasource}"}
+    assert set(re.findall(r"\$\{(\w+)", json.dumps(panels))) <= set(VARIABLES)

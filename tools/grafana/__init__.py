@@ -1,0 +1,1 @@
+"""Makes docs/grafana from the reports: `python -m tools.grafana`."""
