@@ -28,7 +28,7 @@ ELSEWHERE = {
     "make": "tests/test_docs.py: the targets exist",
     "sudo": "needs a running systemd; tests/telemetry/cli/test_init.py has its unit verified",
     "journalctl": "needs a running systemd",
-    "slashspan": "serves the page for ever; tests/telemetry/cli/test_dashboard.py starts it",
+    "slashspan": "runs for ever: tests/telemetry/cli has test_dashboard.py and test_rollup.py",
     "docker": "needs an engine; tests/telemetry/cli/test_init.py has the file checked where Compose is installed",
     "ANALYTICS_ENDPOINT=backend.example:4317": "tests/collector runs a collector with this file",
     "SLASHSPAN_SPOOL=/var/lib/bot/spool": "the folder that systemd creates for the unit",
