@@ -26,8 +26,8 @@ INSTRUMENT = str(Path(sys.executable).parent / "opentelemetry-instrument")
 """OpenTelemetry's own command, a script for `python`."""
 RUN = ["-m", "slashspan", "run"]
 """`slashspan run`, as arguments of `python`."""
-READY_SECONDS = 90.0
-"""Sixteen bots of a benchmark that start together on a busy machine take long."""
+READY_SECONDS = 240.0
+"""Sixteen bots of a benchmark that start together on a busy machine take long, and one under valgrind longer."""
 
 
 class BotProcess:
