@@ -4,9 +4,9 @@ still."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
+import subprocess
 import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
@@ -38,30 +38,55 @@ async def png_in_process(drawing: Drawing, *, seconds: float = SECONDS, program:
     """
     if drawing.spec is None or not (program or can_render()):
         return None
-    command = program or (sys.executable, "-I", "-c", _START, *sys.path)
+    command = tuple(program) or (sys.executable, "-I", "-c", _START, *sys.path)
+    sent = json.dumps([drawing.sentence, drawing.spec, drawing.height]).encode()
+    process = _Process(command, sent, seconds)
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
-    except (OSError, NotImplementedError) as error:
-        _log.warning("no chart: the process that draws it cannot be started: %s", error)
+        return await asyncio.to_thread(process.run)
+    except asyncio.CancelledError:
+        process.give_up()
+        raise
+
+
+class _Process:
+    """In a thread, because asyncio's own may never return if it is cancelled while the pipes are being connected, and
+    not every event loop has them."""
+
+    def __init__(self, command: tuple[str, ...], sent: bytes, seconds: float) -> None:
+        self._command, self._sent, self._seconds = command, sent, seconds
+        self._started: subprocess.Popen[bytes] | None = None
+        self._given_up = False
+
+    def run(self) -> bytes | None:
+        """The output, or None, with the reason in the log. Returns when the process has ended."""
+        pipe = subprocess.PIPE
+        try:
+            with subprocess.Popen(self._command, stdin=pipe, stdout=pipe, stderr=pipe) as process:  # noqa: S603 - ours
+                self._started = process
+                if self._given_up:
+                    process.kill()
+                try:
+                    drawn, said = process.communicate(self._sent, self._seconds)
+                finally:
+                    process.kill()
+        except OSError as error:
+            _log.warning("no chart: the process that draws it cannot be started: %s", error)
+            return None
+        except subprocess.TimeoutExpired:
+            _log.warning("no chart: drawing it took more than %g s", self._seconds)
+            return None
+        if process.returncode == 0:
+            return drawn
+        if not self._given_up:
+            reason = said.decode("utf-8", "replace").strip().rpartition("\n")[2]
+            _log.warning("no chart: %s", reason or f"exit status {process.returncode}")
         return None
-    try:
-        sent = json.dumps([drawing.sentence, drawing.spec, drawing.height]).encode()
-        drawn, said = await asyncio.wait_for(process.communicate(sent), seconds)
-    except asyncio.TimeoutError:
-        _log.warning("no chart: drawing it took more than %g s", seconds)
-        return None
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    if process.returncode == 0:
-        return drawn
-    reason = said.decode("utf-8", "replace").strip().rpartition("\n")[2] or f"exit status {process.returncode}"
-    _log.warning("no chart: %s", reason)
-    return None
+
+    def give_up(self) -> None:
+        """Kill it, from another thread."""
+        self._given_up = True
+        if self._started is not None:
+            self._started.kill()
 
 
 def main() -> int:

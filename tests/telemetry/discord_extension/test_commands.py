@@ -26,6 +26,7 @@ from tests.support.documents import REDIRECTED, blocks
 from tests.support.processes import bot_process
 from tests.support.rows import FULL
 from tests.support.stored_rows import read_outcomes, write_rows
+from tests.support.waiting import until_async
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -280,7 +281,6 @@ async def test_an_error_of_our_own_is_logged_and_said(
 
 async def test_unloading_leaves_nothing(store: str) -> None:
     write_rows(store, [called(1)])
-    before = threading.active_count()
     async with loaded() as (standin, bot):
         command = bot.tree.get_command("slashspan")
         assert command is not None
@@ -297,7 +297,7 @@ async def test_unloading_leaves_nothing(store: str) -> None:
         assert [name for name in sys.modules if name.startswith(EXTENSION)] == []
         gc.collect()
         assert cog() is None
-    assert threading.active_count() <= before + 1  # asyncio's watcher of child processes, before Python 3.12
+    await until_async(lambda: not [each for each in threading.enumerate() if each.name.startswith("slashspan")])
 
 
 @pytest.mark.timeout(180)
