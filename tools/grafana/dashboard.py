@@ -8,8 +8,8 @@ from typing import Any, Final
 from slashspan.insights.filters import COMMAND_KINDS
 from slashspan.insights.pages.sections import SECTIONS
 from slashspan.semconv import Kind
+from tools.grafana.fragments import FILTERED, LEGACY, TABLE_NAME, choices
 from tools.grafana.panels import DATASOURCE, VIEWS, WIDTH, Json, panel
-from tools.grafana.queries import FILTERED, LEGACY, TABLE_NAME, choices
 
 PERIOD: Final = {"from": "now-7d/d", "to": "now"}
 """As `slashspan stats`: the last seven days, from the beginning of a day."""

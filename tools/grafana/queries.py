@@ -1,9 +1,4 @@
-"""SQL for Grafana's PostgreSQL data source, made of the reports' own texts in insights/sql.
-
-Grafana replaces `${name:format}` by the value of a variable, then `$__timeFrom()` and `$__timeTo()` by the ends of the
-period, quoted and in UTC (https://grafana.com/docs/grafana/latest/datasources/postgres/,
-https://grafana.com/docs/grafana/latest/visualizations/dashboards/variables/variable-syntax/).
-"""
+"""SQL for Grafana's PostgreSQL data source, made of the reports' own texts in insights/sql."""
 
 from __future__ import annotations
 
@@ -11,68 +6,39 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from slashspan.insights.query import compose
+from slashspan.insights.query import PERCENTS, compose
 from slashspan.insights.readers.postgres import PostgresDialect
 from slashspan.insights.reports.latency import LATE_MS, SLOW_MS
-from slashspan.insights.reports.shared import HOURLY_UP_TO, NORMAL_QUANTILE
+from slashspan.insights.reports.shared import NORMAL_QUANTILE
 from slashspan.insights.reports.users import MONTH, WEEK
-from slashspan.insights.zones import AHEAD, DISCORD_EPOCH, day_number
 from slashspan.table import Table
+from tools.grafana.fragments import (
+    BUCKET,
+    BUCKET_START,
+    DAY_0,
+    EARLIEST,
+    END,
+    FIRST_DAY,
+    FROM_TO,
+    LAST_DAY,
+    LATEST,
+    LEGACY,
+    MONTH_BEFORE,
+    OFFSET,
+    TABLE,
+    TABLE_NAME,
+    TO,
+    conditions,
+    start_of_day,
+    week,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-TABLE: Final = "${table:raw}"
-TABLE_NAME: Final = "command_calls"
-"""Of the table, unless the variable is changed."""
-ZONE: Final = "${zone:sqlstring}"
-LEGACY: Final = "legacy"
-"""What a variable calls the kind of rows that an old bot wrote: a variable cannot have an empty value."""
-FILTERED: Final[Mapping[str, str]] = {
-    "kind": f"coalesce(nullif(kind, ''), '{LEGACY}')",
-    "command": "coalesce(command, '')",
-    "guild": "coalesce(guild_id, 0)",
-    "environment": "coalesce(environment, '')",
-    "release": "coalesce(service_version, '')",
-}
-"""What each variable is compared with. "All" is this expression itself, which equals itself in every row."""
-
 _DIALECT: Final = PostgresDialect(Table(TABLE_NAME))
-_SINCE: Final = "CAST($__timeFrom() AS timestamptz)"
-_END: Final = "least(CAST($__timeTo() AS timestamptz), now())"
-"""What happens later is not known yet."""
-_DAY_0: Final = "date '0001-01-01'"
-_SHORT: Final = f"{_END} - {_SINCE} <= interval '{HOURLY_UP_TO.total_seconds() / 3600:g} hours'"
-_BUCKET: Final = {"bucket": f"CASE WHEN {_SHORT} THEN hour_start ELSE day END"}
-_OFFSET: Final = f"CAST(extract(epoch FROM to_timestamp(at_s) AT TIME ZONE {ZONE}) AS bigint) - at_s"
 _VALUES: Final[Mapping[str, str]] = {"late_ms": f"{LATE_MS:g}", "slow_ms": f"{SLOW_MS:g}", "count": "20"}
 _VALUE: Final = re.compile(r"(?<![:\w]):([a-z_]+)")
-_FROM_TO: Final = "called_at >= $__timeFrom() AND called_at < $__timeTo()"
-_TO: Final = "called_at >= to_timestamp(0) AND called_at < $__timeTo()"
-"""For reports that read the whole history."""
-
-
-def _day_number(moment: str) -> str:
-    return f"CAST({moment} AT TIME ZONE {ZONE} AS date) - {_DAY_0}"
-
-
-def _week(number: str) -> str:
-    return f"{number} - ({number}) % {WEEK}"
-
-
-def _start_of_day(number: str) -> str:
-    return f"CAST({_DAY_0} + CAST({number} AS integer) AS timestamp) AT TIME ZONE {ZONE}"
-
-
-_FIRST_DAY: Final = _day_number(_SINCE)
-_EARLIEST: Final = day_number(DISCORD_EPOCH.date())
-_LATEST: Final = _day_number(f"(now() + interval '{AHEAD.days} days')")
-"""As in `zones.shown_days`."""
-_LAST_DAY: Final = _day_number(f"({_END} - interval '1 microsecond')")
-_BUCKET_START: Final = f"CASE WHEN {_SHORT} THEN to_timestamp(bucket) ELSE {_start_of_day('bucket')} END"
-_MONTH_BEFORE: Final = (
-    f"called_at >= CAST({_DAY_0} + ({_FIRST_DAY}) - {MONTH - 1} AS timestamp) AT TIME ZONE {ZONE} AND {_TO}"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,16 +65,10 @@ class _Parts:
     """Further common table expressions."""
     source: str = "found"
     file: str = ""
-    period: str = _FROM_TO
+    period: str = FROM_TO
     expressions: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     """As in `Query`: `time` and, for the name of a series, `metric`."""
-
-
-def _conditions(period: str) -> str:
-    """The period and the variables, as a condition on the table's own columns."""
-    chosen = [f"{sql} IN (${{{name}:sqlstring}})" for name, sql in FILTERED.items()]
-    return " AND ".join([period, *chosen])
 
 
 def _made(parts: _Parts) -> Query:
@@ -116,8 +76,8 @@ def _made(parts: _Parts) -> Query:
         _DIALECT,
         parts.file or parts.report.replace("-", "_"),
         TABLE,
-        _conditions(parts.period),
-        lambda: _OFFSET,
+        conditions(parts.period),
+        lambda: OFFSET,
         parts.expressions,
     )
     found = _VALUE.sub(lambda match: _VALUES[match[1]], found)
@@ -135,7 +95,7 @@ def _made(parts: _Parts) -> Query:
 
 
 def _ranks(array: str = "ranks") -> dict[str, str]:
-    return {f"p{percent}_ms": f"{array}[{place}]" for place, percent in enumerate((50, 95, 99), 1)}
+    return {f"p{percent}_ms": f"{array}[{place}]" for place, percent in enumerate(PERCENTS, 1)}
 
 
 _ERROR_RATE: Final = "CAST(errors AS float8) / nullif(ok + errors, 0)"
@@ -163,9 +123,9 @@ def _buckets(report: str, columns: Mapping[str, str], **more: Any) -> _Parts:
     """A time series."""
     return _Parts(
         report=report,
-        columns={"start": _BUCKET_START, **columns},
+        columns={"start": BUCKET_START, **columns},
         order="1",
-        expressions=_BUCKET,
+        expressions=BUCKET,
         names={"start": "time", **more},
     )
 
@@ -263,11 +223,11 @@ _PARTS: Final = (
     _Parts(
         report="active-users",
         file="user_days",
-        period=_MONTH_BEFORE,
+        period=MONTH_BEFORE,
         steps={
             "shown": (
-                f"SELECT generate_series(greatest({_FIRST_DAY}, {_EARLIEST}),\n"
-                f"                       least(greatest(max(day), {_LAST_DAY}), {_LATEST})) AS day\n"
+                f"SELECT generate_series(greatest({FIRST_DAY}, {EARLIEST}),\n"
+                f"                       least(greatest(max(day), {LAST_DAY}), {LATEST})) AS day\n"
                 "  FROM found HAVING count(*) > 0"
             )
         },
@@ -275,7 +235,7 @@ _PARTS: Final = (
             f"shown LEFT JOIN found ON found.day BETWEEN shown.day - {MONTH - 1} AND shown.day\n GROUP BY shown.day"
         ),
         columns={
-            "day": _start_of_day("shown.day"),
+            "day": start_of_day("shown.day"),
             "dau": _active(1),
             "wau": _active(WEEK),
             "mau": _active(MONTH),
@@ -285,15 +245,15 @@ _PARTS: Final = (
     ),
     _Parts(
         report="retention",
-        period=_TO,
+        period=TO,
         steps={
             "edges": (
-                f"SELECT greatest(min(cohort), {_week(_FIRST_DAY)}, {_EARLIEST - _EARLIEST % WEEK}) AS first,\n"
-                f"       least(greatest(max(week), {_week(_LAST_DAY)}), {_week(_LATEST)}) AS last\n"
+                f"SELECT greatest(min(cohort), {week(FIRST_DAY)}, {EARLIEST - EARLIEST % WEEK}) AS first,\n"
+                f"       least(greatest(max(week), {week(LAST_DAY)}), {week(LATEST)}) AS last\n"
                 "  FROM found HAVING count(*) > 0"
             ),
             "weeks": (
-                f"SELECT c AS cohort, w AS week, {_start_of_day(f'w + {WEEK}')} <= {_END} AS is_over\n"
+                f"SELECT c AS cohort, w AS week, {start_of_day(f'w + {WEEK}')} <= {END} AS is_over\n"
                 f"  FROM edges CROSS JOIN generate_series(first, last, {WEEK}) AS c"
                 f" CROSS JOIN generate_series(c, last, {WEEK}) AS w"
             ),
@@ -307,7 +267,7 @@ _PARTS: Final = (
         },
         source="counted",
         columns={
-            "cohort": f"to_char({_DAY_0} + CAST(cohort AS integer), 'YYYY-MM-DD')",
+            "cohort": f"to_char({DAY_0} + CAST(cohort AS integer), 'YYYY-MM-DD')",
             "week": f"(week - cohort) / {WEEK}",
             "size": "",
             "active": "",
@@ -351,10 +311,3 @@ _PARTS: Final = (
 )
 QUERIES: Final[Mapping[str, Query]] = {parts.report: _made(parts) for parts in _PARTS}
 """By the name of the report."""
-
-
-def choices(name: str) -> str:
-    """The values of a variable that occur in the period."""
-    sql = FILTERED[name]
-    known = f"{sql} <> {'0' if name == 'guild' else chr(39) * 2}"
-    return f"SELECT DISTINCT CAST({sql} AS text) AS value FROM {TABLE} WHERE {_FROM_TO} AND {known} ORDER BY 1"
