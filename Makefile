@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench versions bots browser other-tools clickhouse docs lock clean collector trial-crash trial-sums
+.PHONY: help setup demo test check bench versions bots browser screenshots other-tools clickhouse docs lock clean collector trial-crash trial-sums
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ versions: $(STAMP) ## tests and demo on discord.py 2.4 to 2.7, the oldest and ne
 bots: $(STAMP) ## Red, jishaku and a bot of discord-games from PyPI, unchanged: the same plain and recorded, every action a row
 	@$(BIN)/python -m tools.bots
 	@$(BIN)/python -m pytest -q tests/pypi_bots
+
+screenshots: browser ## draw the pictures of the documentation anew (needs Chromium)
+	@$(BIN)/python -m tools.screenshots
 
 browser: $(STAMP) ## Playwright, with which the tests open the dashboard in Chromium
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r requirements-browser.lock

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 LABEL: Final = "label"
 """Field of a row's name on an axis."""
 SERIES_FIELD: Final = "series"
+CALLS_FOR: Final = {"p99_ms": 100, "p95_ms": 20}
+"""Calls without which a percentile is not drawn."""
 VALUE: Final = "value"
 
 
@@ -155,38 +157,37 @@ def intervals(
 
 
 def dumbbells(result: Result[Any], rows: Sequence[Any], labels: Sequence[str], fields: Sequence[str]) -> Spec:
-    """A dot a column on one line a row; a logarithmic scale, because percentiles differ by orders of magnitude."""
+    """A dot a percentile on one line a row; a logarithmic scale, because they differ by orders of magnitude.
+
+    A percentile of too few calls is one of them, and says nothing: it is left out.
+    """
     chosen = [_column(result, name) for name in fields]
-    first, last = fields[0], fields[-1]
-    data = [
-        {**row, LABEL: label, SERIES_FIELD: column.label, VALUE: row[column.name]}
-        for row, label in zip(values(result, rows), labels, strict=True)
-        for column in chosen
-        if row[column.name] is not None and row[column.name] > 0
-    ]
+    data = []
+    for row, entry, label in zip(rows, values(result, rows), labels, strict=True):
+        shown = [
+            column for column in chosen if (entry[column.name] or 0) > 0 and row.calls >= CALLS_FOR.get(column.name, 0)
+        ]
+        ends = {"low": entry[shown[0].name], "high": entry[shown[-1].name]} if shown else {}
+        data += [
+            {**entry, **ends, LABEL: label, SERIES_FIELD: column.label, VALUE: entry[column.name]} for column in shown
+        ]
     scale = number_axis("ms, logarithmic", "ms", log=True, nice=True)
+    shapes = {"domain": [column.label for column in chosen], "range": ["circle", "diamond", "triangle-right"]}
     return {
         "data": {"values": data},
         "encoding": {"y": rank_axis(), "tooltip": tooltip(result.columns)},
         "layer": [
             {
-                "transform": [{"filter": f"datum.{SERIES_FIELD} === {chosen[0].label!r} && datum.{last} > 0"}],
+                "transform": [{"filter": f"datum.{SERIES_FIELD} === {chosen[0].label!r}"}],
                 "mark": {"type": "rule", "strokeWidth": 2, "opacity": 0.4},
-                "encoding": {"x": {"field": first, **scale}, "x2": {"field": last}},
+                "encoding": {"x": {"field": "low", **scale}, "x2": {"field": "high"}},
             },
             {
                 "mark": {"type": "point", "filled": True, "size": 70},
                 "encoding": {
                     "x": {"field": VALUE, "type": "quantitative"},
                     "color": series([column.label for column in chosen], SERIES),
-                    "shape": {
-                        "field": SERIES_FIELD,
-                        "type": "nominal",
-                        "scale": {
-                            "domain": [c.label for c in chosen],
-                            "range": ["circle", "diamond", "triangle-right"],
-                        },
-                    },
+                    "shape": {"field": SERIES_FIELD, "type": "nominal", "scale": shapes},
                 },
             },
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
@@ -31,8 +32,16 @@ _TEXTS: Final[Mapping[str, str]] = {
     "release": "releases",
     "bot": "bots",
 }
-_NUMBERS: Final[Mapping[str, str]] = {"guild": "guilds", "shard": "shards"}
+_NUMBERS: Final[Mapping[str, str]] = {"guild": "guilds", "shard": "shards", "user": "users"}
 NAMES: Final = ("since", "until", "zone", *_TEXTS, *_NUMBERS)
+
+
+StoredIds = Callable[[int], Iterable[int]]
+
+
+def as_it_is(user: int) -> Iterable[int]:
+    """The id of a user whose id is neither hashed nor dropped."""
+    return (user,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +61,9 @@ class State:
     """The parts of the query string, in the order of `NAMES`."""
 
     @classmethod
-    def parse(cls, query: Query, *, zone: str) -> State:
-        """Raises ConfigurationError, which names the part that is wrong."""
+    def parse(cls, query: Query, *, zone: str, stored_ids: StoredIds = as_it_is) -> State:
+        """`stored_ids`: under which ids a user's calls are stored. Raises ConfigurationError, which names the part that
+        is wrong."""
         pairs = [(name, value) for name in NAMES for value in query.getall(name, ()) if value]
         chosen = dict(pairs)
         tz = find_zone(chosen.get("zone", zone))
@@ -61,6 +71,7 @@ class State:
         several: dict[str, Any] = {field: tuple(v for k, v in pairs if k == name) for name, field in _TEXTS.items()}
         for name, field in _NUMBERS.items():
             several[field] = tuple(_number(name, value) for key, value in pairs if key == name)
+        several["users"] = tuple(stored for user in several["users"] for stored in stored_ids(user))
         if unknown := set(several["kinds"]) - set(ALL_KINDS):
             raise ConfigurationError(f"kind={unknown.pop()!r}: must be one of: {', '.join(filter(None, ALL_KINDS))}")
         filters = Filters(

@@ -16,7 +16,7 @@ from aiohttp import web
 from slashspan.errors import ConfigurationError
 from slashspan.insights.charts import CHARTS
 from slashspan.insights.dashboard import security, vega
-from slashspan.insights.dashboard.address import PERIODS, State
+from slashspan.insights.dashboard.address import PERIODS, State, StoredIds, as_it_is
 from slashspan.insights.dashboard.live import Live
 from slashspan.insights.dashboard.pool import ReaderPool
 from slashspan.insights.dashboard.warnings import warnings
@@ -45,6 +45,8 @@ class Options:
     zone: str = "UTC"
     hosts: Collection[str] = security.LOOPBACK_NAMES
     token: str | None = None
+    stored_ids: StoredIds = as_it_is
+    """Under which ids the calls of a user are stored."""
     trace_link: str | None = None
     """An address with `{trace_id}` in it, to the trace of a call."""
 
@@ -101,13 +103,16 @@ class Dashboard:
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def answered(request: web.Request) -> web.StreamResponse:
             try:
-                return await handler(request, State.parse(request.query, zone=self._options.zone))
+                return await handler(request, self._state(request))
             except ConfigurationError as error:
                 return web.json_response({"error": str(error)}, status=400)
             except ReadError as error:
                 return web.json_response({"error": str(error)}, status=503)
 
         return answered
+
+    def _state(self, request: web.Request) -> State:
+        return State.parse(request.query, zone=self._options.zone, stored_ids=self._options.stored_ids)
 
     def _render(self, name: str, **values: Any) -> str:
         return self._templates.get_template(name).render(**values)

@@ -78,6 +78,14 @@ def dashboard(
     with insights.open_reader(settings.dsn, table=settings.table):
         pass  # what is wrong with the store is said now, and not on the page
     hosts = {*security.LOOPBACK_NAMES, *allowed, *(() if host in ("0.0.0.0", "::") else (host,))}  # noqa: S104
-    options = Options(title=title, zone=zone, hosts=hosts, token=token or None, trace_link=trace_link)
+
+    def own_ids(user: int) -> tuple[int, ...]:
+        from slashspan.telemetry.instrument.privacy import stored_ids  # imports discord, which takes its time
+
+        return stored_ids(user, settings.user_id_key)
+
+    options = Options(
+        title=title, zone=zone, hosts=hosts, token=token or None, trace_link=trace_link, stored_ids=own_ids
+    )
     served = Dashboard(lambda: insights.connect(settings.dsn, table=settings.table), options)
     serve(served.application(), host=host, port=port, said=say, opened=opened)

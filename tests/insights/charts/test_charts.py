@@ -110,6 +110,17 @@ def test_two_commands_of_one_name_have_a_bar_each(results: dict[str, Result[Any]
     assert [entry["label"] for entry in drawing.spec["data"]["values"]] == ["/queue", "/queue (2)"]
 
 
+def test_percentiles_of_too_few_calls_are_not_drawn(results: dict[str, Result[Any]]) -> None:
+    result = results["durations"]
+    rows = tuple(dataclasses.replace(result.rows[0], command=f"c{calls}", calls=calls) for calls in (19, 20, 99, 100))
+    drawing = draw(dataclasses.replace(result, rows=rows))
+    assert drawing.spec is not None
+    shown = [(row["label"], row["series"]) for row in drawing.spec["data"]["values"]]
+    assert [label for label, series in shown if series == "p50"] == ["/c19", "/c20", "/c99", "/c100"]
+    assert [label for label, series in shown if series == "p95"] == ["/c20", "/c99", "/c100"]
+    assert [label for label, series in shown if series == "p99"] == ["/c100"]
+
+
 def test_nothing_but_negative_delays_is_said_of_a_clock_that_is_behind(results: dict[str, Result[Any]]) -> None:
     result = results["arrival"]
     rows = tuple(dataclasses.replace(row, negative=3) for row in result.rows)

@@ -176,6 +176,27 @@ async def test_what_users_wrote_is_shown_as_text_and_new_calls_come_by_themselve
         assert visitor.said == []
 
 
+async def test_ten_thousand_commands_and_names_with_quotes_fit_the_page(tmp_path: Path) -> None:
+    dsn = f"sqlite:///{tmp_path / 'calls.db'}"
+    now = int(datetime.now(timezone.utc).timestamp() * 1e6)
+    rows = sample(10_000, seed=1)
+    for number, row in enumerate(rows):
+        row.kind, row.outcome, row.called_at, row.command = "slash", "ok", now - number, f'it\'s "{number}" ' + "x" * 60
+    write_rows(dsn, rows)
+    async with visit(dsn, width=390) as visitor:
+        await visitor.go("/")
+        await visitor.draw_all()
+        assert await visitor.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert "9,800 more" in await visitor.page.locator("#commands .table").inner_html()
+        await visitor.page.locator("#commands [data-toggle]").click()
+        link = visitor.page.locator("#commands tbody a").first
+        name = await link.inner_text()
+        await link.click()
+        await visitor.page.locator(".chips a", has_text=f"command: {name}").wait_for()
+        await visitor.page.locator(".tiles li", has_text="calls").filter(has_text="1").first.wait_for()
+        assert visitor.said == []
+
+
 async def test_a_failing_card_can_be_tried_again(tmp_path: Path) -> None:
     dsn = store_history(tmp_path / "calls.db", days=2)
     async with visit(dsn) as visitor:

@@ -75,6 +75,19 @@ async def test_the_summary_has_the_totals(dsn: str) -> None:
     assert "No calls" not in text
 
 
+async def test_a_user_is_found_by_id_under_the_ids_that_are_stored(tmp_path: Path) -> None:
+    dsn = f"sqlite:///{tmp_path / 'calls.db'}"
+    rows = sample(4, seed=1)
+    for number, row in enumerate(rows):
+        row.discord_uid, row.kind = (1234, 99, 5, 6)[number], "slash"
+    write_rows(dsn, rows)
+    async with served(dsn, stored_ids=lambda user: (user, user + 94)) as client:
+        text = await (await client.get("/tables/totals.csv?since=all&user=5")).text()
+        page = await (await client.get("/?user=5")).text()
+    assert text.splitlines()[1].startswith("2,2,")
+    assert "user: 5 ×" in page
+
+
 async def test_an_empty_period_names_the_last_call_and_an_empty_table_says_how_to_fill_it(
     dsn: str, tmp_path: Path
 ) -> None:
