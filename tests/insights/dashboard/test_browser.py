@@ -181,7 +181,8 @@ async def test_ten_thousand_commands_and_names_with_quotes_fit_the_page(tmp_path
     now = int(datetime.now(timezone.utc).timestamp() * 1e6)
     rows = sample(10_000, seed=1)
     for number, row in enumerate(rows):
-        row.kind, row.outcome, row.called_at, row.command = "slash", "ok", now - number, f'it\'s "{number}" ' + "x" * 60
+        row.kind, row.outcome, row.called_at = "slash", "ok", now - number
+        row.command = f'it\'s "{number}" ' + "x" * 60
     write_rows(dsn, rows)
     async with visit(dsn, width=390) as visitor:
         await visitor.go("/")
