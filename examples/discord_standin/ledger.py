@@ -84,6 +84,8 @@ class Action:
     """Messages that the bot showed for it, newest last, with their components."""
     files: dict[str, bytes] = field(default_factory=dict)
     """Attachments of those messages, by name."""
+    ephemeral: bool = False
+    """Only the user sees the first answer: its acknowledgement said so."""
     choices: list[Any] = field(default_factory=list)
     """What the bot suggested: the values, for an autocomplete."""
     modal: dict[str, Any] | None = None

@@ -19,6 +19,7 @@ PREFIX: Final = "/api/v10"
 NO_LIMIT: Final = {"X-RateLimit-Limit": "1000", "X-RateLimit-Remaining": "999", "X-RateLimit-Reset-After": "1"}
 """Without such headers discord.py sends the requests of a route one after the other."""
 
+EPHEMERAL: Final = 64
 FILES: Final = "files of the form"
 
 
@@ -93,6 +94,7 @@ class Rest:
         if action.ack is not None:
             return _error(400, 40060, "Interaction has already been acknowledged.")
         data = body.get("data") or {}
+        action.ephemeral = bool(data.get("flags", 0) & EPHEMERAL)
         resource: dict[str, Any] = {"type": kind}
         if kind in (4, 7):
             message = self._show(action, data)
