@@ -7,7 +7,6 @@ import platform
 import socket
 import sys
 from dataclasses import asdict
-from importlib.metadata import distributions
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -80,6 +79,8 @@ def _settings(settings: Settings) -> list[Finding]:
 
 
 def _versions() -> list[Finding]:
+    from importlib.metadata import distributions  # takes longer to import than this command line
+
     from slashspan.exporters.admin.doctor import Finding, Level
     from slashspan.telemetry.instrument.instrumentor import DiscordInstrumentor
 

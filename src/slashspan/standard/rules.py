@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-import ssl
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
@@ -93,6 +91,8 @@ def installed(group: str, *more: str, several: bool = False) -> Rule:
     """The name of an entry point of `group`, or one of `more`; `several`: a comma-separated list of them."""
 
     def complaint(value: str, _: Collection[str]) -> str | None:
+        from importlib.metadata import entry_points  # takes longer to import than all rules
+
         names = {point.name for point in entry_points(group=group)} | set(more)
         given = [part.strip() for part in value.split(",")] if several else [value]
         if all(name in names for name in given):
@@ -169,6 +169,8 @@ COMPRESSION: Final = Rule("`none`, `gzip`; with HTTP also `deflate`", _compressi
 
 
 def _certificates(value: str, _: Collection[str]) -> str | None:
+    import ssl
+
     return _pem(value) or _loads(lambda: ssl.create_default_context(cafile=value))
 
 
@@ -182,6 +184,8 @@ def _pem(value: str) -> str | None:
 
 
 def _loads(load: Callable[[], object]) -> str | None:
+    import ssl  # takes as long to import as all rules
+
     try:
         load()
     except (ssl.SSLError, ValueError) as error:
