@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -30,18 +31,12 @@ async def bundle(folder: Path | None = None) -> bytes:
         return file.read_bytes()
     except OSError:
         pass
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-X", "utf8", "-c", _MAKE, VEGA_LITE),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        script, problem = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-    if process.returncode != 0 or not script:
-        raise ConfigurationError(f"vl-convert could not make Vega's script: {problem.decode(errors='replace')[-500:]}")
+    command = [sys.executable, "-X", "utf8", "-c", _MAKE, VEGA_LITE]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=False)
+    script = bytes(done.stdout)
+    if done.returncode != 0 or not script:
+        problem = done.stderr.decode(errors="replace")[-500:]
+        raise ConfigurationError(f"vl-convert could not make Vega's script: {problem}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         partial = file.with_name(f"{file.name}.{os.getpid()}")
