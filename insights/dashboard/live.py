@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from typing import TYPE_CHECKING, Final
 
@@ -31,8 +30,8 @@ class Live:
         self.closed = False
 
     async def run(self) -> None:
-        """Until it is cancelled."""
-        while True:
+        """Until `close`, or until it is cancelled."""
+        while not self.closed:
             problem = ""
             try:
                 async with self._pool.reader() as reader:
@@ -59,7 +58,9 @@ class Live:
 
     async def changed(self) -> bool:
         """Whether something has changed; False after `HEARTBEAT_SECONDS`."""
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._news.wait(), HEARTBEAT_SECONDS)
-            return True
-        return False
+        news = asyncio.ensure_future(self._news.wait())
+        try:
+            await asyncio.wait({news}, timeout=HEARTBEAT_SECONDS)
+            return news.done()
+        finally:
+            news.cancel()

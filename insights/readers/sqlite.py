@@ -160,15 +160,20 @@ class SqliteReader:
 
     async def _run(self, work: Callable[[], T]) -> T:
         future = self._thread.submit(self._unless_cancelled, work)
+        answer = asyncio.wrap_future(future)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), READ_SECONDS)
+            # Not `wait_for`: before Python 3.12 it swallows a cancellation that comes at the moment of the answer, and
+            # a task that loops would never end (https://github.com/python/cpython/issues/86296).
+            await asyncio.wait({answer}, timeout=READ_SECONDS)
+            if answer.done():
+                return answer.result()
+            raise ReadError(f"{self._path}: no answer within {READ_SECONDS:.0f} s")
         except sqlite3.Error as error:
             raise ReadError(f"{self._path}: {error}{advice(error)}") from error
-        except (asyncio.TimeoutError, asyncio.CancelledError) as error:
+        finally:
+            future.cancel()  # if it has not begun
+            answer.cancel()
             self._cancelled = not future.done()
-            if isinstance(error, asyncio.TimeoutError):
-                raise ReadError(f"{self._path}: no answer within {READ_SECONDS:.0f} s") from error
-            raise
 
     def _unless_cancelled(self, work: Callable[[], T]) -> T:
         """In the thread. It has one piece of work at a time, so whatever was cancelled is another one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import csv
 import dataclasses
 import io
@@ -160,6 +161,20 @@ def test_a_query_ends_when_its_task_is_cancelled(begun: bool, tmp_path: Path) ->
             return (await insights.totals(reader)).rows[0].calls
 
     assert asyncio.run(read()) == 3
+
+
+async def test_a_cancellation_at_the_moment_of_the_answer_is_not_lost(tmp_path: Path) -> None:
+    await asyncio.to_thread(write_rows, f"sqlite:///{tmp_path / 'calls.db'}", rows(3))
+    async with SqliteReader(tmp_path / "calls.db", Table("command_calls")) as reader:
+        answer: concurrent.futures.Future[int] = concurrent.futures.Future()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(reader._thread, "submit", lambda *_: answer)
+            task = asyncio.ensure_future(reader._run(lambda: 1))
+            await asyncio.sleep(0)
+            answer.set_result(1)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
 
 
 def test_a_locked_or_damaged_file_is_a_read_error(tmp_path: Path) -> None:
