@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pyroaring import BitMap
 
 from slashspan.insights.sums import hours
-from slashspan.insights.sums.documents import Failure, Group, add_bins, nearest_ranks
+from slashspan.insights.sums.documents import Failure, Group
+from slashspan.insights.sums.histograms import add_counts, add_up, nearest_ranks
 from slashspan.insights.zones import EPOCH
 from slashspan.semconv import Kind, Outcome
 
@@ -57,12 +58,12 @@ class Period:
 
     @property
     def merged(self) -> dict[Key, Group]:
-        """All cells together, without delays and failures."""
+        """All cells together."""
         if self._merged is None:
             self._merged = {}
             for cell in self.cells:
                 for key, group in self.groups(cell):
-                    self._merged.setdefault(key, Group()).add(group, all_of_it=False)
+                    self._merged.setdefault(key, Group()).add(group)
         return self._merged
 
     def by(self, choose: Callable[[Key], Any]) -> dict[Any, Group]:
@@ -90,9 +91,9 @@ def _outcomes(group: Group) -> Row:
     counts = group.outcomes
     return {
         "calls": group.calls,
-        "ok": counts[Outcome.OK],
-        "errors": counts[Outcome.ERROR],
-        "rejected": counts[Outcome.REJECTED],
+        "ok": counts.get(Outcome.OK, 0),
+        "errors": counts.get(Outcome.ERROR, 0),
+        "rejected": counts.get(Outcome.REJECTED, 0),
     }
 
 
@@ -145,9 +146,9 @@ def errors(period: Period, _: Mapping[str, str]) -> list[Row]:
 
 
 def outcomes(period: Period, _: Mapping[str, str]) -> list[Row]:
-    total: Counter[str] = Counter()
+    total: dict[str, int] = {}
     for group in period.merged.values():
-        total.update(group.outcomes)
+        add_counts(total, group.outcomes.items())
     return [{"outcome": outcome, "calls": calls} for outcome, calls in total.items()]
 
 
@@ -231,16 +232,15 @@ def calls(period: Period, expressions: Mapping[str, str]) -> list[Row]:
         for key, group in period.groups(cell):
             total = found[_place(cell, expressions), key.kind]
             total.calls += group.calls
-            total.outcomes.update(group.outcomes)
+            add_counts(total.outcomes, group.outcomes.items())
     return [{"bucket": bucket, "kind": kind, **_outcomes(group)} for (bucket, kind), group in found.items()]
 
 
 def arrival(period: Period, expressions: Mapping[str, str]) -> list[Row]:
-    found: dict[int, dict[int, int]] = defaultdict(dict)
+    parts: dict[int, list[dict[int, int]]] = defaultdict(list)
     for cell in period.cells:
-        for _key, group in period.groups(cell):
-            if group.delays:
-                add_bins(found[_place(cell, expressions)], group.delays)
+        parts[_place(cell, expressions)] += [group.delays for _, group in period.groups(cell) if group.delays]
+    found = {bucket: add_up(delays) for bucket, delays in parts.items() if delays}
     return [
         {
             "bucket": bucket,

@@ -1,32 +1,21 @@
 """A document: the sums of the calls of an hour or a day, by what they have in common.
 
-Documents are added up, never averaged: counts, histograms, first and last times, and bitmaps of users and guilds. The
-histograms are logarithmic: a value is known to 1 % (DDSketch, https://arxiv.org/abs/1908.10693).
+Documents are added up, never averaged: counts, histograms, first and last times, and bitmaps of users and guilds.
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgpack
 from pyroaring import BitMap
 
-from slashspan.insights.query import PERCENTS
+from slashspan.insights.sums.histograms import Bins, Packed, add_counts, add_up, pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-ACCURACY: Final = 0.01
-"""Greatest relative error of a value that is read from a histogram."""
-_GAMMA: Final = (1 + ACCURACY) / (1 - ACCURACY)
-_PER_LOG: Final = 1 / math.log(_GAMMA)
-_LEAST: Final = 1e-6
-"""Milliseconds, a nanosecond. What is closer to 0 counts as 0."""
-_OFFSET: Final = 1 - math.ceil(math.log(_LEAST) * _PER_LOG)
 
 
 class Key(NamedTuple):
@@ -38,38 +27,6 @@ class Key(NamedTuple):
     application_id: int | None
     environment: str
     release: str
-
-
-def bin_of(value: float) -> int:
-    """The number of a value's bin. Bins are in the order of their values."""
-    size = abs(value)
-    if size < _LEAST:
-        return 0 if value >= 0 else -1
-    number = math.ceil(math.log(size) * _PER_LOG) + _OFFSET
-    return number if value > 0 else -number
-
-
-def value_of(number: int) -> float:
-    """The value in the middle of a bin."""
-    if number == 0:
-        return 0.0
-    size = 2 * _GAMMA ** (abs(number) - _OFFSET) / (_GAMMA + 1)
-    return size if number > 0 else -size
-
-
-def nearest_ranks(bins: Mapping[int, int]) -> list[float] | None:
-    """The percentiles `PERCENTS`, as the queries' `nearest_ranks`; None without values."""
-    total = sum(bins.values())
-    if not total:
-        return None
-    found: list[float] = []
-    seen = 0
-    wanted = [-(-total * percent // 100) for percent in PERCENTS]
-    for number in sorted(bins):
-        seen += bins[number]
-        while len(found) < len(wanted) and seen >= wanted[len(found)]:
-            found.append(value_of(number))
-    return found
 
 
 @dataclass(slots=True)
@@ -91,7 +48,8 @@ class Failure:
 class Group:
     """The sums of some calls.
 
-    Histograms, bitmaps and failures are unpacked when they are first asked for: most reports do without.
+    Histograms, bitmaps and failures are kept in parts, packed or not, until they are first asked for: most reports do
+    without, and many parts are added up faster at once than one after the other.
     """
 
     __slots__ = (
@@ -104,68 +62,78 @@ class Group:
         self.first_us = self.last_us = 0
         self.over_2s = self.over_3s = self.never = 0
         """Answered after 2 s or 3 s, or by an answer that Discord refused; never answered."""
-        self.outcomes: Counter[str] = Counter()
-        self.hours: Counter[int] = Counter()
+        self.outcomes: dict[str, int] = {}
+        self.hours: dict[int, int] = {}
         """Calls by the hour of the local day; empty in the document of an hour."""
-        self._durations: dict[int, int] | list[list[int]] = {}
-        self._acks: dict[int, int] | list[list[int]] = {}
-        self._delays: dict[int, int] | list[list[int]] = {}
         self.longest: float | None = None
-        self._failures: dict[tuple[str, str], Failure] | list[list[Any]] = {}
-        self._users: BitMap | bytes = BitMap()
-        self._guilds: BitMap | bytes = BitMap()
+        self._durations: list[Bins | Packed] = []
+        self._acks: list[Bins | Packed] = []
+        self._delays: list[Bins | Packed] = []
+        self._failures: list[_Failures | list[list[Any]]] = []
+        self._users: list[BitMap | bytes] = []
+        self._guilds: list[BitMap | bytes] = []
 
     @property
     def users(self) -> BitMap:
-        if isinstance(self._users, bytes):
-            self._users = BitMap.deserialize(self._users)
-        return self._users
+        """By number. Not to be changed: other groups may have the same; nor are the other ones below."""
+        return _united(self._users)
 
     @users.setter
     def users(self, value: BitMap) -> None:
-        self._users = value
+        self._users = [value]
 
     @property
     def guilds(self) -> BitMap:
-        if isinstance(self._guilds, bytes):
-            self._guilds = BitMap.deserialize(self._guilds)
-        return self._guilds
+        return _united(self._guilds)
 
     @guilds.setter
     def guilds(self, value: BitMap) -> None:
-        self._guilds = value
+        self._guilds = [value]
 
     @property
-    def durations(self) -> dict[int, int]:
-        if isinstance(self._durations, list):
-            self._durations = dict(zip(*self._durations, strict=True))
-        return self._durations
+    def durations(self) -> Bins:
+        return _added_up(self._durations)
+
+    @durations.setter
+    def durations(self, value: Bins) -> None:
+        self._durations = [value]
 
     @property
-    def acks(self) -> dict[int, int]:
-        if isinstance(self._acks, list):
-            self._acks = dict(zip(*self._acks, strict=True))
-        return self._acks
+    def acks(self) -> Bins:
+        return _added_up(self._acks)
+
+    @acks.setter
+    def acks(self, value: Bins) -> None:
+        self._acks = [value]
 
     @property
-    def delays(self) -> dict[int, int]:
+    def delays(self) -> Bins:
         """From Discord's timestamp to the receipt."""
-        if isinstance(self._delays, list):
-            self._delays = dict(zip(*self._delays, strict=True))
-        return self._delays
+        return _added_up(self._delays)
+
+    @delays.setter
+    def delays(self, value: Bins) -> None:
+        self._delays = [value]
 
     @property
-    def failures(self) -> dict[tuple[str, str], Failure]:
+    def failures(self) -> _Failures:
         """By outcome and type."""
-        if isinstance(self._failures, list):
-            self._failures = {
-                (outcome, type_): Failure(calls, first_us, last_us, BitMap.deserialize(users))
-                for outcome, type_, calls, first_us, last_us, users in self._failures
-            }
-        return self._failures
+        parts = self._failures
+        if len(parts) != 1 or not isinstance(parts[0], dict):
+            total: _Failures = {}
+            for part in parts:
+                for key, failure in (part if isinstance(part, dict) else _unpacked(part)).items():
+                    total.setdefault(key, Failure()).add(failure)
+            parts[:] = [total]
+            return total
+        return parts[0]
 
-    def add(self, other: Group, *, all_of_it: bool = True) -> None:
-        """Add up, perhaps without delays and failures. The other one stays as it is."""
+    @failures.setter
+    def failures(self, value: _Failures) -> None:
+        self._failures = [value]
+
+    def add(self, other: Group) -> None:
+        """Add up. The other one stays as it is."""
         self.first_us = min(self.first_us, other.first_us) if self.calls else other.first_us
         self.last_us = max(self.last_us, other.last_us) if self.calls else other.last_us
         self.calls += other.calls
@@ -174,23 +142,43 @@ class Group:
         self.never += other.never
         if other.longest is not None:
             self.longest = other.longest if self.longest is None else max(self.longest, other.longest)
-        self.outcomes.update(other.outcomes)
-        self.hours.update(other.hours)
-        add_bins(self.durations, other._durations)
-        add_bins(self.acks, other._acks)
-        if all_of_it:
-            add_bins(self.delays, other._delays)
-            for key, failure in other.failures.items():
-                self.failures.setdefault(key, Failure()).add(failure)
-        self.users |= other.users
-        self.guilds |= other.guilds
+        add_counts(self.outcomes, other.outcomes.items())
+        add_counts(self.hours, other.hours.items())
+        self._durations += other._durations
+        self._acks += other._acks
+        self._delays += other._delays
+        self._failures += other._failures
+        self._users += other._users
+        self._guilds += other._guilds
 
 
-def add_bins(total: dict[int, int], more: dict[int, int] | list[list[int]]) -> None:
-    """Add a histogram, packed or not, to another."""
-    get = total.get
-    for number, count in zip(*more, strict=True) if isinstance(more, list) else more.items():
-        total[number] = get(number, 0) + count
+_Failures = dict[tuple[str, str], Failure]
+
+
+def _united(parts: list[BitMap | bytes]) -> BitMap:
+    """All parts together, which are then the only one."""
+    if len(parts) == 1 and isinstance(parts[0], BitMap):
+        return parts[0]
+    found = [BitMap.deserialize(part) if isinstance(part, bytes) else part for part in parts]
+    total = found[0] if len(found) == 1 else BitMap.union(BitMap(), *found)
+    parts[:] = [total]
+    return total
+
+
+def _added_up(parts: list[Bins | Packed]) -> Bins:
+    """The same for histograms."""
+    if len(parts) == 1 and isinstance(parts[0], dict):
+        return parts[0]
+    total = add_up(parts)
+    parts[:] = [total]
+    return total
+
+
+def _unpacked(failures: list[list[Any]]) -> _Failures:
+    return {
+        (outcome, type_): Failure(calls, first_us, last_us, BitMap.deserialize(users))
+        for outcome, type_, calls, first_us, last_us, users in failures
+    }
 
 
 Document = dict[Key, Group]
@@ -231,7 +219,7 @@ def _packed(key: Key, group: Group) -> list[Any]:
         [group.calls, group.first_us, group.last_us, group.over_2s, group.over_3s, group.never, group.longest],
         dict(sorted(group.outcomes.items())),
         dict(sorted(group.hours.items())),
-        *(_flat(bins) for bins in (group.durations, group.acks, group.delays)),
+        *map(pack, (group.durations, group.acks, group.delays)),
         failures,
         _bytes(group.users),
         _bytes(group.guilds),
@@ -243,21 +231,16 @@ def _bytes(bitmap: BitMap) -> bytes:
     return bytes(bitmap.serialize())
 
 
-def _flat(bins: Mapping[int, int]) -> list[list[int]]:
-    numbers = sorted(bins)
-    return [numbers, [bins[number] for number in numbers]]
-
-
 def decode(data: bytes) -> Document:
     """The inverse of `encode`."""
     document: Document = {}
     for key, counts, outcomes, hours, durations, acks, delays, failures, users, guilds in msgpack.unpackb(
         data, strict_map_key=False
     ):
-        group = Group()
+        group = Group.__new__(Group)  # a document has many
         group.calls, group.first_us, group.last_us, group.over_2s, group.over_3s, group.never, group.longest = counts
-        group.outcomes, group.hours = Counter(outcomes), Counter(hours)
-        group._durations, group._acks, group._delays, group._failures = durations, acks, delays, failures
-        group._users, group._guilds = users, guilds
+        group.outcomes, group.hours = outcomes, hours
+        group._durations, group._acks, group._delays, group._failures = [durations], [acks], [delays], [failures]
+        group._users, group._guilds = [users], [guilds]
         document[Key(*key)] = group
     return document

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
@@ -60,13 +59,14 @@ def bounds_of(day: int, tz: ZoneInfo) -> tuple[int, int]:
 def merged(documents: Mapping[int, Document], tz: ZoneInfo) -> Document:
     """The document of a day from those of its hours."""
     from slashspan.insights.sums.documents import add_document  # needs pyroaring, an extra
+    from slashspan.insights.sums.histograms import add_counts
 
     total: Document = {}
     for start, document in documents.items():
         hour = as_datetime(start).astimezone(tz).hour
         add_document(total, document)
         for key, group in document.items():
-            total[key].hours.update(Counter({hour: group.calls}))
+            add_counts(total[key].hours, [(hour, group.calls)])
     return total
 
 

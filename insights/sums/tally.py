@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pyroaring import BitMap
 
-from slashspan.insights.sums.documents import Document, Failure, Group, Key, bin_of
+from slashspan.insights.sums.documents import Document, Failure, Group, Key
+from slashspan.insights.sums.histograms import bin_of
 from slashspan.semconv import Outcome
 from slashspan.sum_tables import HOUR
 
@@ -70,11 +71,14 @@ class Tally:
 
 
 class _Group:
-    __slots__ = ("failures", "guilds", "sums", "users")
+    __slots__ = ("acks", "delays", "durations", "failures", "guilds", "sums", "users")
 
     def __init__(self, at_us: int) -> None:
         self.sums = Group()
         self.sums.first_us = self.sums.last_us = at_us
+        self.durations: dict[int, int] = {}
+        self.acks: dict[int, int] = {}
+        self.delays: dict[int, int] = {}
         self.users: set[int] = set()
         self.guilds: set[int] = set()
         self.failures: dict[tuple[str, str], tuple[Failure, set[int]]] = {}
@@ -96,20 +100,20 @@ class _Group:
             sums.last_us = at_us
         elif at_us < sums.first_us:
             sums.first_us = at_us
-        sums.outcomes[outcome] += 1
+        sums.outcomes[outcome] = sums.outcomes.get(outcome, 0) + 1
         if user is not None:
             self.users.add(user)
         if guild is not None:
             self.guilds.add(guild)
         if duration is not None:
             number = bin_of(duration)
-            sums.durations[number] = sums.durations.get(number, 0) + 1
+            self.durations[number] = self.durations.get(number, 0) + 1
             if sums.longest is None or duration > sums.longest:
                 sums.longest = duration
         expired = outcome == Outcome.EXPIRED
         if ack is not None:
             number = bin_of(ack)
-            sums.acks[number] = sums.acks.get(number, 0) + 1
+            self.acks[number] = self.acks.get(number, 0) + 1
         elif not expired:
             sums.never += 1
         if expired or (ack is not None and ack > 2000):
@@ -117,7 +121,7 @@ class _Group:
             sums.over_3s += expired or (ack is not None and ack > 3000)
         if delay is not None:
             number = bin_of(delay)
-            sums.delays[number] = sums.delays.get(number, 0) + 1
+            self.delays[number] = self.delays.get(number, 0) + 1
         if error_type is not None or outcome == Outcome.ERROR:
             self._fail(at_us, user, outcome, error_type or "")
 
@@ -130,9 +134,11 @@ class _Group:
             users.add(user)
 
     def numbered(self, numbers: Mapping[int, int]) -> Group:
-        self.sums.users = BitMap(numbers[user] for user in self.users)
-        self.sums.guilds = BitMap(numbers[guild] for guild in self.guilds)
-        for key, (failure, users) in self.failures.items():
+        sums = self.sums
+        sums.durations, sums.acks, sums.delays = self.durations, self.acks, self.delays
+        sums.users = BitMap(numbers[user] for user in self.users)
+        sums.guilds = BitMap(numbers[guild] for guild in self.guilds)
+        for failure, users in self.failures.values():
             failure.users = BitMap(numbers[user] for user in users)
-            self.sums.failures[key] = failure
-        return self.sums
+        sums.failures = {key: failure for key, (failure, _) in self.failures.items()}
+        return sums

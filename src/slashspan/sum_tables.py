@@ -40,7 +40,7 @@ SUMMED_COLUMNS: Final = (
     "application_id",
 )
 """The columns that the sums are made of."""
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Of the documents. Sums of another format are not read, and `slashspan rollup build` makes them anew."""
 HOUR: Final = 3600
 EVENTS: Final = ("insert", "update", "delete", "truncate")

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from slashspan import insights
-from slashspan.insights.sums.documents import ACCURACY
+from slashspan.insights.sums.histograms import ACCURACY
 from slashspan.insights.sums.reader import QUERIES, SummedReader
 from tests.support.postgres import in_own_loop
 from tests.support.rows import FULL
