@@ -30,8 +30,8 @@ QUERIES: Final = frozenset(
 """What the sums answer: the keys of `ANSWERS`, which needs pyroaring to be imported."""
 ROLLUP_EXTRA: Final = "pip install 'slashspan[rollup]'"
 _log = logging.getLogger(__name__)
-_named: set[str] = set()
-"""Whether the log has named the extra."""
+_warned: set[str] = set()
+"""What the log has said."""
 
 
 class SummedReader:
@@ -91,12 +91,12 @@ class SummedReader:
 
     async def _open(self) -> Snapshot | None:
         found = await self._source.open(self._reader)
-        if found is not None and find_spec("pyroaring") is None:
-            if not _named:
-                _named.add(ROLLUP_EXTRA)
-                _log.warning(
-                    "all rows are read, because the sums of %s need an extra: %s", found.names.table, ROLLUP_EXTRA
-                )
+        if found is None:
+            if await self._source.exist(self._reader):
+                _warn_once("are out of date or may not be read: `slashspan rollup status` says more")
+            return None
+        if find_spec("pyroaring") is None:
+            _warn_once(f"need an extra: {ROLLUP_EXTRA}")
             return None
         return found
 
@@ -122,6 +122,12 @@ class SummedReader:
 
     async def __aexit__(self, *exception: object) -> None:
         await self._reader.__aexit__(*exception)
+
+
+def _warn_once(reason: str) -> None:
+    if reason not in _warned:
+        _warned.add(reason)
+        _log.warning("all rows are read, because the table's sums %s", reason)
 
 
 def _is_summed(filters: Filters) -> bool:

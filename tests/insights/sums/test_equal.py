@@ -10,7 +10,7 @@ import pytest
 
 from slashspan.exporters.admin.migrate import run_migration
 from slashspan.insights import Filters
-from slashspan.insights.sums import open_sums
+from slashspan.insights.sums import open_sums, reader
 from tests.support.legacy_tables import OLD_ROWS, SQLITE
 from tests.support.stored_rows import write_rows
 from tests.support.sums import calls, check
@@ -90,13 +90,17 @@ def test_hours_that_begin_at_half_past(dsn: str) -> None:
         check(dsn, [Filters(zone="UTC")], summed=False)
 
 
-def test_sums_of_another_version_are_not_read_and_are_built_anew(dsn: str) -> None:
+def test_sums_of_another_version_are_not_read_which_is_said_once_and_are_built_anew(
+    dsn: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(reader, "_warned", set())
     write_rows(dsn, calls(30, 1, days=2))
     with open_sums(dsn) as sums:
         sums.install("Europe/Berlin")
         sums.refresh()
         execute(dsn, "UPDATE command_calls_sums SET format = 0", "SELECT 1")
-        check(dsn, EVER, summed=False)
+        check(dsn, EVER * 2, summed=False)
+        assert caplog.text.count("`slashspan rollup status` says more") == 1
         assert not sums.status().current
         assert sums.install("UTC")
         sums.refresh()

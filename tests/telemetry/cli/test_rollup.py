@@ -95,7 +95,7 @@ def test_without_pyroaring_rows_are_read_and_the_command_is_named_once(
     run("rollup", "build", "--dsn", dsn)
     monkeypatch.setattr("slashspan.insights.sums.find_spec", lambda _: None)
     monkeypatch.setattr("slashspan.insights.sums.reader.find_spec", lambda _: None)
-    monkeypatch.setattr(reader, "_named", set())
+    monkeypatch.setattr(reader, "_warned", set())
 
     def read() -> list[int]:
         with insights.open_reader(dsn) as opened:
