@@ -17,9 +17,9 @@ from slashspan.errors import ConfigurationError
 from slashspan.insights.charts import CHARTS
 from slashspan.insights.dashboard import security, vega
 from slashspan.insights.dashboard.address import PERIODS, State, StoredIds, as_it_is
+from slashspan.insights.dashboard.banner import findings
 from slashspan.insights.dashboard.live import Live
 from slashspan.insights.dashboard.pool import ReaderPool
-from slashspan.insights.dashboard.warnings import warnings
 from slashspan.insights.pages.sections import SECTIONS
 from slashspan.insights.pages.tiles import tiles
 from slashspan.insights.readers.base import ReadError
@@ -105,6 +105,8 @@ class Dashboard:
             try:
                 return await handler(request, self._state(request))
             except ConfigurationError as error:
+                if request.path == "/":  # typed by a person
+                    return web.Response(text=f"{error}\n", status=400)
                 return web.json_response({"error": str(error)}, status=400)
             except ReadError as error:
                 return web.json_response({"error": str(error)}, status=503)
@@ -129,12 +131,12 @@ class Dashboard:
             now = (await totals(reader, state.filters)).rows[0]
             previous = state.filters.previous()
             before = (await totals(reader, previous)).rows[0] if previous else None
-            found = await warnings(reader, state.filters) if now.calls else []
+            found = await findings(reader, state.filters) if now.calls else []
             last = None if now.calls else (await totals(reader, state.filters.without_period())).rows[0].last
         text = self._render(
             "summary.html.j2",
             tiles=tiles(now, before),
-            warnings=found,
+            findings=found,
             calls=now.calls,
             last=last,
             state=state,

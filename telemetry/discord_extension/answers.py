@@ -10,7 +10,7 @@ import discord
 from slashspan import insights
 from slashspan.insights import Filters
 from slashspan.insights.charts import draw
-from slashspan.insights.dashboard.warnings import warnings
+from slashspan.insights.dashboard.banner import findings
 from slashspan.insights.pages.tiles import tiles
 from slashspan.insights.wording import command_name, milliseconds, percent, plural
 from slashspan.telemetry.discord_extension.text import listed, safe
@@ -44,8 +44,8 @@ async def summary(reader: Reader, period: str) -> Answer:
         embed = await _head(reader, filters, title)
         if embed is None:
             return await _nothing(reader, filters, title)
-        findings = await warnings(reader, filters)
-        embed.description = listed([f"⚠️ {safe(each.text, 300)}" for each in findings], LONGEST_DESCRIPTION) or None
+        found = await findings(reader, filters)
+        embed.description = listed([f"⚠️ {safe(each.text, 300)}" for each in found], LONGEST_DESCRIPTION) or None
         _add(embed, "Most used", await _most_used(reader, filters))
         errors = [row for row in (await insights.errors(reader, filters)).rows if row.errors][:TOP]
         lines = [

@@ -117,6 +117,9 @@ async def test_a_wrong_part_of_the_address_is_named(query: str, expected: str, d
         answer = await client.get(f"/charts/calls?{query}")
         assert answer.status == 400
         assert expected in (await answer.json())["error"]
+        page = await client.get(f"/?{query}")
+        assert (page.status, page.content_type) == (400, "text/plain")
+        assert expected in await page.text()
 
 
 async def test_what_does_not_exist_is_not_found(dsn: str) -> None:

@@ -28,7 +28,7 @@ class Finding:
     """Where to look."""
 
 
-async def warnings(reader: Reader, filters: Filters) -> list[Finding]:
+async def findings(reader: Reader, filters: Filters) -> list[Finding]:
     """What the last hour of the period has that the week before it had not. Raises ReadError."""
     end = filters.end
     hour = dataclasses.replace(filters, since=end - RECENT, until=end)

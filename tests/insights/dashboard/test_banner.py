@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from slashspan import insights
 from slashspan.insights import Filters
-from slashspan.insights.dashboard.warnings import warnings
+from slashspan.insights.dashboard.banner import findings
 from tests.support.rows import sample
 from tests.support.stored_rows import write_rows
 
@@ -37,7 +37,7 @@ async def found(tmp_path: Path, rows: list[CommandCall]) -> list[str]:
     dsn = f"sqlite:///{tmp_path / 'calls.db'}"
     write_rows(dsn, rows)
     async with insights.connect(dsn) as reader:
-        return [each.text for each in await warnings(reader, Filters.last("8d"))]
+        return [each.text for each in await findings(reader, Filters.last("8d"))]
 
 
 def usual_week(errors: int) -> list[CommandCall]:
