@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,13 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from tests.support import ROOT
+from tests.support.chromium import ARGUMENTS, CHROMIUM
 
 IMAGES: Final = ROOT / "docs" / "images"
 CHARTS: Final = ("retention", "acknowledgements")
 SIZE: Final = {"width": 1280, "height": 1180}
 DRAWN: Final = ("calls", "commands", "hours")
 """What is to be seen on the page's first screen."""
-BROWSER_ARGUMENTS: Final = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
 
 
 def slashspan(*arguments: str) -> None:
@@ -34,9 +33,7 @@ async def photograph(dsn: str) -> None:
     address = (await served.stdout.readline()).decode().split()[4]
     try:
         async with async_playwright() as driver:
-            chromium = await driver.chromium.launch(
-                executable_path=shutil.which("chromium"), args=list(BROWSER_ARGUMENTS)
-            )
+            chromium = await driver.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
             page = await chromium.new_page(viewport={"width": SIZE["width"], "height": SIZE["height"]})
             await page.goto(f"{address}/?since=30d")
             for name in DRAWN:

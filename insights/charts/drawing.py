@@ -62,14 +62,14 @@ class Drawing:
     height: int = PLOT_HEIGHT
     """Of the plot, in pixels."""
 
-    def sized(self, width: int | str, height: int | None = None, *, text: str, title: bool = False) -> Spec:
+    def sized(self, width: int | str, *, text: str, title: bool = False) -> Spec:
         """The complete specification: `width` in pixels or `container`, `text` the colour of text and axes."""
         assert self.spec is not None
         spec: Spec = {
             "$schema": SCHEMA,
             "description": self.sentence,
             "width": width,
-            "height": height or self.height,
+            "height": self.height,
             "autosize": {"type": "fit-x", "contains": "padding"},
             "config": config(text),
             **self.spec,

@@ -20,22 +20,18 @@ _SCALE: Final = 2.0
 """Pixels of a picture for each of the specification: sharp on dense screens."""
 
 
-def png(drawing: Drawing, *, width: int = WIDTH, height: int | None = None, dark: bool = False) -> bytes:
+def png(drawing: Drawing, *, width: int = WIDTH, dark: bool = False) -> bytes:
     """A PNG, twice `width` pixels wide, titled by the sentence. Raises ConfigurationError without vl-convert."""
     return bytes(
         _vl_convert().vegalite_to_png(
-            specification(drawing, width=width, height=height, dark=dark), vl_version=VEGA_LITE, scale=_SCALE
+            specification(drawing, width=width, dark=dark), vl_version=VEGA_LITE, scale=_SCALE
         )
     )
 
 
-def svg(drawing: Drawing, *, width: int = WIDTH, height: int | None = None, dark: bool = False) -> str:
+def svg(drawing: Drawing, *, width: int = WIDTH, dark: bool = False) -> str:
     """The same as SVG."""
-    return str(
-        _vl_convert().vegalite_to_svg(
-            specification(drawing, width=width, height=height, dark=dark), vl_version=VEGA_LITE
-        )
-    )
+    return str(_vl_convert().vegalite_to_svg(specification(drawing, width=width, dark=dark), vl_version=VEGA_LITE))
 
 
 def inline_svg(drawing: Drawing, *, width: int = WIDTH) -> str:
@@ -45,9 +41,7 @@ def inline_svg(drawing: Drawing, *, width: int = WIDTH) -> str:
     return str(_vl_convert().vegalite_to_svg(spec, vl_version=VEGA_LITE))
 
 
-def specification(
-    drawing: Drawing, *, width: int = WIDTH, height: int | None = None, dark: bool = False
-) -> dict[str, Any]:
+def specification(drawing: Drawing, *, width: int = WIDTH, dark: bool = False) -> dict[str, Any]:
     """The complete Vega-Lite specification of a picture, with its data."""
     background, text = DARK if dark else LIGHT
     if drawing.spec is None:
@@ -57,7 +51,7 @@ def specification(
             "encoding": {"text": {"value": drawing.sentence}},
         }
         drawing = Drawing("", words, 60)
-    spec = drawing.sized(width, height, text=text, title=bool(drawing.sentence))
+    spec = drawing.sized(width, text=text, title=bool(drawing.sentence))
     return {**spec, "background": background, "padding": 16}
 
 

@@ -59,7 +59,6 @@ def bars(
     field: str,
     *,
     colour: Any = BLUE,
-    text: bool = True,
 ) -> Spec:
     """Horizontal bars in the order of `rows`, each with its number."""
     column = _column(result, field)
@@ -76,7 +75,7 @@ def bars(
             "x": {"field": field, **number_axis(_title(column), column.unit, zero=True)},
             "tooltip": tooltip(result.columns),
         },
-        "layer": [bar, number] if text else [bar],
+        "layer": [bar, number],
     }
 
 

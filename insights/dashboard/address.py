@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     class Query(Protocol):
         """A parsed query string."""
 
-        def get(self, name: str, default: str, /) -> str: ...
         def getall(self, name: str, default: Sequence[str], /) -> Sequence[str]: ...
-        def keys(self) -> object: ...
 
 
 SINCE: Final = "7d"

@@ -10,7 +10,6 @@ from datetime import datetime, timezone
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
-import jinja2
 from aiohttp import web
 
 from slashspan.errors import ConfigurationError
@@ -20,6 +19,7 @@ from slashspan.insights.dashboard.address import PERIODS, State, StoredIds, as_i
 from slashspan.insights.dashboard.banner import findings
 from slashspan.insights.dashboard.live import Live
 from slashspan.insights.dashboard.pool import ReaderPool
+from slashspan.insights.pages.environment import environment
 from slashspan.insights.pages.sections import SECTIONS
 from slashspan.insights.pages.tiles import tiles
 from slashspan.insights.readers.base import ReadError
@@ -39,7 +39,7 @@ STATIC: Final = {"page.css": "text/css", "page.js": "text/javascript"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What `slashspan dashboard` was told."""
+    """The options of `slashspan dashboard`."""
 
     title: str = "Commands"
     zone: str = "UTC"
@@ -59,12 +59,7 @@ class Dashboard:
         self._pool = ReaderPool(connect)
         self._live = Live(self._pool)
         self._script: asyncio.Task[bytes] | None = None
-        loader = jinja2.ChoiceLoader(
-            [jinja2.PackageLoader("slashspan.insights.dashboard"), jinja2.PackageLoader("slashspan.insights.pages")]
-        )
-        self._templates = jinja2.Environment(
-            loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-        )
+        self._templates = environment("slashspan.insights.dashboard")
         self._templates.globals["command_name"] = command_name
         self._templates.globals["cell"] = cell
 

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -21,10 +20,8 @@ _MAKE: Final = "import sys, vl_convert; sys.stdout.write(vl_convert.javascript_b
 
 async def bundle(folder: Path | None = None) -> bytes:
     """Vega, Vega-Lite and vega-embed as one script. Made in a process of its own, which takes about two seconds, and
-    kept in the user's cache folder. Raises ConfigurationError without vl-convert.
+    kept in the user's cache folder. Raises ConfigurationError if that fails.
     """
-    if find_spec("vl_convert") is None:
-        raise ConfigurationError("the dashboard needs vl-convert: pip install 'slashspan[dashboard]'")
     folder = folder or Path(platformdirs.user_cache_dir("slashspan", appauthor=False))
     file = folder / f"vega-{version('vl-convert-python')}-{VEGA_LITE}.js"
     try:

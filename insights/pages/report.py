@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from slashspan.errors import ConfigurationError
 from slashspan.insights.charts import CHARTS, draw
 from slashspan.insights.charts.picture import inline_svg
+from slashspan.insights.pages.environment import environment
 from slashspan.insights.pages.sections import SECTIONS
 from slashspan.insights.pages.tiles import tiles
 from slashspan.insights.reports import totals
@@ -75,7 +75,7 @@ def render(found: Numbers, *, title: str, now: datetime | None = None) -> str:
     ]
     moment = (now or datetime.now(timezone.utc)).astimezone(filters.tz)
     return str(
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             title=title,
@@ -116,17 +116,3 @@ def _chosen(filters: Filters) -> list[str]:
         *users,
         *(f"{name}: {', '.join(map(str, getattr(filters, name)))}" for name in names if getattr(filters, name)),
     ]
-
-
-def _environment() -> Any:
-    try:
-        import jinja2
-    except ImportError:
-        raise ConfigurationError("a report needs jinja2: pip install 'slashspan[charts]'") from None
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("slashspan.insights.pages"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

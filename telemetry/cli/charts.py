@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
 from slashspan.errors import ConfigurationError
 from slashspan.telemetry.cli.options import dsn_option, env_file_option, settings_of
 from slashspan.telemetry.cli.output import progress, say
-from slashspan.telemetry.cli.stats import filter_options, filters_of
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
+from slashspan.telemetry.cli.stats import completed_from, filter_options, filters_of
 
 FORMATS: Final = (".png", ".svg", ".json")
 
 
-def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from click.shell_completion import CompletionItem
-
+def _charts() -> dict[str, str]:
     from slashspan.insights.charts import CHARTS
 
-    return [CompletionItem(name, help=c.report.title) for name, c in CHARTS.items() if name.startswith(incomplete)]
+    return {name: chart.report.title for name, chart in CHARTS.items()}
 
 
 @click.command(short_help="Draw one chart as PNG or SVG.")
 @env_file_option
 @dsn_option
-@click.argument("name", required=False, shell_complete=_complete)
+@click.argument("name", required=False, shell_complete=completed_from(_charts))
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
 @filter_options
 @click.option("--list", "listed", is_flag=True, help="List the charts.")
@@ -47,8 +42,8 @@ def chart(
     from slashspan.insights.charts import CHARTS, find_chart, picture
 
     if listed:
-        for each in CHARTS.values():
-            say(f"{each.name:{max(map(len, CHARTS))}}  {each.report.title}")
+        for each, title in _charts().items():
+            say(f"{each:{max(map(len, CHARTS))}}  {title}")
         return
     if name is None or file is None:
         raise click.UsageError("give the name of a chart and a file: slashspan chart calls calls.png; see --list")

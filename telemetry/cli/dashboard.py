@@ -9,6 +9,7 @@ import click
 from slashspan.errors import ConfigurationError
 from slashspan.telemetry.cli.options import dsn_option, env_file_option, settings_of
 from slashspan.telemetry.cli.output import say
+from slashspan.telemetry.cli.stats import stored_ids_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,14 +79,13 @@ def dashboard(
     with insights.open_reader(settings.dsn, table=settings.table):
         pass  # what is wrong with the store is said now, and not on the page
     hosts = {*security.LOOPBACK_NAMES, *allowed, *(() if host in ("0.0.0.0", "::") else (host,))}  # noqa: S104
-
-    def own_ids(user: int) -> tuple[int, ...]:
-        from slashspan.telemetry.instrument.privacy import stored_ids  # imports discord, which takes its time
-
-        return stored_ids(user, settings.user_id_key)
-
     options = Options(
-        title=title, zone=zone, hosts=hosts, token=token or None, trace_link=trace_link, stored_ids=own_ids
+        title=title,
+        zone=zone,
+        hosts=hosts,
+        token=token or None,
+        trace_link=trace_link,
+        stored_ids=lambda user: stored_ids_of([user], settings),
     )
     served = Dashboard(lambda: insights.connect(settings.dsn, table=settings.table), options)
     serve(served.application(), host=host, port=port, said=say, opened=opened)

@@ -13,7 +13,7 @@ from slashspan.telemetry.cli.options import USER_ID, dsn_option, env_file_option
 from slashspan.telemetry.cli.output import console, print_csv, say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from click.shell_completion import CompletionItem
 
@@ -24,16 +24,21 @@ SINCE: Final = "7d"
 LIMIT: Final = 20
 
 
-def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from click.shell_completion import CompletionItem
+def completed_from(titles: Callable[[], Mapping[str, str]]) -> Callable[..., list[CompletionItem]]:
+    """Completes a name in the shell; `titles` imports what it needs when it is called."""
 
+    def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(name, help=title) for name, title in titles().items() if name.startswith(incomplete)]
+
+    return complete
+
+
+def _reports() -> dict[str, str]:
     from slashspan import insights
 
-    return [
-        CompletionItem(name, help=report.title)
-        for name, report in insights.REPORTS.items()
-        if name.startswith(incomplete)
-    ]
+    return {name: report.title for name, report in insights.REPORTS.items()}
 
 
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -89,14 +94,14 @@ def filters_of(settings: Settings, since: str, until: str | None, zone: str, **c
         since=None if since == "all" else parse_moment(since, tz),
         until=None if until is None else parse_moment(until, tz),
         zone=zone,
-        users=_stored(users, settings),
+        users=stored_ids_of(users, settings),
         kinds=ALL_KINDS if "all" in kinds else kinds,
         **chosen,
     )
 
 
-def _stored(users: tuple[int, ...], settings: Settings) -> tuple[int, ...]:
-    """Their ids and pseudonyms."""
+def stored_ids_of(users: Iterable[int], settings: Settings) -> tuple[int, ...]:
+    """The ids and pseudonyms under which calls of `users` are stored."""
     if not users:
         return ()
     from slashspan.telemetry.instrument.privacy import stored_ids  # imports discord, which takes its time
@@ -107,7 +112,7 @@ def _stored(users: tuple[int, ...], settings: Settings) -> tuple[int, ...]:
 @click.command(short_help="Show calls, users, durations, errors and more.")
 @env_file_option
 @dsn_option
-@click.argument("report", required=False, shell_complete=_complete)
+@click.argument("report", required=False, shell_complete=completed_from(_reports))
 @filter_options
 @click.option("--limit", type=click.IntRange(1), default=LIMIT, show_default=True, help="Rows that are shown.")
 @click.option("--list", "listed", is_flag=True, help="List the reports, with their definitions after a name.")

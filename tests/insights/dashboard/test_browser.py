@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +15,7 @@ import pytest
 from slashspan import insights
 from slashspan.insights.pages.report import chart_names
 from slashspan.insights.pages.tiles import tiles
+from tests.support.chromium import ARGUMENTS, CHROMIUM
 from tests.support.dashboards import served
 from tests.support.history import recent_filters, store_history
 from tests.support.rows import sample
@@ -23,20 +23,10 @@ from tests.support.stored_rows import write_rows
 
 playwright = pytest.importorskip("playwright.async_api", reason="the group `browser` is not installed")
 axe = pytest.importorskip("axe_playwright_python.async_playwright", reason="the group `browser` is not installed")
-CHROMIUM: Final = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium"),
     pytest.mark.timeout(300),
 ]
-ARGUMENTS: Final = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 PERIOD: Final = "since=2026-11-06T18:00Z&until=2026-11-20T18:00Z&zone=Europe/Berlin"
 """Of `recent_filters`."""
 EVIL: Final = "<script>alert(1)</script>"
