@@ -29,7 +29,7 @@ class Bots:
     def __init__(self, folder: Path, added_by_run: dict[str, str]) -> None:
         self.folder = folder / "cwd"
         self.folder.mkdir()
-        self.table = folder / "calls.db"
+        self.spool = folder / "spool"
         self._environ = environ(folder)
         self._added_by_run = added_by_run
 

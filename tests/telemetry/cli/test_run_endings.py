@@ -58,10 +58,10 @@ def test_a_script_ends_as_under_python(how: str, bots: Bots) -> None:
     plain = bots.plain("bot.py")
     assert plain.stdout == "there\n" or how == "a syntax error"
     assert_ended_alike(bots.as_run_does("bot.py"), plain)
-    assert not bots.table.exists()
+    assert not bots.spool.exists()
     write_ending(bots, how, imports="import discord; ")
     assert_ended_alike(bots.as_run_does("bot.py"), plain)
-    assert bots.table.exists() or how == "a syntax error"
+    assert bots.spool.exists() or how == "a syntax error"  # the table comes later, from a thread
 
 
 @pytest.mark.parametrize(
