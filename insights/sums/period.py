@@ -12,7 +12,7 @@ from slashspan.insights import zones
 from slashspan.insights.filters import Filters
 from slashspan.insights.sums import hours
 from slashspan.insights.sums.documents import Document, decode
-from slashspan.insights.sums.tally import Tally
+from slashspan.insights.sums.tally import Tally, numbers_for_all
 from slashspan.sum_tables import HOUR
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ async def _numbers(reader: Reader, snapshot: Snapshot, ids: set[int]) -> dict[in
         some = ", ".join(map(str, wanted[place : place + IDS_AT_ONCE]))
         rows = await reader.query("sum_numbers", Filters(), {"ids": snapshot.names.ids, "wanted": some})
         found |= {row["id"]: row["number"] for row in rows}
-    return found | {each: 2**32 - 1 - place for place, each in enumerate(each for each in wanted if each not in found)}
+    return numbers_for_all(wanted, found)
 
 
 def _tuples(rows: Iterable[Row]) -> Iterable[tuple[object, ...]]:

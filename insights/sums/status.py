@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from slashspan.errors import ConfigurationError
+from slashspan.insights.sums import hours
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -37,6 +40,15 @@ class Status:
     def is_fresh(self) -> bool:
         """Whether everything is summed."""
         return self.installed and self.current and not self.rows_waiting and not self.hours_marked
+
+
+def check_aligned(zone: str, shift: int, first: int | None, last: int | None) -> None:
+    """Raises ConfigurationError if the hours that are summed, from `first` to `last`, are not hours of this zone."""
+    if first is not None and last is not None and not hours.is_aligned(zone, shift, first, last):
+        raise ConfigurationError(
+            f"--zone={zone}: its hours begin at another minute than those that are summed; "
+            f"use `slashspan rollup rebuild --zone {zone}`, or leave it to the rows"
+        )
 
 
 def difference(stored: Mapping[Key, Group], actual: Document) -> str:

@@ -70,6 +70,12 @@ class Tally:
         }
 
 
+def numbers_for_all(ids: Iterable[int], known: Mapping[int, int]) -> dict[int, int]:
+    """The known numbers of ids, and for the others some that no id in the tables has."""
+    missing = (each for each in sorted(ids) if each not in known)
+    return {**known, **{each: 2**32 - 1 - place for place, each in enumerate(missing)}}
+
+
 class _Group:
     __slots__ = ("acks", "delays", "durations", "failures", "guilds", "sums", "users")
 
