@@ -6,7 +6,7 @@ import re
 import sys
 
 import click
-from opentelemetry.metrics import NoOpMeter
+from opentelemetry.metrics import NoOpMeter, NoOpMeterProvider
 from opentelemetry.sdk.environment_variables import OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED
 
 from slashspan import semconv
@@ -113,7 +113,7 @@ def _spans() -> list[str]:
     lines += ["", "## Metrics", "", "| instrument | kind | unit | meaning |", "|---|---|---|---|"]
     lines += [f"| `{name}` | {kind} | {unit} | {meaning} |" for name, kind, unit, meaning in meter.created]
     own = _Recorded()
-    add_self_metrics(own, SelfMetrics.__new__(SelfMetrics), spooled=True)
+    add_self_metrics(own, SelfMetrics(NoOpMeterProvider()))
     lines += ["", f"With `{OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED}=true` the exporter also reports on itself:", ""]
     lines += ["| instrument | kind | unit | meaning |", "|---|---|---|---|"]
     lines += [f"| `{name}` | {kind} | {unit} | {meaning} |" for name, kind, unit, meaning in own.created]

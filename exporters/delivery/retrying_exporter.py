@@ -94,10 +94,11 @@ class RetryingExporter(SpanExporter, ForkAware):
         return SpanExportResult.SUCCESS
 
     def counts(self) -> Counts:
-        """Counts of spans; in `waiting` a spooled batch counts as one."""
+        """Counts of spans; a batch in the spool, or dropped from it, counts as one."""
         with self._changed:
             waiting = sum(len(batch.spans) for batch in self._waiting) + self._journal.unacked
-            return Counts(self._recorded, self._sent, waiting, self._retried, dict(self._dropped))
+            dropped = self._dropped + Counter(self._journal.dropped)
+            return Counts(self._recorded, self._sent, waiting, self._retried, dict(dropped))
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Retry immediately; True if nothing is waiting any more."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import weakref
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Observation
@@ -34,71 +35,87 @@ def wanted(environ: Mapping[str, str] = os.environ) -> bool:
     return environ.get(OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED, "").strip().lower() == "true"
 
 
+@dataclass(frozen=True, slots=True)
+class _Observed:
+    """An exporter, held weakly: its counts, its spool, and the labels of its series."""
+
+    counts: weakref.WeakMethod[Callable[[], Counts]]
+    journal: weakref.ref[Journal] | None
+    labels: Mapping[str, str]
+
+
 class SelfMetrics:
-    """Instruments that observe one exporter's counts and journal for as long as it lives."""
+    """Instruments that observe exporters, each for as long as it lives.
 
-    def __init__(
-        self,
-        name: str,
-        counts: Callable[[], Counts],
-        journal: Journal | None,
-        meter_provider: MeterProvider | None = None,
-    ) -> None:
-        self._counts = weakref.WeakMethod(counts)
-        self._journal = None if journal is None else weakref.ref(journal)
-        self._labels: dict[str, Any] = {COMPONENT: name}
-        meter = metrics.get_meter(SCOPE_NAME, SCOPE_VERSION, meter_provider)
-        add_self_metrics(meter, self, spooled=journal is not None)
+    One set for all of them: of several instruments with one name, OpenTelemetry calls the first one's callbacks only.
+    """
 
-    def _now(self) -> Counts | None:
-        counts = self._counts()
-        return None if counts is None else counts()
+    def __init__(self, meter_provider: MeterProvider | None = None) -> None:
+        self._observed: list[_Observed] = []
+        add_self_metrics(metrics.get_meter(SCOPE_NAME, SCOPE_VERSION, meter_provider), self)
 
-    def _exported(self, _: CallbackOptions) -> Iterable[Observation]:
-        if (counts := self._now()) is not None:
-            yield Observation(counts.stored, self._labels)
+    def observe(self, name: str, counts: Callable[[], Counts], journal: Journal | None) -> None:
+        """Add an exporter. `counts` is a method of it; without a `journal` it has no series of the spool."""
+        spool = None if journal is None else weakref.ref(journal)
+        living = [each for each in self._observed if each.counts() is not None]
+        self._observed = [*living, _Observed(weakref.WeakMethod(counts), spool, {COMPONENT: name})]
+
+    def exported(self, _: CallbackOptions) -> Iterable[Observation]:
+        for labels, counts in self._counts():
+            yield Observation(counts.stored, labels)
             for reason, number in counts.dropped.items():
-                yield Observation(number, {**self._labels, ERROR_TYPE: reason})
+                yield Observation(number, {**labels, ERROR_TYPE: reason})
 
-    def _inflight(self, _: CallbackOptions) -> Iterable[Observation]:
-        if (counts := self._now()) is not None:
-            yield Observation(counts.waiting, self._labels)
+    def inflight(self, _: CallbackOptions) -> Iterable[Observation]:
+        for labels, counts in self._counts():
+            yield Observation(counts.waiting, labels)
 
-    def _retries(self, _: CallbackOptions) -> Iterable[Observation]:
-        if (counts := self._now()) is not None:
-            yield Observation(counts.retried, self._labels)
+    def retries(self, _: CallbackOptions) -> Iterable[Observation]:
+        for labels, counts in self._counts():
+            yield Observation(counts.retried, labels)
 
-    def _adopted(self, _: CallbackOptions) -> Iterable[Observation]:
-        yield from self._of_journal(lambda journal: journal.adopted)
+    def of_spools(self, read: Callable[[Journal], float]) -> Callable[[CallbackOptions], Iterable[Observation]]:
+        """A callback that reads each exporter's journal."""
 
-    def _refused(self, _: CallbackOptions) -> Iterable[Observation]:
-        yield from self._of_journal(lambda journal: journal.refused)
+        def callback(_: CallbackOptions) -> Iterable[Observation]:
+            for each in self._observed:
+                journal = None if each.journal is None else each.journal()
+                if journal is not None:
+                    yield Observation(read(journal), each.labels)
 
-    def _records(self, _: CallbackOptions) -> Iterable[Observation]:
-        yield from self._of_journal(lambda journal: journal.unacked)
+        return callback
 
-    def _bytes(self, _: CallbackOptions) -> Iterable[Observation]:
-        yield from self._of_journal(lambda journal: journal.bytes)
-
-    def _age(self, _: CallbackOptions) -> Iterable[Observation]:
-        yield from self._of_journal(lambda journal: journal.oldest_seconds)
-
-    def _of_journal(self, read: Callable[[Journal], float]) -> Iterable[Observation]:
-        journal = None if self._journal is None else self._journal()
-        if journal is not None:
-            yield Observation(read(journal), self._labels)
+    def _counts(self) -> Iterable[tuple[Mapping[str, str], Counts]]:
+        for each in self._observed:
+            if (counts := each.counts()) is not None:
+                yield each.labels, counts()
 
 
-def add_self_metrics(meter: Meter, of: SelfMetrics, *, spooled: bool) -> None:
-    """Create the instruments; those of the spool only if there is one."""
-    counter, gauge = meter.create_observable_counter, meter.create_observable_up_down_counter
-    counter("otel.sdk.exporter.span.exported", [of._exported], "{span}", "Stored, or dropped with an error.type")
-    gauge("otel.sdk.exporter.span.inflight", [of._inflight], "{span}", "Recorded, but not yet stored or dropped")
-    counter("slashspan.exporter.retries", [of._retries], "{try}", "Writes that failed and are retried")
-    if spooled:
-        counter("slashspan.spool.adopted", [of._adopted], "{record}", "Taken over from processes that ended")
-        counter("slashspan.spool.refused", [of._refused], "{record}", "Appends that failed on disk")
-        gauge("slashspan.spool.records", [of._records], "{record}", "Not delivered yet")
-        gauge("slashspan.spool.size", [of._bytes], "By", "Bytes of the spool on disk")
-        age = "Age of the oldest segment that waits for replay"
-        meter.create_observable_gauge("slashspan.spool.oldest.age", [of._age], "s", age)
+def add_self_metrics(meter: Meter, of: SelfMetrics) -> None:
+    """Create the instruments."""
+    counter, gauge, spools = meter.create_observable_counter, meter.create_observable_up_down_counter, of.of_spools
+    counter("otel.sdk.exporter.span.exported", [of.exported], "{span}", "Stored, or dropped with an error.type")
+    gauge("otel.sdk.exporter.span.inflight", [of.inflight], "{span}", "Recorded, but not yet stored or dropped")
+    counter("slashspan.exporter.retries", [of.retries], "{try}", "Writes that failed and are retried")
+    adopted = "Taken over from processes that ended"
+    counter("slashspan.spool.adopted", [spools(lambda journal: journal.adopted)], "{record}", adopted)
+    refused = "Appends that failed on disk"
+    counter("slashspan.spool.refused", [spools(lambda journal: journal.refused)], "{record}", refused)
+    gauge("slashspan.spool.records", [spools(lambda journal: journal.unacked)], "{record}", "Not delivered yet")
+    gauge("slashspan.spool.size", [spools(lambda journal: journal.bytes)], "By", "Bytes of the spool on disk")
+    limit = "SLASHSPAN_SPOOL_MAX_BYTES: beyond this size the oldest records are dropped"
+    gauge("slashspan.spool.limit", [spools(lambda journal: journal.max_bytes)], "By", limit)
+    age = "Age of the oldest segment that waits for replay"
+    oldest = spools(lambda journal: journal.oldest_seconds)
+    meter.create_observable_gauge("slashspan.spool.oldest.age", [oldest], "s", age)
+
+
+_of_process: SelfMetrics | None = None
+
+
+def observe(name: str, counts: Callable[[], Counts], journal: Journal | None) -> None:
+    """Let the global MeterProvider's metrics include this exporter."""
+    global _of_process
+    if _of_process is None:
+        _of_process = SelfMetrics()
+    _of_process.observe(name, counts, journal)

@@ -52,7 +52,7 @@ class Journal(ForkAware):
 
     def __init__(self, folder: Path, *, max_bytes: int, sync: str = Sync.CRASH) -> None:
         self.folder = folder
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
         self._segment_bytes = min(SEGMENT_BYTES, max_bytes // MIN_SEGMENTS)
         self._sync = sync
         self.after_fork: Callable[[], None] | None = None
@@ -149,7 +149,7 @@ class Journal(ForkAware):
             full.sealed = True
             if self._sync != Sync.POWER:
                 full.close()
-        self._losses.spool_full(self._set.keep_within(self._max_bytes))
+        self._losses.spool_full(self._set.keep_within(self.max_bytes))
         return self._set.active
 
     def _failed(self, error: OSError) -> None:
@@ -188,7 +188,7 @@ class Journal(ForkAware):
             self.adopted += pending + lost
             self._set.adopted_writers.append(writer)
             self._losses.damaged(lost, writer.folder)
-            self._losses.spool_full(self._set.keep_within(self._max_bytes))
+            self._losses.spool_full(self._set.keep_within(self.max_bytes))
         self._collect()
         return pending
 

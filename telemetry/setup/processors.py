@@ -8,7 +8,6 @@ from slashspan.exporters.delivery import self_metrics
 from slashspan.exporters.delivery.exporter import CommandCallsExporter
 from slashspan.exporters.delivery.processor import CommandCallsProcessor, DeadlineBatchProcessor
 from slashspan.exporters.delivery.retrying_exporter import RetryingExporter
-from slashspan.exporters.delivery.self_metrics import SelfMetrics
 from slashspan.exporters.rows.from_span import service_of
 from slashspan.exporters.spool.destinations import Destination
 from slashspan.exporters.spool.journal import Journal
@@ -64,7 +63,8 @@ def rows_processor(
     exporter = CommandCallsExporter(store, **rows_bounds(settings, resource))
     processor = CommandCallsProcessor(exporter, kinds=settings.kinds, **_bounds(settings))
     if self_metrics.wanted(environ):
-        SelfMetrics(COMMAND_CALLS, processor.counts, None if exporter.spool is None else exporter.spool.journal)
+        journal = None if exporter.spool is None else exporter.spool.journal
+        self_metrics.observe(COMMAND_CALLS, processor.counts, journal)
     return processor
 
 
@@ -96,7 +96,7 @@ def _retrying(other: OtherExporter, settings: Settings, resource: Resource, envi
     journal = Journal(folder, max_bytes=settings.spool_max_bytes, sync=settings.spool_sync)
     retrying = RetryingExporter(exporter, journal, name=name)
     if self_metrics.wanted(environ):
-        SelfMetrics(f"{name}_retrying", retrying.counts, journal)
+        self_metrics.observe(f"{name}_retrying", retrying.counts, journal)
     return retrying
 
 

@@ -185,6 +185,15 @@ def test_batches_that_the_spool_cannot_keep_are_counted(tmp_path: Path) -> None:
     assert counts.waiting == 0
 
 
+def test_batches_that_a_full_spool_drops_are_counted(tmp_path: Path) -> None:
+    collector = Collector()
+    collector.away = True
+    exporter = RetryingExporter(collector, Journal(tmp_path, max_bytes=2**16), name="otlp")
+    while exporter.counts().dropped.get(DropReason.SPOOL_FULL, 0) < 2:
+        exporter.export(made(*["s"] * 50))
+    exporter.shutdown(200)
+
+
 def test_a_batch_too_large_for_a_record_is_refused_by_size() -> None:
     span = made("huge")[0]
     huge = ReadableSpan("huge", span.context, attributes={"x": "x" * MAX_PAYLOAD}, resource=span.resource)
