@@ -91,7 +91,7 @@ def history(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         yield dsn, calls
     elif request.param == "clickhouse":
         if not clickhouse.installed():
-            pytest.skip("chdb is not installed: make clickhouse")
+            pytest.skip(clickhouse.MISSING)
         client = clickhouse.client()
         clickhouse.store_calls_in(client, "command_calls", calls)
         yield ClickhouseReader(client), calls

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PACKAGES: Final = ROOT / ".cache" / "clickhouse"
 """Where `make clickhouse` installs chdb, which is half a gigabyte."""
+MISSING: Final = "chdb is not installed: make clickhouse"
 _COLUMNS: Final = {
     "discord_uid": "UInt64",
     "player_name": "String",
@@ -42,16 +43,21 @@ _COLUMNS: Final = {
 
 
 def installed() -> bool:
-    return (PACKAGES / "chdb").is_dir()
+    return all((PACKAGES / name).is_dir() for name in ("chdb", "clickhouse_cityhash"))
 
 
 def client() -> Any:
     """A client of an empty database."""
+    return connect(interface="chdb")
+
+
+def connect(**arguments: Any) -> Any:
+    """A client of clickhouse-connect."""
     if str(PACKAGES) not in sys.path:
         sys.path.append(str(PACKAGES))
     import clickhouse_connect
 
-    return clickhouse_connect.get_client(interface="chdb")
+    return clickhouse_connect.get_client(**arguments)
 
 
 def store_calls_in(opened: Any, table: str, calls: Sequence[Call]) -> None:

@@ -1,0 +1,296 @@
+"""ClickHouse's HTTP interface before the real engine, chdb, for the collector's exporter and clickhouse-connect.
+
+    python tests/support/clickhouse_front.py --packages .cache/clickhouse --data FOLDER --port 18123
+
+No package carries ClickHouse's server. This is transport for tests only: it reads requests, compresses blocks, and
+answers as the server does. SQL, formats, storage and errors are the engine's. Not there: streaming, sessions that keep
+temporary tables, users other than the one named here, async_insert, clusters.
+
+Sources: https://clickhouse.com/docs/interfaces/http, https://clickhouse.com/docs/native-protocol/compression
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gzip
+import json
+import logging
+import re
+import struct
+import sys
+import tempfile
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import BasicAuth, web
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TRANSPORT: Final = frozenset(
+    (
+        *("query", "database", "user", "password", "role", "quota_key", "default_format", "compress", "decompress"),
+        *("query_id", "session_id", "session_timeout", "session_check", "client_protocol_version"),
+        *("wait_end_of_query", "buffer_size", "enable_http_compression", "http_write_exception_in_output_format"),
+        *("send_progress_in_http_headers", "http_headers_progress_interval_ms"),
+    )
+)
+"""Parameters of a request that are no settings of its query."""
+INSERT: Final = re.compile(rb"\s*insert\s+into\b", re.IGNORECASE)
+FORMAT: Final = re.compile(rb"\bformat\s+(\w+)\s*;?\s*$", re.IGNORECASE)
+WITH_DATA: Final = re.compile(
+    rb"(.*?\bformat\s+(?:Native|RowBinary|JSONEachRow|TabSeparated|CSV))\b ?\n(.*)", re.IGNORECASE | re.DOTALL
+)
+"""A query and, behind a line break, the data that it inserts, as clickhouse-connect sends them in one body."""
+HELLO: Final = b"SELECT displayName(), version(), revision(), timezone()"
+"""clickhouse-go's first query, with which it learns the server's revision."""
+LZ4, PLAIN, ZSTD = 0x82, 0x02, 0x90
+BLOCK_BYTES: Final = 1 << 20
+STATUS_OF: Final = {"60": 404, "81": 404, "516": 403, "497": 403}
+"""HTTP statuses of errors that are not 500."""
+
+
+_log = logging.getLogger("clickhouse_front")
+
+
+class EngineError(Exception):
+    """The engine's message, which begins with `Code: `."""
+
+
+def inflate_blocks(data: bytes) -> bytes:
+    """ClickHouse's compressed blocks: 16 bytes of CityHash128, method, size with its header, plain size, payload."""
+    import lz4.block
+
+    out, at = [], 0
+    while at < len(data):
+        method, size, plain = struct.unpack_from("<BII", data, at + 16)
+        payload = data[at + 25 : at + 16 + size]
+        if method == LZ4:
+            payload = lz4.block.decompress(payload, uncompressed_size=plain)
+        elif method == ZSTD:
+            payload = inflate_zstd(payload)
+        elif method != PLAIN:
+            raise EngineError(f"Code: 432. DB::Exception: Unknown codec family code {method}. (UNKNOWN_CODEC)")
+        out.append(payload)
+        at += 16 + size
+    return b"".join(out)
+
+
+def deflate_blocks(data: bytes) -> bytes:
+    """The same in lz4."""
+    import lz4.block
+    from clickhouse_cityhash.cityhash import CityHash128
+
+    out = []
+    for at in range(0, len(data), BLOCK_BYTES):
+        plain = data[at : at + BLOCK_BYTES]
+        packed = lz4.block.compress(plain, store_size=False)
+        block = struct.pack("<BII", LZ4, len(packed) + 9, len(plain)) + packed
+        hashed = CityHash128(block)
+        out.append(struct.pack("<QQ", hashed >> 64, hashed & (2**64 - 1)) + block)
+    return b"".join(out)
+
+
+def inflate_frames(data: bytes) -> bytes:
+    """clickhouse-connect sends one frame after the other; `lz4.frame.decompress` reads the first alone."""
+    import lz4.frame
+
+    out = []
+    while data:
+        frame = lz4.frame.LZ4FrameDecompressor()
+        out.append(frame.decompress(data))
+        data = frame.unused_data or b""
+    return b"".join(out)
+
+
+def inflate_zstd(data: bytes) -> bytes:
+    try:
+        from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # Python 3.14
+    except ModuleNotFoundError:
+        from backports import zstd
+    return bytes(zstd.decompress(data))
+
+
+INFLATE: Final[dict[str, Callable[[bytes], bytes]]] = {
+    "gzip": lambda data: gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data,  # aiohttp may have done it
+    "deflate": zlib.decompress,
+    "lz4": inflate_frames,
+    "zstd": inflate_zstd,
+}
+
+
+def hello(version: str, zone: str) -> bytes:
+    """The answer to HELLO. Its revision 0 makes clickhouse-go read and write Native as chdb does, without BlockInfo."""
+
+    def text(value: str) -> bytes:
+        raw = value.encode()
+        assert len(raw) < 128  # one byte of a variable-length number
+        return bytes([len(raw)]) + raw
+
+    columns = [
+        ("displayName()", "String", text("chdb")),
+        ("version()", "String", text(version)),
+        ("revision()", "UInt32", struct.pack("<I", 0)),
+        ("timezone()", "String", text(zone)),
+    ]
+    info = b"\x01\x00\x02\xff\xff\xff\xff\x00"
+    block = info + bytes([len(columns), 1])
+    for name, type_, data in columns:
+        block += text(name) + text(type_) + b"\x00" + data
+    return block
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What one request asks the engine for."""
+
+    query: bytes
+    data: bytes | None
+    """What an INSERT inserts; None for other statements."""
+    format: str
+    database: str
+    settings: dict[str, str]
+    parameters: dict[str, str]
+
+
+class Engine:
+    """chdb on one folder. Each statement has a connection of its own, so that it leaves no settings behind."""
+
+    def __init__(self, folder: str, profile: dict[str, str]) -> None:
+        import chdb
+
+        self._connect = chdb.connect
+        self._folder, self._profile = folder, profile
+        self._first = chdb.connect(folder)  # the engine stays open with it
+        self.version, self.zone = (self._text(f"SELECT {what}()") for what in ("version", "timezone"))
+
+    def _text(self, query: str) -> str:
+        return str(self._first.query(query, "TabSeparated").bytes().decode().strip())
+
+    def run(self, statement: Statement) -> tuple[bytes, dict[str, int]]:
+        """The result and the numbers of its summary. Raises EngineError."""
+        connection = self._connect(self._folder)
+        try:
+            for name, value in (self._profile | statement.settings).items():
+                quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+                connection.query(f"SET {name} = '{quoted}'")
+            connection.query(f"USE `{statement.database}`")
+            if statement.data is not None:
+                return self._insert(connection, statement.query, statement.data)
+            query = statement.query.decode("utf-8", "surrogateescape")
+            result = connection.query(query, statement.format, params=statement.parameters or None)
+            return result.bytes() or b"", {"read_rows": result.rows_read(), "read_bytes": result.bytes_read()}
+        except Exception as error:
+            words = str(error)
+            at = words.find("Code: ")
+            raise EngineError(words[at:] if at >= 0 else f"Code: 1002. {words}") from error
+        finally:
+            connection.close()
+
+    @staticmethod
+    def _insert(connection: Any, query: bytes, data: bytes) -> tuple[bytes, dict[str, int]]:
+        """From a file: chdb's `send_insert` reports success for rows that the engine has refused."""
+        head, form = query.decode(), "Values"
+        if found := FORMAT.search(query):
+            head, form = query[: found.start()].decode(), found[1].decode()
+        with tempfile.NamedTemporaryFile(suffix=".insert") as file:
+            file.write(data)
+            file.flush()
+            result = connection.query(f"{head} FROM INFILE '{file.name}' FORMAT {form}", "TabSeparated")
+        return b"", {"written_rows": result.rows_read()}
+
+
+class Front:
+    """Turns requests into statements, and results into answers."""
+
+    def __init__(self, engine: Engine, user: str, password: str) -> None:
+        self._engine, self._user, self._password = engine, user, password
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        compress = request.query.get("compress") == "1"
+        headers = {"X-ClickHouse-Timezone": self._engine.zone, "X-ClickHouse-Server-Display-Name": "chdb"}
+        statement = None
+        summary: dict[str, int] = {}
+        try:
+            self._authenticate(request)
+            statement = _statement(request, await request.read())
+            if statement.query.strip() == HELLO:
+                out = hello(self._engine.version, self._engine.zone)
+            else:
+                out, summary = await asyncio.to_thread(self._engine.run, statement)
+            status = 200
+            headers["X-ClickHouse-Format"] = statement.format
+            headers["X-ClickHouse-Summary"] = json.dumps({name: str(value) for name, value in summary.items()})
+        except EngineError as error:
+            out = f"{error}\n".encode()
+            found = re.match(r"Code: (\d+)", str(error))
+            headers["X-ClickHouse-Exception-Code"] = code = found[1] if found else "1002"
+            status = STATUS_OF.get(code, 500)
+        said = out[:300] if status != 200 else len(out)
+        _log.info("%s %s %s %s", status, statement and statement.query[:200], statement and statement.settings, said)
+        body = deflate_blocks(out) if compress and out else out
+        return web.Response(status=status, body=body, headers=headers, content_type="application/octet-stream")
+
+    def _authenticate(self, request: web.Request) -> None:
+        given = request.headers
+        user = given.get("X-ClickHouse-User") or request.query.get("user")
+        password = given.get("X-ClickHouse-Key") or request.query.get("password", "")
+        if "Authorization" in given:
+            basic = BasicAuth.decode(given["Authorization"], encoding="utf-8")
+            user, password = basic.login, basic.password
+        if (user or "default", password) != (self._user, self._password):
+            raise EngineError(
+                f"Code: 516. DB::Exception: {user}: Authentication failed: password is incorrect, or there is no user "
+                "with such name. (AUTHENTICATION_FAILED)"
+            )
+
+
+def _statement(request: web.Request, body: bytes) -> Statement:
+    given = dict(request.query)
+    if how := request.headers.get("Content-Encoding"):
+        body = INFLATE[how](body)
+    if given.get("decompress") == "1":
+        body = inflate_blocks(body)
+    query, data = given.get("query", "").encode(), None
+    if INSERT.match(query) and body:
+        data = body
+    else:
+        query += body
+        if INSERT.match(query) and (found := WITH_DATA.fullmatch(query)):
+            query, data = found.groups()
+    return Statement(
+        query=query,
+        data=data,
+        format=given.get("default_format") or request.headers.get("X-ClickHouse-Format") or "TabSeparated",
+        database=given.get("database") or request.headers.get("X-ClickHouse-Database") or "default",
+        settings={name: value for name, value in given.items() if name not in TRANSPORT and name[:6] != "param_"},
+        parameters={name[6:]: value for name, value in given.items() if name[:6] == "param_"},
+    )
+
+
+async def _ping(_: web.Request) -> web.Response:
+    return web.Response(text="Ok.\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--packages", required=True, help="where `make clickhouse` has installed chdb")
+    parser.add_argument("--data", required=True, help="the engine's folder")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--user", default="default")
+    parser.add_argument("--password", default="")
+    parser.add_argument("--profile", type=json.loads, default={}, help="settings of the user, as JSON")
+    parser.add_argument("--log", action="store_true", help="print each statement")
+    told = parser.parse_args()
+    logging.basicConfig(level=logging.INFO if told.log else logging.WARNING, format="%(asctime)s %(message)s")
+    sys.path.append(told.packages)
+    app = web.Application(client_max_size=1 << 30)
+    app.router.add_get("/ping", _ping)
+    app.router.add_route("*", "/", Front(Engine(told.data, told.profile), told.user, told.password).answer)
+    web.run_app(app, host="127.0.0.1", port=told.port, print=None)
+
+
+if __name__ == "__main__":
+    main()
