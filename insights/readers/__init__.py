@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from slashspan.dsn import Dsn
 from slashspan.insights.readers.base import Reader, ReadError
 from slashspan.insights.readers.blocking import BlockingReader
 from slashspan.insights.readers.postgres import PostgresReader
 from slashspan.insights.readers.sqlite import SqliteReader
+from slashspan.insights.sums.cache import Documents
 from slashspan.insights.sums.reader import SummedReader
 from slashspan.insights.sums.snapshot import PostgresSource, SqliteSource
 from slashspan.table import Table
 
-__all__ = ["BlockingReader", "ReadError", "Reader", "connect", "open_reader"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["BlockingReader", "ReadError", "Reader", "connect", "connector", "open_reader"]
 
 
 def connect(dsn: Dsn | str, *, table: str = "command_calls") -> Reader:
     """A reader of the store at `dsn`, for `async with`, which raises ReadError. Raises ConfigurationError."""
+    return connector(dsn, table=table)()
+
+
+def connector(dsn: Dsn | str, *, table: str = "command_calls") -> Callable[[], Reader]:
+    """Makes any number of readers for one event loop, which keep the sums that they have read together. Raises
+    ConfigurationError."""
     dsn = Dsn.parse(dsn)
     named = Table.parse(table, schemas=not dsn.is_sqlite)
+    documents = Documents()
     if dsn.is_sqlite:
-        return SummedReader(SqliteReader(dsn.path, named), SqliteSource(named))
-    return SummedReader(PostgresReader(dsn, named), PostgresSource(named))
+        return lambda: SummedReader(SqliteReader(dsn.path, named), SqliteSource(named), documents)
+    return lambda: SummedReader(PostgresReader(dsn, named), PostgresSource(named), documents)
 
 
 def open_reader(store: Dsn | str | Reader, *, table: str = "command_calls") -> BlockingReader:

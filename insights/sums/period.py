@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -11,23 +10,21 @@ from typing import TYPE_CHECKING, Final
 from slashspan.insights import zones
 from slashspan.insights.filters import Filters
 from slashspan.insights.sums import hours
-from slashspan.insights.sums.documents import Document, decode
+from slashspan.insights.sums.cache import Place
 from slashspan.insights.sums.tally import Tally, numbers_for_all
 from slashspan.sum_tables import HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from zoneinfo import ZoneInfo
 
     from slashspan.insights.readers.base import Reader, Row
+    from slashspan.insights.sums.cache import Documents
+    from slashspan.insights.sums.documents import Document
     from slashspan.insights.sums.snapshot import Snapshot
 
-RAW_HOURS: Final = 48
-"""If more hours have to be read from the rows, the database answers faster than the sums."""
 HOUR_DOCUMENTS: Final = 24 * 100
 """The same for documents of hours, where there are none of days."""
-CACHED: Final = 1_000
-"""Documents that a reader keeps: those of more than two years."""
 IDS_AT_ONCE: Final = 500
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -43,58 +40,6 @@ class Cell:
     document: Document
 
 
-class Documents:
-    """Documents that a reader has read, by place and version: another version is other sums."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, int, int], Document] = OrderedDict()
-        """By zone (empty: hours), day or start, and version."""
-
-    async def read(
-        self, reader: Reader, place: _Place, low: int | None, high: int | None, leave_out: Callable[[int], bool]
-    ) -> dict[int, Document]:
-        """By day or start, from `low` to before `high`, without those that are left out."""
-        expressions = {"key": place.key, "documents": place.table, "condition": place.condition(low, high)}
-        rows = await reader.query("sum_versions", Filters(), expressions, zone=place.zone)
-        wanted = {row["place"]: row["version"] for row in rows if not leave_out(row["place"])}
-        found: dict[int, Document] = {}
-        for at, version in wanted.items():
-            document = self._kept.pop((place.zone, at, version), None)
-            if document is not None:
-                found[at] = self._kept[place.zone, at, version] = document  # used last
-        if len(found) < len(wanted):
-            expressions["wanted"] = ", ".join(str(at) for at in wanted if at not in found)
-            rows = await reader.query("sum_documents", Filters(), expressions, zone=place.zone)
-            for row, document in zip(rows, await asyncio.to_thread(_decoded, rows), strict=True):
-                found[row["place"]] = self._kept[place.zone, row["place"], row["version"]] = document
-        while len(self._kept) > CACHED:
-            self._kept.popitem(last=False)
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where documents are: those of the days of a zone, or those of hours (no zone)."""
-
-    table: str
-    zone: str = ""
-
-    @property
-    def key(self) -> str:
-        return "day" if self.zone else "start"
-
-    def condition(self, low: int | None, high: int | None) -> str:
-        """SQL for the documents from `low` to before `high`."""
-        found = ["zone = :zone" if self.zone else "1 = 1"]
-        found += [f"{self.key} >= {low}"] if low is not None else []
-        found += [f"{self.key} < {high}"] if high is not None else []
-        return " AND ".join(found)
-
-
-def _decoded(rows: list[Row]) -> list[Document]:
-    return [decode(row["document"]) for row in rows]
-
-
 async def load(
     reader: Reader, snapshot: Snapshot, documents: Documents, filters: Filters, *, hourly: bool
 ) -> list[Cell] | None:
@@ -108,7 +53,7 @@ async def load(
     high = hours.floor(hours.END if filters.until is None else _us(filters.until) // 1_000_000, shift)
     if low >= high:
         return None
-    changed = _changed(snapshot, low, high)
+    changed = snapshot.changed(low, high)
     if changed is None:
         return None
     added = Tally(shift)
@@ -121,7 +66,7 @@ async def load(
         touched = {hours.day_of(start, tz) for start in changed | added.starts}
         first = None if filters.since is None else hours.day_of(low - 1, tz) + 1
         last = None if filters.until is None else hours.day_of(high, tz)
-        place = _Place(snapshot.names.days, filters.zone)
+        place = Place(snapshot.names.days, filters.zone)
         days = await documents.read(reader, place, first, last, touched.__contains__)
         whole = set(days)
     rest = await _hours(reader, snapshot, documents, (low, high), filters, changed, whole)
@@ -144,22 +89,6 @@ def _us(moment: datetime) -> int:
     return (moment - zones.EPOCH) // _MICROSECOND
 
 
-def _changed(snapshot: Snapshot, low: int, high: int) -> set[int] | None:
-    """The hours with marks; None if they are too many."""
-    found: set[int] = set()
-    for since, until in snapshot.marked:
-        first, end = (
-            max(low, hours.floor(since, snapshot.shift)),
-            min(high, hours.floor(until - 1, snapshot.shift) + HOUR),
-        )
-        if end - first > RAW_HOURS * HOUR:
-            return None
-        found.update(range(first, end, HOUR))
-        if len(found) > RAW_HOURS:
-            return None
-    return found
-
-
 async def _hours(
     reader: Reader,
     snapshot: Snapshot,
@@ -170,7 +99,7 @@ async def _hours(
     whole: set[int],
 ) -> dict[int, Document] | None:
     """Documents of the hours that have not changed and are not in one of the whole days; None if they are too many."""
-    place = _Place(snapshot.names.hours)
+    place = Place(snapshot.names.hours)
     ranges = _outside(sorted(whole), *bounds, filters.tz)
     count = 0
     for low, high in ranges:

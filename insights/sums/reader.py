@@ -9,6 +9,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from slashspan.insights.filters import ALL_KINDS
+from slashspan.insights.sums.progress import progress_of
+from slashspan.insights.sums.snapshot import NEW_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from slashspan.insights.filters import Filters
     from slashspan.insights.readers.base import Reader, Row
     from slashspan.insights.sums.answers import Period
-    from slashspan.insights.sums.period import Documents
+    from slashspan.insights.sums.cache import Documents
+    from slashspan.insights.sums.progress import Progress
     from slashspan.insights.sums.snapshot import Snapshot, Source
 
 QUERIES: Final = frozenset(
@@ -37,7 +40,7 @@ _warned: set[str] = set()
 class SummedReader:
     """Wraps a store's reader. Each answer is of one state of rows and sums."""
 
-    def __init__(self, reader: Reader, source: Source) -> None:
+    def __init__(self, reader: Reader, source: Source, documents: Documents) -> None:
         self._reader = reader
         self._source = source
         self._turn = asyncio.Lock()
@@ -48,7 +51,7 @@ class SummedReader:
         self._sums: list[Snapshot | None] = []
         """Of this snapshot, once it has been asked for."""
         self._periods: dict[tuple[Filters, bool], Period | None] = {}
-        self._documents: Documents | None = None
+        self._documents = documents
 
     async def query(
         self, name: str, filters: Filters, expressions: Mapping[str, str] | None = None, **values: Any
@@ -82,23 +85,28 @@ class SummedReader:
             return None
         if (filters, hourly) not in self._periods:
             from slashspan.insights.sums.answers import Period
-            from slashspan.insights.sums.period import Documents, load
+            from slashspan.insights.sums.period import load
 
-            self._documents = self._documents or Documents()
             cells = await load(self._reader, snapshot, self._documents, filters, hourly=hourly)
             self._periods[filters, hourly] = None if cells is None else Period(cells, filters)
         return self._periods[filters, hourly]
 
     async def _open(self) -> Snapshot | None:
         found = await self._source.open(self._reader)
-        if found is None:
-            if await self._source.exist(self._reader):
+        if found is None or found.above > NEW_ROWS:
+            if found or await self._source.exist(self._reader):
                 _warn_once("are out of date or may not be read: `slashspan rollup status` says more")
             return None
         if find_spec("pyroaring") is None:
             _warn_once(f"need an extra: {ROLLUP_EXTRA}")
             return None
         return found
+
+    async def progress(self) -> Progress | None:
+        """How far the sums have been built; None if they can be used, or if there are none. Raises ReadError."""
+        async with self.snapshot():
+            found = await self._source.open(self._reader)
+            return None if found is None else await progress_of(self._reader, found)
 
     async def has_sums(self) -> bool:
         """Whether the table has any, whether they can be used or not. Raises ReadError."""

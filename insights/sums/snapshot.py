@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from slashspan.insights.filters import ALL_KINDS, Filters
 from slashspan.insights.sums import catalog, hours
-from slashspan.sum_tables import FORMAT, SumTables, sqlite_triggers
+from slashspan.sum_tables import FORMAT, HOUR, SumTables, sqlite_triggers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 ROWS: Final = "sum_rows"
 """The query, whose columns `Tally.add` expects in this order."""
 NEW_ROWS: Final = 200_000
-"""With more rows above SQLite's watermark, the sums are of no use."""
+"""With more rows above SQLite's watermark, the rows are read, and not the sums."""
+RAW_HOURS: Final = 48
+"""If more hours have to be read from the rows, the database answers faster than the sums."""
 _EVERY: Final = Filters(kinds=ALL_KINDS)
 
 
@@ -39,6 +41,26 @@ class Snapshot:
     """Only in SQLite: rows above it are not summed yet."""
     strange: bool = False
     """Only in SQLite: whether times do not sort as text."""
+    above: int = 0
+    """Only in SQLite: about how many rows there are above the watermark."""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether so much is not summed yet that reports about all times do without the sums."""
+        return self.above > NEW_ROWS or self.changed(hours.FIRST, hours.END) is None
+
+    def changed(self, low: int, high: int) -> set[int] | None:
+        """The hours from `low` to `high` with marks; None if they are too many."""
+        found: set[int] = set()
+        for since, until in self.marked:
+            first = max(low, hours.floor(since, self.shift))
+            end = min(high, hours.floor(until - 1, self.shift) + HOUR)
+            if end - first > RAW_HOURS * HOUR:
+                return None
+            found.update(range(first, end, HOUR))
+            if len(found) > RAW_HOURS:
+                return None
+        return found
 
     async def new_rows(self, reader: Reader) -> list[Row]:
         """Rows above the watermark."""
@@ -66,7 +88,7 @@ class Source(Protocol):
         """Whether there are any, whatever their state."""
 
     async def open(self, reader: Reader) -> Snapshot | None:
-        """None if there are none that can be used. Does not fail for a role that may not read them."""
+        """None if there are none that can be trusted. Does not fail for a role that may not read them."""
 
 
 class SqliteSource:
@@ -92,8 +114,6 @@ class SqliteSource:
         if state is None or not sqlite_triggers(names, state["shift"]).items() <= triggers.items():
             return None
         (new,) = await reader.query("sum_new", Filters(), low=state["watermark"])
-        if new["count"] > NEW_ROWS:
-            return None
         marks = await reader.query("sum_marks", Filters(), {"marks": names.marks})
         return Snapshot(
             names,
@@ -102,6 +122,7 @@ class SqliteSource:
             tuple((row["first_s"], row["end_s"]) for row in marks),
             watermark=state["watermark"],
             strange=bool(state["strange"] or new["strange"]),
+            above=new["count"],
         )
 
 

@@ -54,6 +54,7 @@ def dashboard(
     It reads the table and never writes. Ctrl-C ends it. Needs the extra `dashboard`.
     """
     from slashspan import insights
+    from slashspan.insights.readers import connector
     from slashspan.insights.zones import find_zone
 
     try:
@@ -87,5 +88,5 @@ def dashboard(
         trace_link=trace_link,
         stored_ids=lambda user: stored_ids_of([user], settings),
     )
-    served = Dashboard(lambda: insights.connect(settings.dsn, table=settings.table), options)
+    served = Dashboard(connector(settings.dsn, table=settings.table), options)
     serve(served.application(), host=host, port=port, said=say, opened=opened)

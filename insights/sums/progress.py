@@ -1,0 +1,48 @@
+"""How far the sums have been built, for those who wait for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from slashspan.insights.filters import ALL_KINDS, Filters
+from slashspan.insights.reports.shared import moment
+from slashspan.sum_tables import HOUR
+
+if TYPE_CHECKING:
+    from slashspan.insights.readers.base import Reader
+    from slashspan.insights.sums.snapshot import Snapshot
+
+_EVERY: Final = Filters(kinds=ALL_KINDS)
+_DAY: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Of sums that are not of use yet. Days are those of UTC."""
+
+    done: int
+    """Days that are summed."""
+    days: int
+    """From the first call to the last."""
+
+
+async def progress_of(reader: Reader, snapshot: Snapshot) -> Progress | None:
+    """None if there is nothing to wait for. `reader`: of the rows. Raises ReadError."""
+    if not snapshot.is_behind:
+        return None
+    (first,) = await reader.query("first_call", _EVERY) or [{"first_at": None}]
+    newest = await reader.query("recent", _EVERY, count=1)
+    if first["first_at"] is None or not newest:
+        return None
+    began, last = moment(first["first_at"], _EVERY), moment(newest[0]["called_at"], _EVERY)
+    if began is None or last is None:
+        return None
+    starts = await reader.query("sum_starts", Filters(), {"documents": snapshot.names.hours})
+    summed = {
+        row["start"] // _DAY
+        for row in starts
+        if not any(since < row["start"] + HOUR and row["start"] < until for since, until in snapshot.marked)
+    }
+    days = (last.date() - began.date()).days + 1
+    return Progress(min(len(summed), days), days)
