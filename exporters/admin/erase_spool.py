@@ -12,6 +12,7 @@ from slashspan.exporters.spool.journal import Journal
 from slashspan.exporters.spool.records import NewerFormat, RecordType
 from slashspan.exporters.spool.segment import RecordState
 from slashspan.exporters.spool.span_codec import packed
+from slashspan.exporters.spool.span_spool import holds_spans
 from slashspan.exporters.spool.status import pending_records
 from slashspan.exporters.spool.writers import is_alive, writer_folders
 
@@ -33,7 +34,7 @@ class Erased:
     rows: int = 0
     """Removed, dead letters included."""
     spans: int = 0
-    """Removed from batches for a collector."""
+    """Removed from what waits for a collector."""
     in_running_bots: int = 0
     """Rows and batches of running processes, which deliver these themselves."""
     unreadable: int = 0
@@ -64,7 +65,7 @@ def erase(folder: Path, user_ids: Collection[int]) -> Erased:
 
 
 def _is_about(record: Record, user: UserRecords) -> bool:
-    if record.type == RecordType.BATCH:
+    if holds_spans(record):
         return any(user.is_users(span) for span in user.spans(record))
     return user.row(record) is not None
 
@@ -82,7 +83,7 @@ def _move(journal: Journal, user: UserRecords, erased: Erased) -> None:
 
 def _without(record: Record, user: UserRecords, erased: Erased) -> Record | None:
     """The record without the user; None if it contains nothing else."""
-    if record.type != RecordType.BATCH:
+    if not holds_spans(record):
         if user.row(record) is None:
             return record
         erased.rows += 1

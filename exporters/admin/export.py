@@ -12,7 +12,8 @@ from slashspan.exporters.admin.connections import parse_target, postgres_connect
 from slashspan.exporters.admin.prune import BUSY_SECONDS, check_postgres, check_sqlite
 from slashspan.exporters.rows.timestamps import as_text
 from slashspan.exporters.spool.dead_letters import DeadLetters
-from slashspan.exporters.spool.records import NewerFormat, RecordType
+from slashspan.exporters.spool.records import NewerFormat
+from slashspan.exporters.spool.span_spool import holds_spans
 from slashspan.exporters.spool.status import pending_records
 from slashspan.exporters.spool.writers import is_alive, writer_folders
 
@@ -76,7 +77,7 @@ def spooled(folder: Path, user: UserRecords) -> Iterator[Spooled]:
         place = "running bot" if is_alive(writer) else "spool"
         with contextlib.suppress(NewerFormat):  # `learn` has counted it
             for record in pending_records(writer):
-                if record.type == RecordType.BATCH:
+                if holds_spans(record):
                     mine = [span for span in user.spans(record) if user.is_users(span)]
                     yield from (Spooled(place, span=json.loads(span.to_json())) for span in mine)
                 elif (row := user.row(record)) is not None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from slashspan.exporters.spool.records import NewerFormat, RecordType
+from slashspan.exporters.spool.records import NewerFormat
 from slashspan.exporters.spool.row_spool import row_of
-from slashspan.exporters.spool.span_codec import PAYLOAD_FORMAT, unpacked
+from slashspan.exporters.spool.span_spool import holds_spans, spans_of
 from slashspan.exporters.spool.status import pending_records
 from slashspan.exporters.spool.writers import writer_folders
 from slashspan.semconv import USER_ID
@@ -46,14 +46,14 @@ class UserRecords:
     def _learn_from_all(self, writer: Path) -> None:
         try:
             for record in pending_records(writer):
-                if record.type == RecordType.BATCH:
+                if holds_spans(record):
                     self._learn_from(record)
         except NewerFormat:
             self.unreadable += 1
 
-    def _learn_from(self, batch: Record) -> None:
+    def _learn_from(self, record: Record) -> None:
         ids = {str(user) for user in self.user_ids}
-        spans = self.spans(batch)
+        spans = self.spans(record)
         self.unreadable += not spans
         for span in spans:
             if span.context is not None and span.attributes and str(span.attributes.get(USER_ID)) in ids:
@@ -69,11 +69,9 @@ class UserRecords:
         return row if row is not None and row.discord_uid in self.user_ids else None
 
     def spans(self, record: Record) -> list[ReadableSpan]:
-        """All spans of a batch; none if it cannot be read."""
-        if record.format > PAYLOAD_FORMAT:
-            return []
+        """All spans of a record for a collector; none if it cannot be read."""
         try:
-            return unpacked(record.payload)
+            return spans_of(record)
         except Exception:  # noqa: BLE001 - whatever is in it
             return []
 

@@ -3,13 +3,15 @@
 The batch processor passes a batch on without waiting; one thread sends. When a batch fails, it is spooled unchanged,
 and so are the following ones; the oldest is retried, with backoff, until one succeeds. A batch that fails while
 others succeed is the suspect: after REFUSALS such failures it is dropped and counted.
+
+User actions are in the spool before: what a killed process had not sent is adopted by the next one and sent by it.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
@@ -19,20 +21,24 @@ from slashspan.exporters.common.at_fork import ForkAware
 from slashspan.exporters.common.throttled_log import ThrottledLog
 from slashspan.exporters.delivery.retry_loop import RetryLater, RetryLoop
 from slashspan.exporters.rows.counts import Counts, DropReason
-from slashspan.exporters.spool.records import RecordType
+from slashspan.exporters.spool.records import NewerFormat, RecordType
 from slashspan.exporters.spool.segment import RecordState
-from slashspan.exporters.spool.span_codec import PAYLOAD_FORMAT, packed, unpacked
+from slashspan.exporters.spool.span_codec import PAYLOAD_FORMAT, packed
+from slashspan.exporters.spool.span_spool import spans_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from slashspan.exporters.spool.journal import Journal, Receipt
+    from slashspan.exporters.spool.journal import Receipt
     from slashspan.exporters.spool.records import Record
+    from slashspan.exporters.spool.span_spool import SpanSpool
 
 MAX_BATCHES_IN_MEMORY: Final = 8
 """Batches that wait in memory for the sending thread; further ones are spooled."""
+MAX_ADOPTED: Final = 128
+"""Single actions of processes that died, sent as one batch."""
 REFUSALS: Final = 3
 JOIN_SECONDS: Final = 1.0
 """How long an attempt may take to notice that its exporter was shut down."""
@@ -42,9 +48,11 @@ _log = logging.getLogger("slashspan")
 
 @dataclass(slots=True)
 class _Batch:
-    spans: Sequence[ReadableSpan]
-    receipt: Receipt | None = None
-    """Its place in the spool; None: it is only in memory."""
+    spans: list[ReadableSpan]
+    receipts: list[Receipt] = field(default_factory=list)
+    """Places in the spool: of the whole batch, or of its actions."""
+    spooled: bool = False
+    """Whether all of it is there."""
     refusals: int = 0
     """How often it was rejected right after another one succeeded."""
     others_succeeded: bool = False
@@ -54,9 +62,10 @@ class _Batch:
 class RetryingExporter(SpanExporter, ForkAware):
     """Sends through `inner`, and retries until it succeeds. `export` never waits for the network."""
 
-    def __init__(self, inner: SpanExporter, journal: Journal, *, name: str) -> None:
+    def __init__(self, inner: SpanExporter, spool: SpanSpool, *, name: str) -> None:
         self._inner = inner
-        self._journal = journal
+        self._spool = spool
+        self._journal = spool.journal
         self._name = name
         self._reset()
         self._loop.start()
@@ -81,7 +90,7 @@ class RetryingExporter(SpanExporter, ForkAware):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         self._loop.start()
-        batch = _Batch(list(spans))
+        batch = _Batch(list(spans), [receipt for receipt in self._spool.claim(spans) if receipt is not None])
         with self._changed:
             self._recorded += len(batch.spans)
             if self._loop.ended:
@@ -94,9 +103,9 @@ class RetryingExporter(SpanExporter, ForkAware):
         return SpanExportResult.SUCCESS
 
     def counts(self) -> Counts:
-        """Counts of spans; a batch in the spool, or dropped from it, counts as one."""
+        """Counts of spans, queued actions included; a batch in the spool, or dropped from it, counts as one."""
         with self._changed:
-            waiting = sum(len(batch.spans) for batch in self._waiting) + self._journal.unacked
+            waiting = sum(len(batch.spans) - len(batch.receipts) for batch in self._waiting) + self._journal.unacked
             dropped = self._dropped + Counter(self._journal.dropped)
             return Counts(self._recorded, self._sent, waiting, self._retried, dict(dropped))
 
@@ -114,7 +123,7 @@ class RetryingExporter(SpanExporter, ForkAware):
         with self._changed:
             self._keep_all()
         if waiting := self._journal.unacked:
-            _log.warning("%d batches of spans for %s wait in %s.", waiting, self._name, self._journal.folder)
+            _log.warning("%d spans or batches of spans for %s wait in %s.", waiting, self._name, self._journal.folder)
         self._journal.close()
 
     # What the loop does, on its thread
@@ -157,19 +166,28 @@ class RetryingExporter(SpanExporter, ForkAware):
         return self._spooled() or self._suspect
 
     def _spooled(self) -> _Batch | None:
-        for receipt, record in self._journal.lease(1):
-            spans = self._read(record)
-            if spans is not None:
-                return _Batch(spans, receipt)
-            self._journal.give_up(receipt, DropReason.INTERNAL)
-        return None
+        leased = self._journal.lease(1)
+        if leased and leased[0][1].type != RecordType.BATCH:
+            leased += self._journal.lease(MAX_ADOPTED - 1)
+            batches = [receipt for receipt, record in leased if record.type == RecordType.BATCH]
+            self._journal.release(batches)  # each is sent as it is
+            leased = [item for item in leased if item[1].type != RecordType.BATCH]
+        batch = _Batch([], spooled=True)
+        for receipt, record in leased:
+            if spans := self._read(receipt, record):
+                batch.spans.extend(spans)
+                batch.receipts.append(receipt)
+        return batch if batch.spans else None
 
-    def _read(self, record: Record) -> list[ReadableSpan] | None:
+    def _read(self, receipt: Receipt, record: Record) -> list[ReadableSpan]:
         try:
-            return unpacked(record.payload)
+            return spans_of(record)
+        except NewerFormat as error:  # it stays on disk for a slashspan that can read it
+            self._throttled_log.warn("records in %s are left alone: %s", self._journal.folder, error)
         except Exception:  # noqa: BLE001 - one that cannot be read must not stop the others
-            _log.exception("a batch in the spool cannot be read; please report it")
-            return None
+            _log.exception("a record in the spool cannot be read; please report it")
+            self._journal.give_up(receipt, DropReason.INTERNAL)
+        return []
 
     def _export(self, batch: _Batch) -> bool:
         try:
@@ -179,8 +197,7 @@ class RetryingExporter(SpanExporter, ForkAware):
             return False
 
     def _succeeded(self, batch: _Batch) -> None:
-        if batch.receipt is not None:
-            self._journal.acknowledge([batch.receipt])
+        self._journal.acknowledge(batch.receipts)
         with self._changed:
             self._sent += len(batch.spans)
             was_failing, self._failing = self._failing, False
@@ -200,12 +217,12 @@ class RetryingExporter(SpanExporter, ForkAware):
             if batch.refusals >= REFUSALS:
                 self._give_up(batch)
                 return
-            if batch.receipt is None:
+            if not batch.spooled:
                 self._keep(batch)
             elif self._suspect is None or batch is self._suspect:
                 self._suspect = batch
             else:
-                self._journal.release([batch.receipt])
+                self._journal.release(batch.receipts)
             self._keep_all()
         if first:
             _log.warning("%s does not accept spans; they wait in %s.", self._name, self._journal.folder)
@@ -216,8 +233,7 @@ class RetryingExporter(SpanExporter, ForkAware):
         self._suspect = None
         self._failing = False
         self._dropped[DropReason.REJECTED] += len(batch.spans)
-        if batch.receipt is not None:
-            self._journal.acknowledge([batch.receipt])
+        self._journal.acknowledge(batch.receipts)
         _log.error(
             "%s rejects a batch of %d spans but accepts others; the batch is dropped", self._name, len(batch.spans)
         )
@@ -227,14 +243,18 @@ class RetryingExporter(SpanExporter, ForkAware):
             self._keep(self._waiting.popleft())
 
     def _keep(self, batch: _Batch) -> None:
-        """Spool the batch; if that fails, count it as lost."""
+        """Spool the batch as a whole; if that fails, its actions alone, and count the others as lost."""
         try:
             payload = packed(batch.spans)
             receipt = self._journal.append(RecordType.BATCH, PAYLOAD_FORMAT, 0, payload, RecordState.PENDING)
         except ValueError:
             receipt = None
-        if receipt is None:
-            self._dropped[DropReason.BACKLOG_FULL] += len(batch.spans)
+        if receipt is not None:
+            self._journal.acknowledge(batch.receipts)
+            return
+        self._journal.release(batch.receipts)
+        if unspooled := len(batch.spans) - len(batch.receipts):
+            self._dropped[DropReason.BACKLOG_FULL] += unspooled
             lost = sum(self._dropped.values())
             self._throttled_log.warn(
                 "%d spans for %s are lost so far: the spool could not keep them.", lost, self._name

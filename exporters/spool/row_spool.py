@@ -13,13 +13,11 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import threading
 from typing import TYPE_CHECKING, Any, Final
 
 import msgpack
 
 from slashspan import semconv
-from slashspan.action_record import record_of
 from slashspan.exporters.common.gil import yielding_gil
 from slashspan.exporters.rows.command_call import CommandCall
 from slashspan.exporters.rows.counts import DropReason
@@ -32,6 +30,7 @@ from slashspan.exporters.rows.from_span import (
     service_of,
 )
 from slashspan.exporters.rows.values import jsonable
+from slashspan.exporters.spool.action_spool import ActionSpool
 from slashspan.exporters.spool.records import MAX_PAYLOAD, NewerFormat, RecordType
 from slashspan.exporters.spool.segment import RecordState
 from slashspan.semconv import ATTRIBUTES, OUTCOME, Outcome
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 
     from slashspan.action_record import ActionRecord
     from slashspan.exporters.rows.from_span import Checkpoint
-    from slashspan.exporters.spool.journal import Journal, Receipt
+    from slashspan.exporters.spool.journal import Receipt
     from slashspan.exporters.spool.records import Record
 
 PAYLOAD_FORMAT: Final = 1
@@ -78,23 +77,13 @@ _64_BITS: Final = 2**64 - 1
 _log = logging.getLogger("slashspan")
 
 
-class RowSpool:
+class RowSpool(ActionSpool):
     """The spool of rows: the processor appends, the exporter claims, the delivery worker replays and acknowledges."""
 
-    def __init__(self, journal: Journal) -> None:
-        self.journal = journal
-        self._start()
-        journal.after_fork = self._start
-
     def _start(self) -> None:
-        # Strict: `surrogatepass` takes 50 % longer, for lone surrogates that no column accepts anyway.
-        self._pack = msgpack.Packer().pack
+        super()._start()
         self._newer_logged = False
-        self.order = threading.Lock()
-        """Held while a span is appended and put into the queue, so that both have the same order."""
         self._service: tuple[Resource | None, bytes] = (None, b"")
-        self._in_flight: dict[int, Receipt] = {}
-        """By span id, in the order of the batch processor's queue."""
 
     # On the hot path
 
@@ -131,11 +120,6 @@ class RowSpool:
             attributes, checkpoints = attributes_of(span, record), checkpoint_events(span, record)
             payload = self._payload(span, context, span.end_time, attributes, checkpoints)
             self._append(PAYLOAD_FORMAT, context.span_id, payload)
-
-    def _append(self, payload_format: int, key: int, payload: bytes) -> None:
-        receipt = self.journal.append(RecordType.SPAN, payload_format, key, payload, RecordState.LEASED)
-        if receipt is not None:
-            self._in_flight[key] = receipt
 
     def _start_payload(self, span: ReadableSpan, record: ActionRecord) -> bytes | None:
         """In format 2, kept for the end; None if a value is not one that it can express."""
@@ -181,31 +165,7 @@ class RowSpool:
         safe: bytes = head + self._pack((*times, jsonable(attributes), jsonable(checkpoints)))
         return safe
 
-    # On the threads of the exporter and the delivery worker
-
-    def claim(self, spans: Sequence[ReadableSpan]) -> list[Receipt | None]:
-        """The receipts of spans that have left the batch processor's queue.
-
-        The queue is ordered and evicts its oldest entries: whatever was added before the first of these spans, and has
-        not left the queue, was evicted, and is replayed.
-        """
-        claimed: list[Receipt | None] = []
-        evicted: list[Receipt] = []
-        in_flight = self._in_flight
-        with self.order:
-            for span in spans:
-                record = record_of(span)
-                context = span.context if record is None else record
-                key = 0 if context is None else context.span_id
-                if key not in in_flight:
-                    claimed.append(None)
-                    continue
-                while (first := next(iter(in_flight))) != key:
-                    evicted.append(in_flight.pop(first))
-                claimed.append(in_flight.pop(key))
-        if evicted:
-            self.journal.release(evicted)
-        return claimed
+    # On the thread of the delivery worker
 
     def append(self, row: CommandCall) -> Receipt | None:
         """Append a row that did not come through our processor, or whose first append failed."""

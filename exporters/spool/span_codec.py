@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import msgpack
@@ -17,22 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 PAYLOAD_FORMAT: Final = 1
+Convert = Callable[["Mapping[str, Any]"], Any]
+"""Makes a plain `dict` of attributes: `dict`, or, for values that msgpack cannot express, `jsonable`."""
 
 
 def packed(spans: Sequence[ReadableSpan]) -> bytes:
     """Encode a batch. Raises ValueError if it does not fit into a record."""
-    resources: list[Resource] = []
-    said = []
-    for span in spans:
-        place = next((n for n, known in enumerate(resources) if known is span.resource), len(resources))
-        if place == len(resources):
-            resources.append(span.resource)
-        said.append(_said(span, place))
-    heads = [(dict(resource.attributes), resource.schema_url) for resource in resources]
     try:
-        data: bytes = msgpack.packb((heads, said), unicode_errors="surrogatepass", default=_plain)
+        data: bytes = msgpack.packb(_fields(spans, dict), unicode_errors="surrogatepass", default=_plain)
     except (TypeError, ValueError, OverflowError):  # a value that msgpack cannot express
-        data = msgpack.packb(jsonable((heads, said), depth=16), unicode_errors="surrogatepass")
+        data = msgpack.packb(_fields(spans, jsonable), unicode_errors="surrogatepass")
     if len(data) > MAX_PAYLOAD:
         raise ValueError(f"a batch of {len(data)} bytes is too large for the spool")
     return data
@@ -45,7 +40,24 @@ def unpacked(data: bytes) -> list[ReadableSpan]:
     return [_span(resources, *span) for span in said]
 
 
-def _said(span: ReadableSpan, resource: int) -> tuple[Any, ...]:
+def _fields(spans: Sequence[ReadableSpan], convert: Convert) -> tuple[Any, Any]:
+    resources: list[Resource] = []
+    said = []
+    for span in spans:
+        place = next((n for n, known in enumerate(resources) if known is span.resource), len(resources))
+        if place == len(resources):
+            resources.append(span.resource)
+        said.append(span_fields(span, place, span.attributes or {}, convert))
+    return [resource_fields(resource, convert) for resource in resources], said
+
+
+def resource_fields(resource: Resource, convert: Convert) -> tuple[Any, ...]:
+    """One of the resources of a batch."""
+    return (convert(resource.attributes), resource.schema_url)
+
+
+def span_fields(span: ReadableSpan, resource: int, attributes: Mapping[str, Any], convert: Convert) -> tuple[Any, ...]:
+    """One of the spans of a batch: with these attributes, and the index of its resource."""
     scope = span.instrumentation_scope
     return (
         resource,
@@ -56,10 +68,10 @@ def _said(span: ReadableSpan, resource: int) -> tuple[Any, ...]:
         span.start_time,
         span.end_time,
         (span.status.status_code.value, span.status.description),
-        dict(span.attributes or {}),
-        [(event.name, event.timestamp, dict(event.attributes or {})) for event in span.events],
-        [(_context(link.context), dict(link.attributes or {})) for link in span.links],
-        None if scope is None else (scope.name, scope.version, scope.schema_url, dict(scope.attributes or {})),
+        convert(attributes),
+        [(event.name, event.timestamp, convert(event.attributes or {})) for event in span.events],
+        [(_context(link.context), convert(link.attributes or {})) for link in span.links],
+        None if scope is None else (scope.name, scope.version, scope.schema_url, convert(scope.attributes or {})),
     )
 
 

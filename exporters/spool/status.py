@@ -10,6 +10,7 @@ from slashspan.exporters.spool.dead_letters import DeadLetters
 from slashspan.exporters.spool.destinations import Destination, destinations
 from slashspan.exporters.spool.records import NewerFormat, RecordType
 from slashspan.exporters.spool.row_spool import row_of
+from slashspan.exporters.spool.span_spool import holds_spans
 from slashspan.exporters.spool.writers import LAST_ERROR, Writer, is_alive, writer_folders
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class DestinationStatus:
     folder: Path
     destination: Destination
     rows: int = 0
-    """Finished but not acknowledged rows, or batches of spans. With a running bot some of them are in flight."""
+    """Finished but not acknowledged rows, or spans and batches of them. A running bot has some of them in flight."""
     in_flight: int = 0
     """Actions that have started but not ended: they are running, or their process died."""
     oldest_us: int | None = None
@@ -88,7 +89,7 @@ def _count(status: DestinationStatus, record: Record) -> None:
         status.in_flight += 1
         return
     status.rows += 1
-    if record.type != RecordType.BATCH:
+    if not holds_spans(record):
         called_at = _called_at_us(record)
         if called_at is not None:
             status.oldest_us = called_at if status.oldest_us is None else min(status.oldest_us, called_at)

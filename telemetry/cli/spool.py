@@ -83,7 +83,7 @@ def _show(found: list[DestinationStatus], *, as_json: bool) -> None:
         say("nothing is waiting")
     for status in found:
         to = status.destination
-        what = "rows" if to.table else "batches of spans"
+        what = "rows" if to.table else "spans or batches of spans"
         since = "" if status.oldest_us is None else f", the oldest since {as_text(status.oldest_us)[:19]} UTC"
         say(f"{to.service or '(no service name)'} → {to.store}{f', table {to.table}' if to.table else ''}")
         say(f"    name: {status.folder.name}")

@@ -8,10 +8,12 @@ from slashspan.exporters.delivery import self_metrics
 from slashspan.exporters.delivery.exporter import CommandCallsExporter
 from slashspan.exporters.delivery.processor import CommandCallsProcessor, DeadlineBatchProcessor
 from slashspan.exporters.delivery.retrying_exporter import RetryingExporter
+from slashspan.exporters.delivery.traces_processor import TracesProcessor
 from slashspan.exporters.rows.from_span import service_of
 from slashspan.exporters.spool.destinations import Destination
 from slashspan.exporters.spool.journal import Journal
 from slashspan.exporters.spool.row_spool import RowSpool
+from slashspan.exporters.spool.span_spool import SpanSpool
 from slashspan.settings import COMMAND_CALLS, Settings
 from slashspan.telemetry.setup.trace_exporters import OTLP, build, otlp_endpoint
 
@@ -81,32 +83,30 @@ def rows_bounds(settings: Settings, resource: Resource) -> dict[str, Any]:
 def trace_processor(
     other: OtherExporter, settings: Settings, resource: Resource, environ: Mapping[str, str]
 ) -> DeadlineBatchProcessor:
-    """The processor of an exporter besides `command_calls`."""
-    return DeadlineBatchProcessor(_retrying(other, settings, resource, environ), **_bounds(other.settings))
-
-
-def _retrying(other: OtherExporter, settings: Settings, resource: Resource, environ: Mapping[str, str]) -> SpanExporter:
-    """The exporter, with retries if it sends spans over the network; a console always accepts them."""
+    """The processor of an exporter besides `command_calls`: with retries and a spool if it sends over the network."""
     name, exporter, endpoint, _ = other
+    bounds = _bounds(other.settings)
     if settings.spool is None or name == "console":
-        return exporter
+        return DeadlineBatchProcessor(exporter, **bounds)
     place = name if endpoint is None else f"{name} {endpoint.identity}"
-    destination = Destination(service_of(resource)[0] or "", place, "")
-    folder = destination.folder(settings.spool)
-    journal = Journal(folder, max_bytes=settings.spool_max_bytes, sync=settings.spool_sync)
-    retrying = RetryingExporter(exporter, journal, name=name)
+    spool = SpanSpool(_journal(settings, Destination(service_of(resource)[0] or "", place, "")))
+    retrying = RetryingExporter(exporter, spool, name=name)
     if self_metrics.wanted(environ):
-        self_metrics.observe(f"{name}_retrying", retrying.counts, journal)
-    return retrying
+        self_metrics.observe(f"{name}_retrying", retrying.counts, spool.journal)
+    return TracesProcessor(retrying, spool, **bounds)
 
 
 def _open_spool(settings: Settings, service: str | None) -> RowSpool | None:
     """The spool of this service and store; None if it is off. Nothing is written before the first row."""
     if settings.spool is None:
         return None
-    destination = Destination.of(service, settings.dsn, settings.table)
+    return RowSpool(_journal(settings, Destination.of(service, settings.dsn, settings.table)))
+
+
+def _journal(settings: Settings, destination: Destination) -> Journal:
+    assert settings.spool is not None
     folder = destination.folder(settings.spool)
-    return RowSpool(Journal(folder, max_bytes=settings.spool_max_bytes, sync=settings.spool_sync))
+    return Journal(folder, max_bytes=settings.spool_max_bytes, sync=settings.spool_sync)
 
 
 def _bounds(settings: Settings) -> dict[str, int]:

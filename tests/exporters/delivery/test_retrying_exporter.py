@@ -21,6 +21,7 @@ from slashspan.exporters.rows.counts import DropReason
 from slashspan.exporters.spool.journal import Journal
 from slashspan.exporters.spool.records import MAX_PAYLOAD
 from slashspan.exporters.spool.span_codec import packed, unpacked
+from slashspan.exporters.spool.span_spool import SpanSpool
 from tests.support.journals import die
 from tests.support.waiting import until
 
@@ -82,7 +83,7 @@ def rich() -> list[ReadableSpan]:
 @pytest.fixture
 def sending(tmp_path: Path) -> Iterator[tuple[RetryingExporter, Collector]]:
     collector = Collector()
-    exporter = RetryingExporter(collector, Journal(tmp_path, max_bytes=2**24), name="otlp")
+    exporter = RetryingExporter(collector, SpanSpool(Journal(tmp_path, max_bytes=2**24)), name="otlp")
     yield exporter, collector
     exporter.shutdown(1000)
 
@@ -113,13 +114,13 @@ def test_batches_that_failed_are_sent_again_unchanged(
 def test_spans_of_a_shutdown_without_the_collector_are_sent_after_the_next_start(tmp_path: Path) -> None:
     collector = Collector()
     collector.away = True
-    exporter = RetryingExporter(collector, Journal(tmp_path, max_bytes=2**24), name="otlp")
+    exporter = RetryingExporter(collector, SpanSpool(Journal(tmp_path, max_bytes=2**24)), name="otlp")
     for n in range(5):
         exporter.export(made(f"s{n}"))
     exporter.shutdown(100)
     assert collector.closed.is_set()
     after = Collector()
-    again = RetryingExporter(after, Journal(tmp_path, max_bytes=2**24), name="otlp")
+    again = RetryingExporter(after, SpanSpool(Journal(tmp_path, max_bytes=2**24)), name="otlp")
     until(lambda: len(after.batches) == 5)
     again.shutdown(1000)
     assert sorted(after.batches) == [[f"s{n}"] for n in range(5)]
@@ -129,13 +130,13 @@ def test_spans_of_a_process_killed_without_the_collector_are_sent_after_the_next
     collector = Collector()
     collector.away = True
     journal = Journal(tmp_path, max_bytes=2**24)
-    exporter = RetryingExporter(collector, journal, name="otlp")
+    exporter = RetryingExporter(collector, SpanSpool(journal), name="otlp")
     for n in range(5):
         exporter.export(made(f"s{n}"))
     until(lambda: journal.unacked == 5)
     die(journal)
     after = Collector()
-    again = RetryingExporter(after, Journal(tmp_path, max_bytes=2**24), name="otlp")
+    again = RetryingExporter(after, SpanSpool(Journal(tmp_path, max_bytes=2**24)), name="otlp")
     until(lambda: len(after.batches) == 5)
     again.shutdown(1000)
     exporter.shutdown(100)
@@ -176,7 +177,9 @@ def test_batches_that_the_spool_cannot_keep_are_counted(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     collector = Collector()
     collector.away = True
-    exporter = RetryingExporter(collector, Journal(tmp_path / "file" / "spool", max_bytes=2**24), name="otlp")
+    exporter = RetryingExporter(
+        collector, SpanSpool(Journal(tmp_path / "file" / "spool", max_bytes=2**24)), name="otlp"
+    )
     for n in range(20):
         exporter.export(made(f"s{n}"))
     exporter.shutdown(200)
