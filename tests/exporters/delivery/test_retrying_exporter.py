@@ -191,7 +191,7 @@ def test_batches_that_the_spool_cannot_keep_are_counted(tmp_path: Path) -> None:
 def test_batches_that_a_full_spool_drops_are_counted(tmp_path: Path) -> None:
     collector = Collector()
     collector.away = True
-    exporter = RetryingExporter(collector, Journal(tmp_path, max_bytes=2**16), name="otlp")
+    exporter = RetryingExporter(collector, SpanSpool(Journal(tmp_path, max_bytes=2**16)), name="otlp")
     while exporter.counts().dropped.get(DropReason.SPOOL_FULL, 0) < 2:
         exporter.export(made(*["s"] * 50))
     exporter.shutdown(200)

@@ -14,6 +14,7 @@ from slashspan.exporters.delivery import retry_loop
 from slashspan.exporters.delivery.retrying_exporter import RetryingExporter
 from slashspan.exporters.delivery.self_metrics import COMPONENT, SelfMetrics, wanted
 from slashspan.exporters.spool.journal import Journal
+from slashspan.exporters.spool.span_spool import SpanSpool
 from tests.support.exporting import Bot
 from tests.support.scripted_store import ScriptedStore, down
 from tests.support.spans import spans
@@ -78,7 +79,7 @@ def test_each_exporter_has_series_of_its_own_until_it_is_gone(tmp_path: Path) ->
     own = SelfMetrics(provider)
     rows = Bot(tmp_path / "rows", ScriptedStore())
     received = InMemorySpanExporter()
-    sender = RetryingExporter(received, Journal(tmp_path / "spans", max_bytes=2**20), name="otlp")
+    sender = RetryingExporter(received, SpanSpool(Journal(tmp_path / "spans", max_bytes=2**20)), name="otlp")
     own.observe("command_calls", rows.processor.counts, rows.spool.journal)
     own.observe("otlp_retrying", sender.counts, None)
     rows.record(spans(3))
