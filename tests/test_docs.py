@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "prometheus").glob("*.yml")),
     *sorted((ROOT / "environments").glob("*.env")),
     ROOT / "collector-config.yaml",
 ]

@@ -1,4 +1,4 @@
-"""A real Prometheus that fetches the metrics of one bot."""
+"""A real Prometheus that fetches the metrics of bots and collectors."""
 
 from __future__ import annotations
 
@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 BINARY: Final = shutil.which("prometheus")
 """None where it is not installed."""
 LABELS: Final = ("discord_command_name", "error_type")
+SUBJECTS: Final = ("discord_command_name", "otel_component_name", "exporter")
 CONFIG: Final = """
 global:
   scrape_interval: 500ms
+  evaluation_interval: 500ms
+rule_files: [{rules}]
 scrape_configs:
   - job_name: bot
+    honor_labels: true
     static_configs:
-      - targets: ["127.0.0.1:{port}"]
+      - targets: [{targets}]
 """
 
 
@@ -41,6 +45,19 @@ class Prometheus:
         with contextlib.suppress(OSError), urllib.request.urlopen(f"{self._url}/-/ready", timeout=5) as answer:
             return bool(answer.status == 200)
         return False
+
+    def alerts(self, state: str) -> set[tuple[str, str]]:
+        """Those that are `firing` or `pending`, each with its command, component or exporter; '' if it has none."""
+        with urllib.request.urlopen(f"{self._url}/api/v1/alerts", timeout=30) as answer:
+            alerts: list[Any] = json.load(answer)["data"]["alerts"]
+        return {
+            (
+                alert["labels"]["alertname"],
+                next((alert["labels"][name] for name in SUBJECTS if name in alert["labels"]), ""),
+            )
+            for alert in alerts
+            if alert["state"] == state
+        }
 
     def query(self, promql: str) -> dict[str, float]:
         """The value of each series, by its command or type of error; '' if it has neither."""
@@ -64,12 +81,13 @@ def served(port: int, name: str) -> list[float]:
 
 
 @contextlib.contextmanager
-def prometheus(target: int, folder: Path) -> Iterator[Prometheus]:
-    """It fetches from this port of the loopback interface, twice a second."""
+def prometheus(folder: Path, *ports: int, rules: Path | None = None) -> Iterator[Prometheus]:
+    """It fetches from these ports of the loopback interface and evaluates its rules, twice a second."""
     assert BINARY is not None
     port = free_port()
     config = folder / "prometheus.yml"
-    config.write_text(CONFIG.format(port=target), "utf-8")
+    targets = ", ".join(f'"127.0.0.1:{each}"' for each in ports)
+    config.write_text(CONFIG.format(targets=targets, rules=rules or ""), "utf-8")
     command = [
         BINARY,
         f"--config.file={config}",

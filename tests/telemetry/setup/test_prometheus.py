@@ -71,7 +71,7 @@ async def test_each_documented_query_returns_what_was_done(tmp_path: Path) -> No
     count = sum(ROUND.values())
     async with bot_process([*RUN, BUSY], tmp_path, environ) as bot, contextlib.AsyncExitStack() as stack:
         longest = await play(bot, port)  # so that the first fetch finds every series, at the same time
-        fetched = stack.enter_context(await asyncio.to_thread(prometheus, port, tmp_path))
+        fetched = stack.enter_context(await asyncio.to_thread(prometheus, tmp_path, port))
         await asyncio.to_thread(wait_for, fetched, TOTAL, count)
         longest = max(longest, await play(bot, port))
         await asyncio.to_thread(wait_for, fetched, TOTAL, 2 * count)
