@@ -23,7 +23,7 @@ from discord_standin import Guild, User, snowflake
 
 from benchmarks._report import Report, Target, median, percentile
 from tests.support import ROOT
-from tests.support.collector import Backend
+from tests.support.otlp_backend import Backend
 from tests.support.postgres import in_own_loop, postgres
 from tests.support.processes import BotProcess, bot_process
 from tests.support.proxy import Proxy

@@ -25,6 +25,7 @@ DOCUMENTS = [
     *sorted((ROOT / "docs" / "prometheus").glob("*.yml")),
     *sorted((ROOT / "environments").glob("*.env")),
     ROOT / "collector-config.yaml",
+    ROOT / "collector-gateway.yaml",
 ]
 FENCED = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`]+)`")

@@ -65,7 +65,8 @@ def test_it_contains_everything_that_a_user_needs(site: Path) -> None:
         "slashspan/py.typed",
     ):
         assert (site / name).is_file(), name
-    assert (site / TEMPLATES / "collector-config.yaml").read_bytes() == (ROOT / "collector-config.yaml").read_bytes()
+    for name in ("collector-config.yaml", "collector-gateway.yaml"):
+        assert (site / TEMPLATES / name).read_bytes() == (ROOT / name).read_bytes()
 
 
 def test_nothing_but_slashspan_is_installed_and_nothing_twice(site: Path) -> None:

@@ -19,7 +19,7 @@ from slashspan.telemetry.cli.output import say
 TEMPLATES: Final = Path(__file__).with_name("templates")
 ENV_FILE: Final = "slashspan.env"
 COMPOSE_FILE: Final = "compose.yaml"
-COLLECTOR_FILE: Final = "collector-config.yaml"
+COLLECTOR_FILES: Final = ("collector-config.yaml", "collector-gateway.yaml")
 UNIT_TEMPLATE: Final = "bot.service"
 _DSN: Final = {
     "sqlite": "SLASHSPAN_DSN=sqlite:///command_calls.db",
@@ -58,7 +58,7 @@ def _bot(_: click.Context, __: click.Parameter, name: str) -> str:
 )
 @click.option("--force", is_flag=True, help="Overwrite files that exist.")
 def init(folder: Path, bot: str, service_name: str | None, store: str, force: bool) -> None:
-    """Write an env file, a Compose file (bot, PostgreSQL, collector), a collector's configuration and a systemd unit
+    """Write an env file, a Compose file (bot, PostgreSQL, collector), configurations of a collector and a systemd unit
     into FOLDER.
 
     FOLDER is the bot's; default: the working directory. All files are written or none: if one exists, nothing is
@@ -101,15 +101,15 @@ def contents(folder: Path, *, bot: str, service_name: str, store: str) -> dict[s
     return {
         ENV_FILE: filled(ENV_FILE),
         COMPOSE_FILE: filled(COMPOSE_FILE),
-        COLLECTOR_FILE: _collector_config().read_text("utf-8"),
+        **{file: _collector_config(file).read_text("utf-8") for file in COLLECTOR_FILES},
         f"{service_name}.service": filled(UNIT_TEMPLATE),
     }
 
 
-def _collector_config() -> Path:
+def _collector_config(file: str) -> Path:
     """Beside the templates in a wheel, at the top level of a clone."""
-    installed = TEMPLATES / COLLECTOR_FILE
-    return installed if installed.is_file() else Path(__file__).resolve().parents[2] / COLLECTOR_FILE
+    installed = TEMPLATES / file
+    return installed if installed.is_file() else Path(__file__).resolve().parents[2] / file
 
 
 def _slashspan() -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -13,7 +12,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 
 from slashspan import semconv
-from tests.support.collector import BINARY, CONFIG, Backend, Collector, collector
+from tests.support.collector import BINARY, WITHOUT, Collector, collector
+from tests.support.otlp_backend import Backend
 from tests.support.processes import LOGS, PLAIN, RUN, bot_process
 from tests.support.stored_rows import read_rows
 from tests.support.waiting import until
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.util.types import AttributeValue
 
-pytestmark = pytest.mark.skipif(not BINARY.exists(), reason="the collector is not built: make collector (needs Go)")
+pytestmark = pytest.mark.skipif(not BINARY.exists(), reason=WITHOUT)
 ATTRIBUTES: dict[str, AttributeValue] = {
     "text": '\U0001f44d \u202eright to left\u202c "quoted"',
     "snowflake": 2**62 + 1,
@@ -37,7 +37,7 @@ ATTRIBUTES: dict[str, AttributeValue] = {
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[tuple[Collector, Backend]]:
-    with collector(tmp_path) as both:
+    with collector(tmp_path, {"METRICS_EXPORTER": "prometheus,otlp_grpc"}) as both:
         yield both
 
 
@@ -78,35 +78,6 @@ def interactions(spans: list[object]) -> list[str]:
         if semconv.INTERACTION_ID in attributes:
             found.append(attributes[semconv.INTERACTION_ID])
     return found
-
-
-def test_the_configuration_is_valid_with_only_the_endpoint_set(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [BINARY, "validate", "--config", CONFIG],
-        env={"ANALYTICS_ENDPOINT": "127.0.0.1:1"},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-
-
-def test_batches_are_retried_without_a_time_limit(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [BINARY, "print-config", "--config", CONFIG],
-        env={"ANALYTICS_ENDPOINT": "127.0.0.1:1"},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert "max_elapsed_time: 0s\n" in done.stdout, done.stderr
-
-
-def test_the_configuration_uses_no_deprecated_names(running: tuple[Collector, Backend]) -> None:
-    receiver, _ = running
-    assert "deprecated" not in receiver.log
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])

@@ -17,11 +17,11 @@ from slashspan.settings import Settings
 from slashspan.telemetry.cli import cli
 from slashspan.telemetry.cli.run import load_env_file
 from tests.support import ROOT
-from tests.support.collector import BINARY
+from tests.support.collector import BINARY, WITHOUT
 from tests.support.processes import PLAIN, RUN, bot_process
 from tests.support.stored_rows import read_rows
 
-FILES = {"slashspan.env", "compose.yaml", "collector-config.yaml", "bot.service"}
+FILES = {"slashspan.env", "compose.yaml", "collector-config.yaml", "collector-gateway.yaml", "bot.service"}
 AWKWARD = 'a "new" bot 100% $HOME.py'
 """Quotes, spaces and what systemd, Compose and shells expand; no file name on Windows."""
 
@@ -152,17 +152,17 @@ async def test_slashspan_run_takes_the_env_file(tmp_path: Path) -> None:
     assert (row["command"], row["service_name"], row["environment"]) == ("ping", "bot", "production")
 
 
-@pytest.mark.skipif(not BINARY.exists(), reason="the collector is not built: make collector (needs Go)")
+@pytest.mark.skipif(not BINARY.exists(), reason=WITHOUT)
 def test_the_collector_accepts_its_configuration_as_compose_starts_it(tmp_path: Path) -> None:
     init(tmp_path)
     assert (tmp_path / "collector-config.yaml").read_bytes() == (ROOT / "collector-config.yaml").read_bytes()
     service = compose(tmp_path)["services"]["collector"]
-    given = {**service["environment"], "ANALYTICS_ENDPOINT": "backend.example:4317", "ANALYTICS_AUTHORIZATION": ""}
-    environ = {**os.environ, **given, "ANALYTICS_INSECURE": "false", "COLLECTOR_STORAGE": str(tmp_path / "storage")}
+    given: dict[str, str | None] = service["environment"] | {"ANALYTICS_ENDPOINT": "backend.example:4317"}
+    environ = {name: value for name, value in given.items() if value is not None}
+    environ = {**os.environ, **environ, "COLLECTOR_STORAGE": str(tmp_path / "storage")}
     command = [BINARY, "validate", *service["command"][:-1], tmp_path / "collector-config.yaml"]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    command[1:2] = []
     assert set(given) <= set(variables(tmp_path / "collector-config.yaml"))
 
 

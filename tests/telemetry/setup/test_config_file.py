@@ -13,7 +13,7 @@ from slashspan.settings import PREFIX
 from slashspan.telemetry.setup.config_file import ConfigFile
 from slashspan.telemetry.setup.pipeline import check
 from tests.support import global_providers
-from tests.support.collector import running_backend
+from tests.support.otlp_backend import running_backend
 from tests.support.processes import PLAIN, RUN, bot_process
 from tests.support.stored_rows import read_outcomes, read_rows
 

@@ -16,7 +16,7 @@ from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportRes
 from slashspan.errors import ConfigurationError
 from slashspan.settings import Settings
 from slashspan.telemetry.setup import log_exporters
-from tests.support.collector import Backend, running_backend
+from tests.support.otlp_backend import Backend, running_backend
 from tests.support.processes import INSTRUMENT, LOGS, RUN, bot_process
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from slashspan.errors import ConfigurationError
 from slashspan.settings import Settings
 from slashspan.telemetry.setup import metric_exporters
 from slashspan.telemetry.setup.signal_exporters import METRICS
-from tests.support.collector import running_backend
+from tests.support.otlp_backend import running_backend
 from tests.support.ports import free_port
 from tests.support.processes import PLAIN, RUN, bot_process
 from tests.support.waiting import until_async

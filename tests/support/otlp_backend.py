@@ -1,0 +1,123 @@
+"""An analytics backend that receives OTLP over gRPC, from bots or from a collector, and refuses it on request."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import defaultdict
+from concurrent import futures
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2, logs_service_pb2_grpc
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
+
+from tests.support.ports import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Logs(logs_service_pb2_grpc.LogsServiceServicer):
+    """What a backend has got of logs: each record with its resource. `refuse`: a status to answer with."""
+
+    def __init__(self) -> None:
+        self.refuse: grpc.StatusCode | None = None
+        self.refused: list[str] = []
+        self.records: list[tuple[Any, Any]] = []
+
+    def Export(self, request: Any, context: Any) -> Any:
+        got = [
+            (part.resource, record)
+            for part in request.resource_logs
+            for scope in part.scope_logs
+            for record in scope.log_records
+        ]
+        if self.refuse is not None:
+            self.refused += [record.body.string_value for _, record in got]
+            context.abort(self.refuse, "no")
+        self.records += got
+        return logs_service_pb2.ExportLogsServiceResponse()
+
+    @property
+    def bodies(self) -> list[str]:
+        return [record.body.string_value for _, record in self.records]
+
+
+class Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
+    """What a backend has got of metrics: every export of each, by name, in their order."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, list[Any]] = defaultdict(list)
+
+    def Export(self, request: Any, _: Any) -> Any:
+        for part in request.resource_metrics:
+            for scope in part.scope_metrics:
+                for metric in scope.metrics:
+                    self.by_name[metric.name].append(metric)
+        return metrics_service_pb2.ExportMetricsServiceResponse()
+
+
+class Backend(trace_service_pb2_grpc.TraceServiceServicer):
+    """The analytics backend, OTLP over gRPC on its own port. `refuse`: a status to answer with, plus RetryInfo."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.logs = Logs()
+        self.metrics = Metrics()
+        self.refuse: grpc.StatusCode | None = None
+        self.refused = threading.Event()
+        self._spans: list[Any] = []
+        self._server: grpc.Server | None = None
+
+    def start(self) -> None:
+        self._server = grpc.server(futures.ThreadPoolExecutor(2))
+        trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]
+        logs_service_pb2_grpc.add_LogsServiceServicer_to_server(self.logs, self._server)  # type: ignore[no-untyped-call]
+        metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(self.metrics, self._server)  # type: ignore[no-untyped-call]
+        self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        self._server.start()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.stop(None).wait()
+
+    def Export(self, request: Any, context: Any) -> Any:
+        if self.refuse is not None:
+            self.refused.set()
+            wait = error_details_pb2.RetryInfo()
+            wait.retry_delay.FromMilliseconds(100)
+            status = status_pb2.Status(code=self.refuse.value[0])
+            status.details.add().Pack(wait)
+            context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+            context.abort(self.refuse, "later")
+        for resource in request.resource_spans:
+            for scope in resource.scope_spans:
+                self._spans.extend(scope.spans)
+        return trace_service_pb2.ExportTraceServiceResponse()
+
+    @property
+    def spans(self) -> list[Any]:
+        return list(self._spans)
+
+    def wait_for(self, count: int, seconds: float = 40.0) -> list[Any]:
+        """Wait until that many spans have arrived."""
+        deadline = time.monotonic() + seconds
+        while len(self._spans) < count:
+            assert time.monotonic() < deadline, f"{len(self._spans)} of {count} spans arrived"
+            threading.Event().wait(0.02)
+        return self.spans
+
+
+@contextlib.contextmanager
+def running_backend() -> Iterator[Backend]:
+    """A backend alone, to which bots send directly."""
+    backend = Backend()
+    backend.start()
+    try:
+        yield backend
+    finally:
+        backend.stop()
