@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from slashspan import semconv
-from tests.support.collector import running_backend
 from tests.support.endings import FINISHED, command
+from tests.support.otlp_backend import running_backend
 from tests.support.processes import bot_process
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.collector import Backend
+    from tests.support.otlp_backend import Backend
 
 
 def got(backend: Backend) -> Counter[tuple[str, str]]:
