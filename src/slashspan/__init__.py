@@ -14,14 +14,15 @@ if TYPE_CHECKING:
     from slashspan.telemetry.instrument.checkpoints import checkpoint
     from slashspan.telemetry.instrument.flows import flow
     from slashspan.telemetry.instrument.instrumentor import DiscordInstrumentor
-    from slashspan.telemetry.setup.pipeline import Telemetry, configure
+    from slashspan.telemetry.setup.handle import Telemetry
+    from slashspan.telemetry.setup.pipeline import configure
 
 __version__ = "0.1.0"
 __all__ = ["DiscordInstrumentor", "Telemetry", "checkpoint", "configure", "flow"]
 
 _MODULES = {
     "DiscordInstrumentor": "slashspan.telemetry.instrument.instrumentor",
-    "Telemetry": "slashspan.telemetry.setup.pipeline",
+    "Telemetry": "slashspan.telemetry.setup.handle",
     "checkpoint": "slashspan.telemetry.instrument.checkpoints",
     "configure": "slashspan.telemetry.setup.pipeline",
     "flow": "slashspan.telemetry.instrument.flows",

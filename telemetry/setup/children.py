@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from slashspan.telemetry.setup import signals
 
 if TYPE_CHECKING:
-    from slashspan.telemetry.setup.pipeline import Telemetry
+    from slashspan.telemetry.setup.handle import Telemetry
 
 AFTER_OTHERS: Final = -100
 """Priority among multiprocessing's finalizers: those of the bot come first."""

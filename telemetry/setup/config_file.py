@@ -10,16 +10,17 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import threading
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry._logs import _internal as global_logs
 from opentelemetry.sdk.resources import Resource
 
 from slashspan import service_name
 from slashspan.errors import ConfigurationError
 from slashspan.settings import COMMAND_CALLS, NONE, Settings
 from slashspan.standard.rules import GRPC, HTTP
+from slashspan.telemetry.setup import providers
 from slashspan.telemetry.setup.ids import id_generator
 from slashspan.telemetry.setup.metric_exporters import Metrics
 from slashspan.telemetry.setup.sampling import UserActionsRecorded
@@ -29,6 +30,7 @@ from slashspan.telemetry.setup.trace_exporters import endpoint_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from opentelemetry.sdk._logs import LoggerProvider
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
 
@@ -175,8 +177,8 @@ class ConfigFile:
             exporter: SpanExporter = _create_span_exporter(batch.processor.exporter)
         return exporter
 
-    def start_others(self, resource: Resource) -> Metrics | None:
-        """Apply what the file says of propagators, logs and metrics; the latter, if it declares any.
+    def start_others(self, resource: Resource) -> tuple[Metrics | None, FileLogs | None]:
+        """Apply what the file says of propagators, metrics and logs; the latter two, if it declares any.
 
         Their providers are global until the bot sets its own.
         """
@@ -191,20 +193,39 @@ class ConfigFile:
             set_log_level(config.log_level.value.rstrip("234"))
         with _naming(self.path):
             configure_propagator(config.propagator)
-            logs = config.logger_provider and create_logger_provider(
-                config.logger_provider, resource, config.attribute_limits
+            metrics = config.meter_provider and Metrics(create_meter_provider(config.meter_provider, resource))
+            logs = config.logger_provider and FileLogs(
+                create_logger_provider(config.logger_provider, resource, config.attribute_limits)
             )
-            if logs is not None and global_logs._LOGGER_PROVIDER is None:
-                global_logs._LOGGER_PROVIDER = logs
-            if config.meter_provider is None:
-                return None
-            return Metrics(create_meter_provider(config.meter_provider, resource))
+        return metrics, logs
 
     def instrument_others(self) -> None:
         """Start the instrumentations that the file lists; ours is skipped, as it has been started."""
         from opentelemetry.configuration.instrumentation import configure_instrumentation
 
         configure_instrumentation(self.config.instrumentation_development)
+
+
+class FileLogs:
+    """The LoggerProvider of a file. Only what is emitted through OpenTelemetry's API reaches it."""
+
+    emitted = 0
+    """Not counted."""
+
+    def __init__(self, provider: LoggerProvider) -> None:
+        self._provider = provider
+        providers.LOGS.stand_in(provider)
+
+    def force_flush(self, seconds: float) -> bool:
+        """Send what is queued, within about `seconds`."""
+        return self._provider.force_flush(int(seconds * 1000))
+
+    def shutdown(self, seconds: float) -> None:
+        """Send what is queued, and wait for it for `seconds`."""
+        providers.LOGS.withdraw(self._provider)
+        thread = threading.Thread(target=self._provider.shutdown, name="slashspan-end-logs", daemon=True)
+        thread.start()
+        thread.join(seconds)
 
 
 def _exporter(processor: Any) -> tuple[str, Any]:

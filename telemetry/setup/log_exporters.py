@@ -14,7 +14,6 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import _logs
-from opentelemetry._logs import _internal as global_state
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExporter, LogRecordExportResult
 
@@ -22,7 +21,7 @@ from slashspan.errors import ConfigurationError
 from slashspan.exporters.common import at_fork
 from slashspan.exporters.common.at_fork import ForkAware
 from slashspan.exporters.common.throttled_log import ThrottledLog
-from slashspan.telemetry.setup import standard
+from slashspan.telemetry.setup import providers, standard
 from slashspan.telemetry.setup.log_capture import LogCapture, is_exporting, not_exported
 from slashspan.telemetry.setup.signal_exporters import LOGS
 
@@ -44,14 +43,12 @@ class Logs:
 
     def __init__(self, exporters: Mapping[str, LogRecordExporter], settings: LogSettings, resource: Resource) -> None:
         configurator = standard.configurator(os.environ, "LOGGER")
-        provider = LoggerProvider(resource, shutdown_on_exit=False, _logger_configurator=configurator)
+        self._provider = LoggerProvider(resource, shutdown_on_exit=False, _logger_configurator=configurator)
         self._processors = [CountingLogProcessor(name, exporter, settings) for name, exporter in exporters.items()]
         for processor in self._processors:
-            provider.add_log_record_processor(processor)
-        if global_state._LOGGER_PROVIDER is None:
-            # Until the bot sets its own, which `set_logger_provider` would have refused.
-            global_state._LOGGER_PROVIDER = provider
-        self._capture = LogCapture(provider, settings) if settings.capture else None
+            self._provider.add_log_record_processor(processor)
+        providers.LOGS.stand_in(self._provider)
+        self._capture = LogCapture(self._provider, settings) if settings.capture else None
         if self._capture is not None:
             self._capture.install()
 
@@ -79,6 +76,7 @@ class Logs:
         """Capture no more, send what is queued within `seconds`, and log how much was lost. Never raises."""
         if self._capture is not None:
             self._capture.remove()
+        providers.LOGS.withdraw(self._provider)
         deadline = time.monotonic() + seconds
         for processor in self._processors:
             processor.shutdown_within(max(0.0, deadline - time.monotonic()))

@@ -7,14 +7,13 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import metrics
-from opentelemetry.metrics import _internal as global_state
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader, PeriodicExportingMetricReader
 
 from slashspan.errors import ConfigurationError
 from slashspan.exporters.common import at_fork
 from slashspan.exporters.common.at_fork import ForkAware
-from slashspan.telemetry.setup import standard
+from slashspan.telemetry.setup import providers, standard
 from slashspan.telemetry.setup.signal_exporters import METRICS
 
 if TYPE_CHECKING:
@@ -33,9 +32,7 @@ class Metrics:
     def __init__(self, provider: MeterProvider, server: PrometheusServer | None = None) -> None:
         self._provider = provider
         self._server = server
-        if global_state._METER_PROVIDER is None:
-            # Until the bot sets its own, which `set_meter_provider` would have refused.
-            global_state._METER_PROVIDER = provider
+        providers.METRICS.stand_in(provider)
 
     def force_flush(self, seconds: float) -> bool:
         """Export now, within `seconds`. Never raises."""
@@ -47,6 +44,7 @@ class Metrics:
 
     def shutdown(self, seconds: float) -> None:
         """Export a last time, within `seconds`. Never raises."""
+        providers.METRICS.withdraw(self._provider)
         try:
             self._provider.shutdown(seconds * 1000)
         except Exception as error:  # noqa: BLE001 - whatever somebody else's reader raises; the bot is ending

@@ -8,13 +8,11 @@ own provider later.
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextlib
 import functools
 import logging
 import os
 import threading
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.sdk.resources import Resource
@@ -30,8 +28,6 @@ from slashspan.settings import COMMAND_CALLS, PREFIX, Settings, unknown_variable
 from slashspan.standard.check import before_import
 from slashspan.standard.table import HONOURED_BY_THE_EXPORTER
 from slashspan.telemetry.setup import (
-    before_exec,
-    children,
     last_resort,
     log_exporters,
     metric_exporters,
@@ -40,8 +36,8 @@ from slashspan.telemetry.setup import (
     signals,
     standard,
 )
-from slashspan.telemetry.setup.before_exec import BeforeExec
 from slashspan.telemetry.setup.config_file import ConfigFile
+from slashspan.telemetry.setup.handle import Telemetry, end_with_the_process
 from slashspan.telemetry.setup.ids import id_generator
 from slashspan.telemetry.setup.log_correlation import LogCorrelation
 from slashspan.telemetry.setup.processors import other_exporters, rows_bounds, rows_processor, trace_processor
@@ -50,119 +46,19 @@ from slashspan.telemetry.setup.signal_exporters import METRICS
 from slashspan.telemetry.setup.variables import naming_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from slashspan.exporters.delivery.processor import CommandCallsProcessor, DeadlineBatchProcessor
-    from slashspan.exporters.rows.counts import Counts
     from slashspan.exporters.stores.base import Store
+    from slashspan.telemetry.setup.config_file import FileLogs
     from slashspan.telemetry.setup.log_exporters import Logs
     from slashspan.telemetry.setup.metric_exporters import Metrics
 
-SHUTDOWN_SECONDS: Final = 8.0
-"""Time limit of the flush at shutdown; containers allow 10 s between SIGTERM and SIGKILL."""
-LAST_EXPORT_SECONDS: Final = 0.5
-"""What the last metrics and the last logs get of it each, at least."""
 START_CHECK_SECONDS: Final = 5.0
 """Time limit for checking the store when the bot starts; the bot starts in any case."""
 
 _log = logging.getLogger("slashspan")
 _lock = threading.Lock()
 _running: Telemetry | None = None
-
-
-class Telemetry:
-    """What `configure` has set up. It shuts down with the process; `shutdown` does so earlier."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        rows: CommandCallsProcessor | None = None,
-        traces: Sequence[DeadlineBatchProcessor] = (),
-        provider: TracerProvider | None = None,
-        metrics: Metrics | None = None,
-        logs: Logs | None = None,
-        correlation: LogCorrelation | None = None,
-    ) -> None:
-        self.settings = settings
-        self._rows = rows
-        self._traces = tuple(traces)
-        self._provider = provider
-        """Our provider; None if the bot has its own."""
-        self._metrics = metrics
-        self._logs = logs
-        self._correlation = correlation
-        self._before_exec = BeforeExec(self._send_metrics_and_logs) if metrics or logs else None
-        self._ended = threading.Lock()
-
-    @property
-    def counts(self) -> Counts | None:
-        """How many rows were recorded, stored and dropped (by reason) and are waiting; None without `command_calls`."""
-        return None if self._rows is None else self._rows.counts()
-
-    @property
-    def recorded(self) -> int | None:
-        """How many rows and log records this process has made so far; None if rows are not counted."""
-        return None if self._rows is None else self._rows.counts().recorded + (self._logs.emitted if self._logs else 0)
-
-    def force_flush(self, timeout: float = SHUTDOWN_SECONDS) -> bool:
-        """Send what is waiting, within about `timeout` seconds; True if nothing is waiting any more.
-
-        On a running event loop it only starts sending, and returns False.
-        """
-        deadline = time.monotonic() + timeout
-        done = self._rows is None or self._rows.force_flush(int(timeout * 1000))
-        for processor in self._traces:
-            done = processor.force_flush(max(0, int((deadline - time.monotonic()) * 1000))) and done
-        if self._logs is not None:
-            done = self._logs.force_flush(max(0.0, deadline - time.monotonic())) and done
-        return done
-
-    def _send_metrics_and_logs(self) -> None:
-        if self._logs is not None:
-            self._logs.force_flush(before_exec.SECONDS)
-        if self._metrics is not None:
-            self._metrics.force_flush(before_exec.SECONDS)
-
-    def shutdown(self, timeout: float = SHUTDOWN_SECONDS) -> None:
-        """Stop recording, send what is waiting within `timeout` seconds, and log what could not be sent. Only once.
-
-        Blocks: in a coroutine use `await asyncio.to_thread(handle.shutdown)`.
-        """
-        global _running
-        if not self._ended.acquire(blocking=False):
-            return
-        atexit.unregister(self._shutdown_at_exit)
-        deadline = time.monotonic() + timeout
-        if self.settings.off:
-            return
-        from slashspan.telemetry.instrument.instrumentor import DiscordInstrumentor
-
-        instrumentor = DiscordInstrumentor()
-        if instrumentor.is_instrumented_by_opentelemetry:
-            instrumentor.uninstrument(interrupt=True)
-        last = [LAST_EXPORT_SECONDS for others in (self._metrics, self._logs) if others is not None]
-        for processor in filter(None, (self._rows, *self._traces)):
-            processor.shutdown_within(max(0.0, deadline - sum(last) - time.monotonic()))
-        if self._provider is not None:
-            self._provider.shutdown()
-        if self._before_exec is not None:
-            self._before_exec.remove()
-        if self._metrics is not None:
-            self._metrics.shutdown(max(LAST_EXPORT_SECONDS, deadline - sum(last[1:]) - time.monotonic()))
-        if self._correlation is not None:
-            self._correlation.stop()
-        if self._logs is not None:  # the last: what all others have logged is exported
-            self._logs.shutdown(max(LAST_EXPORT_SECONDS, deadline - time.monotonic()))
-        with _lock:
-            if _running is self:
-                _running = None
-
-    def _shutdown_at_exit(self) -> None:
-        """`shutdown`, which Ctrl-C interrupts; the bot's exit status does not change."""
-        try:
-            self.shutdown()
-        except KeyboardInterrupt:
-            _log.warning("interrupted while sending the last rows; the next start sends what is in the spool")
 
 
 def configure(
@@ -192,7 +88,7 @@ def configure(
 
     global _running
     with _lock, standard.without_empty_variables():
-        if _running is not None:
+        if _running is not None and not _running.ended:
             given = {
                 "service_name": service_name,
                 "service_version": service_version,
@@ -223,8 +119,7 @@ def configure(
         given_attributes = {key: value for key, value in attributes.items() if value is not None}
         telemetry = _build(settings, given_attributes, environ, file, check_store=check_store)
         _running = telemetry
-    atexit.register(telemetry._shutdown_at_exit)
-    children.shut_down_in(telemetry)
+    end_with_the_process(telemetry)
     if handle_sigterm:
         signals.on_sigterm()
     return telemetry
@@ -305,13 +200,18 @@ def _build(
         _check(store)
     otlp_logs.hide_urls()
     # Nothing of ours is refused from here on. Metrics come before the instruments of the processors.
-    metrics = metric_exporters.start(settings.metrics, resource) if file is None else file.start_others(resource)
-    logs = log_exporters.start(settings.logs, resource)
+    metrics: Metrics | None
+    logs: Logs | FileLogs | None
+    if file is None:
+        metrics = metric_exporters.start(settings.metrics, resource)
+        logs = log_exporters.start(settings.logs, resource)
+    else:
+        metrics, logs = file.start_others(resource)
     correlation = LogCorrelation(settings.logs, provider) if settings.logs.correlation else None
     rows = None if store is None else rows_processor(store, settings, resource, environ)
     traces = [trace_processor(other, settings, resource, environ) for other in others]
     if own is not None and (traces or file is not None):
-        providers.stand_in(own)
+        providers.TRACES.stand_in(own)
     for processor in (rows, *traces):
         if processor is not None:
             provider.add_span_processor(processor)

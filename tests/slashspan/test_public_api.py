@@ -12,7 +12,7 @@ import pytest
 import slashspan
 from slashspan import DiscordInstrumentor, Telemetry, checkpoint, configure, flow
 from slashspan.telemetry.instrument import checkpoints, flows, instrumentor
-from slashspan.telemetry.setup import pipeline
+from slashspan.telemetry.setup import handle, pipeline
 from tests.support import ROOT
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def test_the_public_names_are_pinned() -> None:
 
 def test_each_public_name_is_the_object_itself() -> None:
     assert configure is pipeline.configure
-    assert Telemetry is pipeline.Telemetry
+    assert Telemetry is handle.Telemetry
     assert checkpoint is checkpoints.checkpoint
     assert flow is flows.flow
     assert DiscordInstrumentor is instrumentor.DiscordInstrumentor

@@ -18,3 +18,4 @@ def unset(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, signal in ((trace, "TRACER"), (metrics, "METER"), (logs, "LOGGER")):
         monkeypatch.setattr(module, f"_{signal}_PROVIDER", None)
         monkeypatch.setattr(module, f"_{signal}_PROVIDER_SET_ONCE", Once())
+    monkeypatch.setattr(metrics, "_PROXY_METER_PROVIDER", metrics._ProxyMeterProvider())
