@@ -91,8 +91,7 @@ class Telemetry:
     def shutdown(self, timeout: float = SHUTDOWN_SECONDS) -> None:
         """Stop recording, send what is waiting within `timeout` seconds, and log what could not be sent. Only once.
 
-        Afterwards `configure` starts anew, as a bot's tests do. Tracers and meters that the bot got in between belong to
-        what was shut down.
+        Afterwards `configure` starts anew. Tracers and meters that the bot got before belong to what was shut down.
 
         Blocks: in a coroutine use `await asyncio.to_thread(handle.shutdown)`.
         """
