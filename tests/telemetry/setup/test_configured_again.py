@@ -20,7 +20,7 @@ from tests.support import global_providers
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD
 from tests.support.bots import running
-from tests.support.collector import running_backend
+from tests.support.otlp_backend import running_backend
 from tests.support.ports import free_port
 from tests.support.stored_rows import read_rows
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support.collector import Backend
+    from tests.support.otlp_backend import Backend
 
 FILE = """\
 file_format: "1.0"
