@@ -30,3 +30,10 @@ def test_each_environment_has_its_exporter() -> None:
         "production": ("otlp",),
         "staging": ("command_calls", "otlp"),
     }
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_rows_that_a_collector_makes_of_spans_are_complete(file: Path) -> None:
+    values = {name: value or "" for name, value in dotenv_values(file).items()}
+    assert Settings.from_environ(values).trace_ratio == 1
+    assert "OTEL_TRACES_SAMPLER" not in values

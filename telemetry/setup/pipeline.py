@@ -41,8 +41,9 @@ from slashspan.telemetry.setup.handle import Telemetry, end_with_the_process
 from slashspan.telemetry.setup.ids import id_generator
 from slashspan.telemetry.setup.log_correlation import LogCorrelation
 from slashspan.telemetry.setup.processors import other_exporters, rows_bounds, rows_processor, trace_processor
-from slashspan.telemetry.setup.sampling import ActionsRecorded, log_that_rows_are_complete, sampler
+from slashspan.telemetry.setup.sampling import ActionsRecorded, log_what_is_sampled, sampler
 from slashspan.telemetry.setup.signal_exporters import METRICS
+from slashspan.telemetry.setup.trace_exporters import OTLP
 from slashspan.telemetry.setup.variables import naming_variables
 
 if TYPE_CHECKING:
@@ -222,8 +223,8 @@ def _build(
     if file is not None:
         file.instrument_others()
     standard.apply(environ, settings, own_provider=ours)
-    if ours and rows is not None:
-        log_that_rows_are_complete(environ)
+    if ours and (rows is not None or OTLP in settings.exporters):
+        log_what_is_sampled(environ, settings.trace_ratio, rows=rows is not None)
     return Telemetry(settings, rows, traces, own, metrics, logs, correlation)
 
 

@@ -64,11 +64,28 @@ def sampler(environ: Mapping[str, str], ratio: float) -> Sampler:
     return UserActionsRecorded(chosen)
 
 
-def log_that_rows_are_complete(environ: Mapping[str, str]) -> None:
-    """Where a sampler is chosen that leaves traces out: it does not apply to rows."""
+def log_what_is_sampled(environ: Mapping[str, str], ratio: float, *, rows: bool) -> None:
+    """Where traces are left out: that this does not apply to rows; or, without `rows` of ours, that it may.
+
+    A collector can make rows from the spans that it gets, for ClickHouse; whether it does is not known here.
+    """
     name = environ.get(VARIABLE, "").strip()
-    if name and name not in _KEEP_ALL:
-        _log.warning("%s=%s applies to traces; rows in command_calls are never sampled", VARIABLE, name)
+    chosen = f"{VARIABLE}={name}" if name else f"SLASHSPAN_TRACE_RATIO={ratio:g}"
+    if rows:
+        if name and name not in _KEEP_ALL:
+            _log.warning("%s applies to traces; rows in command_calls are never sampled", chosen)
+    elif not _keeps_all(environ, name, ratio):
+        _log.warning(
+            "%s leaves out actions: rows that a collector makes of spans are incomplete. To have all rows and fewer "
+            "traces, send all and sample in the collector (docs/collector.md)",
+            chosen,
+        )
+
+
+def _keeps_all(environ: Mapping[str, str], name: str, ratio: float) -> bool:
+    if name in _BY_RATIO:
+        return _ratio(environ.get(ARGUMENT, "").strip()) == 1
+    return name in _KEEP_ALL if name else ratio == 1
 
 
 def _ratio(argument: str) -> float:
