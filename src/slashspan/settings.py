@@ -6,132 +6,34 @@ malformed are checked here too, so that a typing error shows at the start and no
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import platformdirs
-
-from slashspan.dsn import Dsn, mask_dsn
+from slashspan.dsn import Dsn
 from slashspan.errors import ConfigurationError
-from slashspan.masking import HIDDEN
 from slashspan.semconv import Kind, Sync
+from slashspan.setting import NONE, Setting, choice, exporter_names, flag, kind_names, log_format, number, spool_folder
 from slashspan.signal_settings import LogSettings, MetricSettings
 from slashspan.standard.rules import LARGEST_COUNT, LONGEST_MS, is_true
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
 
-NONE: Final = "none"
 COMMAND_CALLS: Final = "command_calls"
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One variable: its name, default (as text), parser and meaning."""
-
-    name: str
-    default: str
-    parse: Callable[[str], Any]
-    meaning: str
-    secret: bool = False
-
-    def read(self, environ: Mapping[str, str]) -> Any:
-        """The value in `environ`; an empty variable counts as unset. Raises ConfigurationError."""
-        text = environ.get(self.name, "").strip() or self.default
-        try:
-            return self.parse(text)
-        except ConfigurationError:
-            raise
-        except ValueError as error:
-            raise ConfigurationError(f"{self.name}={self.shown(repr(text))}: {error}") from None
-
-    def shown(self, text: str) -> str:
-        """The value without its secrets."""
-        if self.parse == Dsn.parse:
-            return mask_dsn(text)
-        return HIDDEN if self.secret else text
-
-
-def _number(kind: type[int | float], least: float, most: float = float("inf")) -> Callable[[str], Any]:
-    what = "a whole number" if kind is int else "a number"
-    bounds = f"{what} of at least {least}" if most == float("inf") else f"{what} from {least} to {most}"
-
-    def parse(text: str) -> Any:
-        try:
-            value = kind(text)
-        except ValueError:
-            raise ValueError(f"must be {bounds}") from None
-        if not least <= value <= most:  # also refuses NaN
-            raise ValueError(f"must be {bounds}")
-        return value
-
-    return parse
-
-
-def _choice(*choices: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text.lower() not in choices:
-            raise ValueError(f"must be one of: {', '.join(choices)}")
-        return text.lower()
-
-    return parse
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part for part in (part.strip() for part in text.split(",")) if part))
-
-
-def _exporters(text: str) -> tuple[str, ...]:
-    names = _names(text)
-    if NONE in names:
-        if names != (NONE,):
-            raise ValueError("'none' turns everything off and cannot be combined")
-        return ()
-    return names
-
-
-def _kinds(text: str) -> frozenset[str]:
-    names = _names(text.lower())
-    unknown = [name for name in names if name not in Kind.ALL]
-    if unknown or not names:
-        raise ValueError(f"must be a comma-separated list of: {', '.join(Kind.ALL)}")
-    return frozenset(names)
-
-
-def _flag(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise ValueError("must be true or false")
-    return text.lower() == "true"
-
-
-def _log_format(text: str) -> str:
-    if text:
-        logging.Formatter(text)  # raises ValueError
-    return text
-
-
-def _spool(text: str) -> Path | None:
-    if text.lower() == "off":
-        return None
-    try:
-        return Path(text).expanduser() if text else platformdirs.user_state_path("slashspan", appauthor=False) / "spool"
-    except RuntimeError:
-        raise ValueError("names the home folder of an unknown user; write an absolute path, or `off`") from None
 
 
 SETTINGS: Final = (
     Setting(
         "OTEL_TRACES_EXPORTER",
         COMMAND_CALLS,
-        _exporters,
+        exporter_names,
         "Comma-separated: `command_calls`, `otlp`, `console`; or `none`, which wraps nothing and costs nothing",
     ),
     Setting(
         "OTEL_METRICS_EXPORTER",
         NONE,
-        _exporters,
+        exporter_names,
         "Comma-separated: `otlp`, `prometheus` (extra `prometheus`), `console`; or `none`: no MeterProvider",
     ),
     Setting(
@@ -143,27 +45,27 @@ SETTINGS: Final = (
     Setting(
         "OTEL_METRIC_EXPORT_INTERVAL",
         "60000",
-        _number(int, 1, LONGEST_MS),
+        number(int, 1, LONGEST_MS),
         "Between two exports of metrics, in ms",
     ),
-    Setting("OTEL_METRIC_EXPORT_TIMEOUT", "30000", _number(int, 1, LONGEST_MS), "Longest export of metrics, in ms"),
+    Setting("OTEL_METRIC_EXPORT_TIMEOUT", "30000", number(int, 1, LONGEST_MS), "Longest export of metrics, in ms"),
     Setting(
         "OTEL_EXPORTER_PROMETHEUS_HOST",
         "localhost",
         str,
         "Address at which Prometheus fetches metrics; in a container `0.0.0.0`",
     ),
-    Setting("OTEL_EXPORTER_PROMETHEUS_PORT", "9464", _number(int, 1, 65535), "The port of that address"),
+    Setting("OTEL_EXPORTER_PROMETHEUS_PORT", "9464", number(int, 1, 65535), "The port of that address"),
     Setting(
         "OTEL_LOGS_EXPORTER",
         NONE,
-        _exporters,
+        exporter_names,
         "Comma-separated: `otlp`, `console` (both with the extra `logs`); or `none`: no LoggerProvider",
     ),
     Setting(
         "OTEL_PYTHON_LOG_HANDLER_LEVEL",
         "notset",
-        _choice("notset", "debug", "info", "warn", "warning", "error", "critical"),
+        choice("notset", "debug", "info", "warn", "warning", "error", "critical"),
         "The least level of exported log records. DEBUG records of discord.py are never exported: they quote messages",
     ),
     Setting(
@@ -181,14 +83,14 @@ SETTINGS: Final = (
     Setting(
         "OTEL_BLRP_SCHEDULE_DELAY",
         "1000",
-        _number(int, 1, LONGEST_MS),
+        number(int, 1, LONGEST_MS),
         "Longest delay before logs are sent, in ms",
     ),
-    Setting("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "512", _number(int, 1, LARGEST_COUNT), "Most log records in one batch"),
+    Setting("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "512", number(int, 1, LARGEST_COUNT), "Most log records in one batch"),
     Setting(
         "OTEL_BLRP_MAX_QUEUE_SIZE",
         "2048",
-        _number(int, 1, LARGEST_COUNT),
+        number(int, 1, LARGEST_COUNT),
         "Most log records that wait in memory; beyond it the oldest are dropped and counted",
     ),
     Setting(
@@ -200,13 +102,13 @@ SETTINGS: Final = (
     Setting(
         "OTEL_PYTHON_LOG_FORMAT",
         "",
-        _log_format,
+        log_format,
         "With `OTEL_PYTHON_LOG_CORRELATION`: format of a handler on the root logger that is set up before the bot runs",
     ),
     Setting(
         "OTEL_PYTHON_LOG_LEVEL",
         "info",
-        _choice("debug", "info", "warning", "error"),
+        choice("debug", "info", "warning", "error"),
         "With `OTEL_PYTHON_LOG_FORMAT`: level of the root logger",
     ),
     Setting(
@@ -227,33 +129,33 @@ SETTINGS: Final = (
     Setting(
         "SLASHSPAN_SPOOL",
         "",
-        _spool,
+        spool_folder,
         "Folder in which rows wait during crashes and outages, or `off`: they wait in memory. "
         "Default: `slashspan/spool` in the user's state folder",
     ),
     Setting(
         "SLASHSPAN_SPOOL_MAX_BYTES",
         "268435456",
-        _number(int, 65536, 2**63 - 1),
+        number(int, 65536, 2**63 - 1),
         "Size limit of the spool for each process and store; beyond it the oldest unsent rows are dropped and counted",
     ),
     Setting(
         "SLASHSPAN_SPOOL_SYNC",
         Sync.CRASH,
-        _choice(*Sync.ALL),
+        choice(*Sync.ALL),
         "What a finished command survives: `crash` of the process; `power` failure, except for the last 0.2 s; "
         "`record`: power failure, but the bot waits for the disk in every command",
     ),
     Setting(
         "SLASHSPAN_SLOW_CHECKPOINT_MS",
         "100",
-        _number(float, 0),
+        number(float, 0),
         "Steps longer than this many milliseconds are logged as a warning",
     ),
     Setting(
         "SLASHSPAN_USER_IDS",
         "keep",
-        _choice("keep", "hash", "drop"),
+        choice("keep", "hash", "drop"),
         "`keep`, `hash` (HMAC-SHA256 with `SLASHSPAN_USER_ID_KEY`, 63 bits) or `drop` (0 is stored)",
     ),
     Setting(
@@ -263,49 +165,49 @@ SETTINGS: Final = (
         "Secret key of the hash; without it a user's old and new rows cannot be matched",
         secret=True,
     ),
-    Setting("SLASHSPAN_USER_NAMES", "keep", _choice("keep", "drop"), "`keep` or `drop` ('' is stored)"),
+    Setting("SLASHSPAN_USER_NAMES", "keep", choice("keep", "drop"), "`keep` or `drop` ('' is stored)"),
     Setting(
         "SLASHSPAN_KINDS",
         ",".join(kind for kind in Kind.ALL if kind != Kind.AUTOCOMPLETE),
-        _kinds,
+        kind_names,
         "Kinds that become rows; all kinds become spans",
     ),
     Setting(
         "SLASHSPAN_TRACE_RATIO",
         "1.0",
-        _number(float, 0, 1),
+        number(float, 0, 1),
         "Share of traces sent to exporters other than `command_calls`; rows are never sampled. If the bot has its own "
         "TracerProvider, its sampler decides about traces instead",
     ),
     Setting(
         "SLASHSPAN_REST_SPANS",
         "true",
-        _flag,
+        flag,
         "`false`: requests to Discord get no span of their own; their times stay in the command's row",
     ),
     Setting(
         "SLASHSPAN_LOOP_SPANS",
         "true",
-        _flag,
+        flag,
         "`false`: iterations of `ext.tasks` loops get no span; a loop of 0.5 s makes 172,800 a day",
     ),
     Setting(
         "OTEL_BSP_SCHEDULE_DELAY",
         "1000",
-        _number(int, 1, LONGEST_MS),
+        number(int, 1, LONGEST_MS),
         "Longest delay before a batch is written, in ms",
     ),
-    Setting("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "512", _number(int, 1, LARGEST_COUNT), "Most rows in one batch"),
+    Setting("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "512", number(int, 1, LARGEST_COUNT), "Most rows in one batch"),
     Setting(
         "OTEL_BSP_MAX_QUEUE_SIZE",
         "2048",
-        _number(int, 1, LARGEST_COUNT),
+        number(int, 1, LARGEST_COUNT),
         "Most rows that wait in memory; more wait in the spool, or, without one, the oldest are dropped",
     ),
     Setting(
         "SLASHSPAN_RAISE_INTERNAL_ERRORS",
         "false",
-        _flag,
+        flag,
         "For slashspan's own tests: our bugs are raised instead of logged",
     ),
 )

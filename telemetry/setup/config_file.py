@@ -18,7 +18,8 @@ from opentelemetry.sdk.resources import Resource
 
 from slashspan import service_name
 from slashspan.errors import ConfigurationError
-from slashspan.settings import COMMAND_CALLS, NONE, Settings
+from slashspan.setting import NONE
+from slashspan.settings import COMMAND_CALLS, Settings
 from slashspan.standard.rules import GRPC, HTTP
 from slashspan.telemetry.setup import providers
 from slashspan.telemetry.setup.ids import id_generator

@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from slashspan.errors import ConfigurationError
-from slashspan.settings import NONE
+from slashspan.setting import NONE
 from slashspan.telemetry.setup import standard
 from slashspan.telemetry.setup.trace_exporters import OTLP, otlp_endpoint, otlp_entry_point
 from slashspan.telemetry.setup.variables import naming_variables

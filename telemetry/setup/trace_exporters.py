@@ -12,7 +12,8 @@ from opentelemetry.sdk.trace.export import SpanExporter
 
 from slashspan.errors import ConfigurationError
 from slashspan.masking import mask_path, mask_url, split_host, split_url
-from slashspan.settings import COMMAND_CALLS, NONE
+from slashspan.setting import NONE
+from slashspan.settings import COMMAND_CALLS
 from slashspan.standard.rules import ENDPOINT, GRPC, HTTP
 from slashspan.telemetry.setup import standard
 from slashspan.telemetry.setup.variables import naming_variables
