@@ -1,0 +1,104 @@
+"""How long it took."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.support.oracle.shared import (
+    Rows,
+    buckets,
+    chosen,
+    default_bucket,
+    div,
+    grouped,
+    is_interaction,
+    late,
+    nearest_rank,
+    ranks,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from slashspan.insights import Filters
+    from tests.support.call_history import Call
+
+
+def durations(all_calls: Sequence[Call], filters: Filters) -> Rows:
+    timed = [call for call in chosen(all_calls, filters) if call.duration is not None]
+    return [
+        {
+            "command": command,
+            "kind": kind,
+            "calls": len(some),
+            **ranks([call.duration for call in some], "p50_ms", "p95_ms", "p99_ms"),
+            "longest_ms": max(call.duration or 0.0 for call in some),
+        }
+        for (command, kind), some in grouped(timed, lambda call: (call.command, call.kind)).items()
+    ]
+
+
+def acknowledgements(all_calls: Sequence[Call], filters: Filters) -> Rows:
+    asked = [call for call in chosen(all_calls, filters) if is_interaction(call)]
+    return [
+        {
+            "command": command,
+            "kind": kind,
+            "calls": len(some),
+            **ranks([call.ack for call in some], "p50_ms", "p95_ms", "p99_ms"),
+            "over_2s": sum(late(call, 2) for call in some) / len(some),
+            "over_3s": sum(late(call, 3) for call in some) / len(some),
+            "never": sum(call.ack is None and call.outcome != "expired" for call in some) / len(some),
+        }
+        for (command, kind), some in grouped(asked, lambda call: (call.command, call.kind)).items()
+    ]
+
+
+def arrival(all_calls: Sequence[Call], filters: Filters) -> Rows:
+    timed = [call for call in chosen(all_calls, filters) if call.delay is not None]
+    return [
+        {
+            "start": start,
+            "calls": len(some),
+            **ranks([call.delay for call in some], "p50_ms", "p95_ms", "p99_ms"),
+            "negative": sum((call.delay or 0) < 0 for call in some),
+        }
+        for start, some in buckets(timed, filters, default_bucket(filters)).items()
+    ]
+
+
+def pipeline(all_calls: Sequence[Call], filters: Filters) -> Rows:
+    stored = [call for call in chosen(all_calls, filters) if call.lag is not None]
+    return [
+        {
+            "start": start,
+            "calls": len(some),
+            **ranks([call.lag for call in some], "p50_ms", "p95_ms", "p99_ms"),
+            "longest_ms": max((call.lag or 0.0 for call in some), default=None),
+            "late": sum((call.lag or 0) > 60_000 for call in some),
+        }
+        for start, some in buckets(stored, filters, default_bucket(filters)).items()
+    ]
+
+
+def checkpoints(all_calls: Sequence[Call], filters: Filters) -> Rows:
+    with_steps = [call for call in chosen(all_calls, filters) if call.steps]
+    rows = []
+    for (command, kind), some in grouped(with_steps, lambda call: (call.command, call.kind)).items():
+        total = [call.duration for call in some if call.duration is not None]
+        for name in {name for call in some for name, _, _ in call.steps}:
+            steps = [(reached, step) for call in some for each, reached, step in call.steps if each == name]
+            times = [step for _, step in steps]
+            rows.append(
+                {
+                    "command": command,
+                    "kind": kind,
+                    "step": name,
+                    "calls": len(steps),
+                    **ranks(times, "p50_ms", "p95_ms", "p99_ms"),
+                    "reached_ms": nearest_rank((reached for reached, _ in steps), 50),
+                    "share": div(sum(times), sum(total) if total else None),
+                    "slow": sum(step > 100 for step in times),
+                }
+            )
+    return rows
