@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 BINARY: Final = shutil.which("prometheus")
 """None where it is not installed."""
 LABELS: Final = ("discord_command_name", "error_type")
+Alert = tuple[str, str]
+"""Its name, and the command, component or exporter that it is about; '' if it is about none."""
 SUBJECTS: Final = ("discord_command_name", "otel_component_name", "exporter")
 CONFIG: Final = """
 global:
@@ -46,8 +48,8 @@ class Prometheus:
             return bool(answer.status == 200)
         return False
 
-    def alerts(self, state: str) -> set[tuple[str, str]]:
-        """Those that are `firing` or `pending`, each with its command, component or exporter; '' if it has none."""
+    def alerts(self, state: str) -> set[Alert]:
+        """Those that are `firing` or `pending`."""
         with urllib.request.urlopen(f"{self._url}/api/v1/alerts", timeout=30) as answer:
             alerts: list[Any] = json.load(answer)["data"]["alerts"]
         return {
@@ -73,11 +75,12 @@ class Prometheus:
         }
 
 
-def served(port: int, name: str) -> list[float]:
-    """The values of a metric that a bot serves on this port of the loopback interface."""
+def served(port: int, name: str, label: str = "") -> list[float]:
+    """The values of a metric that is served on this port of the loopback interface; of its series with this label."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
         lines = answer.read().decode().splitlines()
-    return [float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{"))]
+    found = [line for line in lines if line.startswith((f"{name} ", f"{name}{{")) and label in line]
+    return [float(line.rpartition(" ")[2]) for line in found]
 
 
 @contextlib.contextmanager
