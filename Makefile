@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench versions bots browser screenshots other-tools clickhouse docs lock clean collector trial-crash trial-sums
+.PHONY: help setup demo test check bench versions bots browser screenshots other-tools clickhouse docs lock clean collector jaeger trial-crash trial-sums
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -56,6 +56,20 @@ $(COLLECTOR): tools/collector/builder.yaml
 	@mkdir -p $(@D)
 	@CGO_ENABLED=0 go run $(BUILDER) --config tools/collector/builder.yaml
 	@mv .cache/collector/build/otelcol $@
+
+JAEGER        := .cache/jaeger/jaeger
+JAEGER_MODULE := github.com/jaegertracing/jaeger/cmd/jaeger
+
+jaeger: $(JAEGER) ## Jaeger, the trace store in which tests/collector looks up what was sampled (needs Go; builds for 8 minutes)
+
+# As a tool of a module of its own: `go install` refuses modules whose go.mod replaces others.
+$(JAEGER):
+	@command -v go >/dev/null || { echo "building Jaeger needs Go: install it from https://go.dev/dl/, or leave its test skipped"; exit 1; }
+	@echo "building Jaeger …"
+	@rm -rf $(@D)/build && mkdir -p $(@D)/build
+	@cd $(@D)/build && { go mod init trace-store && go get -tool $(JAEGER_MODULE)@v1.76.0; } >log 2>&1 || { cat log; exit 1; }
+	@cd $(@D)/build && CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o jaeger $(JAEGER_MODULE)
+	@mv $(@D)/build/jaeger $@ && rm -r $(@D)/build
 
 versions: $(STAMP) ## tests and demo on discord.py 2.4 to 2.7, the oldest and newest Python, the lowest pins (ARGS=--short: the extremes)
 	@$(BIN)/python -m tools.versions $(ARGS)
