@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
+from tests.support import clickhouse
+from tests.support.clickhouse_server import ClickhouseServer
+from tests.support.clickhouse_server import clickhouse_server as running_clickhouse
 from tests.support.postgres import Postgres, postgres
 
 if TYPE_CHECKING:
@@ -32,6 +35,15 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def server() -> Iterator[Postgres]:
     """A PostgreSQL for the whole run. A test that stops it must start it again."""
     with postgres() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickhouseServer]:
+    """A ClickHouse for the whole run. A test uses a database of its own."""
+    if not clickhouse.installed():
+        pytest.skip(clickhouse.MISSING)
+    with running_clickhouse(tmp_path_factory.mktemp("clickhouse")) as running:
         yield running
 
 

@@ -7,6 +7,7 @@ import contextlib
 import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
+from slashspan.clickhouse import ANSWER_SECONDS, ClickhouseError, connected
 from slashspan.dsn import POSTGRESQL_EXTRA, Dsn
 from slashspan.errors import ConfigurationError
 from slashspan.exporters.stores import sqlite_files
@@ -26,7 +27,7 @@ CONNECT_SECONDS: Final = 10.0
 def parse_target(dsn: Dsn | str, table: str) -> tuple[Dsn, Table]:
     """The database and the table. Raises ConfigurationError."""
     dsn = Dsn.parse(dsn)
-    return dsn, Table.parse(table, schemas=not dsn.is_sqlite)
+    return dsn, Table.parse(table, schemas=dsn.has_schemas)
 
 
 def file_exists(path: Path) -> bool:
@@ -82,6 +83,16 @@ async def postgres_connection(dsn: Dsn) -> AsyncIterator[Any]:
         detail = getattr(error, "detail", None)
         words = (str(error) or type(error).__name__) + (f" ({detail})" if detail else "")
         raise StoreUnavailable(f"{dsn}: {dsn.redact(words)}") from error
+
+
+@contextlib.contextmanager
+def clickhouse_client(dsn: Dsn, *, seconds: float = ANSWER_SECONDS) -> Iterator[Any]:
+    """A client of clickhouse-connect. Raises StoreUnavailable with ClickHouse's message and no password."""
+    try:
+        with connected(dsn, seconds=seconds) as client:
+            yield client
+    except ClickhouseError as error:
+        raise StoreUnavailable(str(error)) from error
 
 
 def run_to_end(work: Coroutine[Any, Any, T]) -> T:

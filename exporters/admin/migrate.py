@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from slashspan.errors import ConfigurationError
 from slashspan.exporters.admin.connections import (
+    clickhouse_client,
     file_exists,
     parse_target,
     postgres_connection,
@@ -26,14 +27,25 @@ _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+\-/]*")
 
 
 def plan_migration(
-    dsn: Dsn | str, table: str, *, partitioned: bool = False, zone: str = "UTC", seconds: float = 30.0
+    dsn: Dsn | str,
+    table: str,
+    *,
+    partitioned: bool = False,
+    zone: str = "UTC",
+    cluster: str | None = None,
+    seconds: float = 30.0,
 ) -> Plan:
     """What `run_migration` would do. Changes nothing. Raises StoreError, ConfigurationError."""
     target, named = parse_target(dsn, table)
+    _check_options(target, partitioned, zone, cluster)
+    if target.is_clickhouse:
+        from slashspan.exporters.stores.schema import clickhouse_plan
+
+        with clickhouse_client(target) as client:
+            return clickhouse_plan.plan(client, target.database or "", named, cluster)
     if target.is_sqlite:
         from slashspan.exporters.stores.schema import sqlite_upgrade
 
-        _check_sqlite(partitioned, zone)
         with contextlib.ExitStack() as stack:
             if file_exists(target.path):
                 return sqlite_upgrade.plan(stack.enter_context(sqlite_connection(target, seconds=seconds)), named)
@@ -56,18 +68,26 @@ def run_migration(
     *,
     partitioned: bool = False,
     zone: str = "UTC",
+    cluster: str | None = None,
     seconds: float = 30.0,
     done: Callable[[Step], None] = lambda _: None,
 ) -> None:
     """Bring the table up to date; `done` is called after each step. Safe to interrupt and to run again.
 
-    `seconds`: how long to try for locks; an index takes as long as it takes. Raises StoreError, ConfigurationError.
+    `seconds`: how long to try for locks; an index takes as long as it takes. `cluster`: ClickHouse's, on whose nodes to
+    create the tables. Raises StoreError, ConfigurationError.
     """
     target, named = parse_target(dsn, table)
+    _check_options(target, partitioned, zone, cluster)
+    if target.is_clickhouse:
+        from slashspan.exporters.stores.schema import clickhouse_plan
+
+        with clickhouse_client(target) as client:
+            clickhouse_plan.migrate(client, target.database or "", named, cluster, done=done)
+        return
     if target.is_sqlite:
         from slashspan.exporters.stores.schema import sqlite_upgrade
 
-        _check_sqlite(partitioned, zone)
         with sqlite_connection(target, seconds=seconds, create=True) as connection:
             sqlite_upgrade.migrate(connection, named, done=done)
         return
@@ -82,11 +102,17 @@ def run_migration(
     run_to_end(work())
 
 
-def _check_sqlite(partitioned: bool, zone: str) -> None:
-    if partitioned:
+def _check_options(dsn: Dsn, partitioned: bool, zone: str, cluster: str | None) -> None:
+    if cluster is not None and not dsn.is_clickhouse:
+        raise ConfigurationError("--cluster: only ClickHouse has clusters")
+    if partitioned and dsn.is_sqlite:
         raise ConfigurationError("--partitioned: SQLite has no partitions")
-    if zone.upper() != "UTC":
+    if partitioned and dsn.is_clickhouse:
+        raise ConfigurationError("--partitioned: in ClickHouse the rows are always partitioned by month")
+    if zone.upper() != "UTC" and dsn.is_sqlite:
         raise ConfigurationError(f"--naive-called-at-zone={zone}: times in SQLite are read as UTC")
+    if zone.upper() != "UTC" and dsn.is_clickhouse:
+        raise ConfigurationError(f"--naive-called-at-zone={zone}: tables of an old bot cannot be in ClickHouse")
 
 
 async def _options(connection: Any, partitioned: bool, zone: str) -> Any:

@@ -29,7 +29,7 @@ def connector(dsn: Dsn | str, *, table: str = "command_calls") -> Callable[[], R
     """Makes any number of readers for one event loop, which keep the sums that they have read together. Raises
     ConfigurationError."""
     dsn = Dsn.parse(dsn)
-    named = Table.parse(table, schemas=not dsn.is_sqlite)
+    named = Table.parse(table, schemas=dsn.has_schemas)
     documents = Documents()
     if dsn.is_sqlite:
         return lambda: SummedReader(SqliteReader(dsn.path, named), SqliteSource(named), documents)

@@ -66,7 +66,7 @@ def open_sums(dsn: Dsn | str, *, table: str = "command_calls") -> Sums:
     if find_spec("pyroaring") is None:
         raise ConfigurationError(f"sums need an extra: {ROLLUP_EXTRA}")
     dsn = Dsn.parse(dsn)
-    named = Table.parse(table, schemas=not dsn.is_sqlite)
+    named = Table.parse(table, schemas=dsn.has_schemas)
     if dsn.is_sqlite:
         from slashspan.insights.sums.sqlite import SqliteSums
 

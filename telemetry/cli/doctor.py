@@ -101,7 +101,7 @@ def _stores(settings: Settings) -> list[Finding]:
     found: list[Finding] = []
     if COMMAND_CALLS in settings.exporters or not settings.exporters:
         store = sqlite if settings.dsn.is_sqlite else postgres
-        table = Table.parse(settings.table, schemas=not settings.dsn.is_sqlite)
+        table = Table.parse(settings.table, schemas=settings.dsn.has_schemas)
         found += store.diagnose(settings.dsn, table)
     here = Destination.of(None, settings.dsn, settings.table)
     return [*found, *spool.diagnose(settings.spool, settings.spool_max_bytes, here)]

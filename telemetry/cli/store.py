@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @dsn_option
 @click.option("--dry-run", is_flag=True, help="Only show the steps and their SQL.")
 @click.option("--partitioned", is_flag=True, help="Create a new PostgreSQL table with monthly partitions.")
+@click.option("--cluster", metavar="NAME", help="Create the tables on every node of this ClickHouse cluster.")
 @click.option(
     "--naive-called-at-zone",
     "zone",
@@ -36,16 +37,19 @@ if TYPE_CHECKING:
     type=click.FloatRange(0.1),
     help="How many seconds to try to acquire locks; building an index has no limit.",
 )
-def migrate(dsn: str | None, dry_run: bool, partitioned: bool, zone: str, timeout: float) -> None:
+def migrate(dsn: str | None, dry_run: bool, partitioned: bool, cluster: str | None, zone: str, timeout: float) -> None:
     """Create the table in the store, or upgrade in place the table of an old bot or an older slashspan.
 
     Old rows, readers and writers are not affected; nothing is rewritten unless the plan says so. Safe to interrupt and
     to run again. Any other table is refused and left alone. Connect directly, not through a pooler.
+
+    In ClickHouse it creates the database, the collector's table of spans, and what makes rows of them.
     """
     from slashspan.exporters.admin.migrate import plan_migration, run_migration
 
     settings = settings_of(dsn)
-    plan = plan_migration(settings.dsn, settings.table, partitioned=partitioned, zone=zone, seconds=timeout)
+    options: Any = {"partitioned": partitioned, "cluster": cluster, "zone": zone, "seconds": timeout}
+    plan = plan_migration(settings.dsn, settings.table, **options)
     if dry_run:
         for line in plan.lines():
             click.echo(line)
@@ -57,7 +61,7 @@ def migrate(dsn: str | None, dry_run: bool, partitioned: bool, zone: str, timeou
     def done(step: Step) -> None:
         say(f"done: {step.title}")
 
-    run_migration(settings.dsn, settings.table, partitioned=partitioned, zone=zone, seconds=timeout, done=done)
+    run_migration(settings.dsn, settings.table, **options, done=done)
     say(f"{settings.table} is ready in {settings.dsn}")
 
 

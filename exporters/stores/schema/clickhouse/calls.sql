@@ -1,0 +1,6 @@
+-- What people read: each row once, whatever was sent twice.
+CREATE OR REPLACE VIEW {calls} {on_cluster} AS
+SELECT
+    {selected}
+FROM {rows} FINAL
+COMMENT '{comment}'

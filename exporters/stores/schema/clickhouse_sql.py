@@ -1,0 +1,179 @@
+"""ClickHouse: the statements that create each table and view, from the `.sql` files."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Final
+
+from slashspan.exporters.rows.command_call import ROW_COLUMNS
+from slashspan.exporters.stores.schema import clickhouse_columns
+from slashspan.exporters.stores.schema.clickhouse_columns import SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from slashspan.exporters.rows.columns import Column
+    from slashspan.table import Table
+
+SPANS: Final = "otel_traces"
+"""The table into which the collector's exporter inserts, as in the collector's configurations."""
+_LOCAL: Final = "_local"
+_FOLDER: Final = resources.files(__package__).joinpath("clickhouse")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of the tables and views."""
+
+    database: str
+    table: Table
+    cluster: str | None = None
+    """Of several nodes: `spans` and `rows` are then Distributed tables over those that store the data."""
+
+    @property
+    def calls(self) -> str:
+        """The view that people read."""
+        return self.table.name
+
+    @property
+    def rows(self) -> str:
+        return self.table.part("rows")
+
+    @property
+    def filled(self) -> str:
+        """The materialized view from spans to rows."""
+        return self.table.part("filled")
+
+    def stored(self, name: str) -> str:
+        """The table with the data of SPANS or `rows`."""
+        return f"{name}{_LOCAL}" if self.cluster else name
+
+    @property
+    def all(self) -> list[str]:
+        """Every name that may be taken."""
+        tables = (SPANS, self.rows)
+        return [*tables, *(f"{name}{_LOCAL}" for name in tables), self.filled, self.calls]
+
+    def sql(self, name: str) -> str:
+        """Quoted, with the database."""
+        return f"{quoted(self.database)}.{quoted(name)}"
+
+    @property
+    def on_cluster(self) -> str:
+        return f"ON CLUSTER {quoted(self.cluster)}" if self.cluster else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement that creates a table or view, and the comment by which that is known again."""
+
+    sql: str
+    comment: str
+
+
+def quoted(name: str) -> str:
+    """A name for SQL."""
+    escaped = name.replace("\\", "\\\\").replace("`", "\\`")
+    return f"`{escaped}`"
+
+
+def literal(value: str) -> str:
+    """A text for SQL."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def create_database(names: Names) -> str:
+    return f"CREATE DATABASE IF NOT EXISTS {quoted(names.database)} {names.on_cluster}".rstrip()
+
+
+def create_table(names: Names, name: str) -> Statement:
+    """The table that stores SPANS or `rows`."""
+    file, version = ("spans", "") if name == SPANS else ("rows", "version")
+    engine = f"ReplacingMergeTree({version})"
+    if names.cluster:
+        path = literal(f"/clickhouse/tables/{{shard}}/{names.database}/{name}")
+        engine = f"ReplicatedReplacingMergeTree({', '.join(filter(None, (path, literal('{replica}'), version)))})"
+    window = f"{'' if names.cluster else 'non_'}replicated_deduplication_window"
+    return _statement(
+        file,
+        names,
+        engine=engine,
+        window=window,
+        stored_spans=names.sql(names.stored(SPANS)),
+        stored_rows=names.sql(names.stored(names.rows)),
+        columns=_lines(clickhouse_columns.declarations()),
+    )
+
+
+def create_distributed(names: Names, name: str) -> Statement:
+    """SPANS or `rows` over all nodes of the cluster."""
+    stored = names.stored(name)
+    return _statement(
+        "distributed",
+        names,
+        name=names.sql(name),
+        stored=names.sql(stored),
+        cluster=literal(names.cluster or ""),
+        database=literal(names.database),
+        stored_name=literal(stored),
+        trace="TraceId" if name == SPANS else "trace_id",
+    )
+
+
+def create_filled(names: Names) -> Statement:
+    """The materialized view."""
+    return _statement(
+        "filled",
+        names,
+        filled=names.sql(names.filled),
+        stored_rows=names.sql(names.stored(names.rows)),
+        row_of_span=row_of_span(names, names.stored(SPANS)),
+    )
+
+
+def create_calls(names: Names) -> Statement:
+    """The view that people read."""
+    selected = _lines(clickhouse_columns.names())
+    return _statement("calls", names, calls=names.sql(names.calls), rows=names.sql(names.rows), selected=selected)
+
+
+def row_of_span(names: Names, source: str) -> str:
+    """The SELECT from spans to rows."""
+    selected = _lines(clickhouse_columns.values())
+    return _filled_in("row_of_span", source=names.sql(source), values=selected, **clickhouse_columns.words())
+
+
+def fill(names: Names) -> str:
+    """Makes rows of all spans that are there."""
+    columns = ", ".join(column.name for column in ROW_COLUMNS)
+    return f"INSERT INTO {names.sql(names.rows)} ({columns})\n{row_of_span(names, SPANS)}"
+
+
+def add_column(names: Names, name: str, column: Column) -> str:
+    declared = clickhouse_columns.declaration(column)
+    return f"ALTER TABLE {names.sql(name)} {names.on_cluster} ADD COLUMN IF NOT EXISTS {declared}"
+
+
+def change_filled(names: Names) -> str:
+    """Give the materialized view the SELECT of this slashspan, without a moment in which it is missing."""
+    head = f"ALTER TABLE {names.sql(names.filled)} {names.on_cluster}"
+    said = literal(create_filled(names).comment)
+    return f"{head}\nMODIFY COMMENT {said}, MODIFY QUERY\n{row_of_span(names, names.stored(SPANS))}"
+
+
+def _statement(file: str, names: Names, **words: str) -> Statement:
+    sql = _filled_in(file, on_cluster=names.on_cluster, **words)
+    comment = f"slashspan {SCHEMA_VERSION} {hashlib.sha256(sql.encode()).hexdigest()[:12]}"
+    return Statement(sql.replace("{comment}", comment), comment)
+
+
+def _filled_in(file: str, **words: str) -> str:
+    sql = _FOLDER.joinpath(f"{file}.sql").read_text("utf-8").rstrip()
+    for word, value in words.items():
+        sql = sql.replace(f"{{{word}}}", value)
+    return sql
+
+
+def _lines(parts: list[str]) -> str:
+    return ",\n    ".join(parts)
