@@ -8,7 +8,7 @@ from slashspan.insights import reports
 from slashspan.insights.charts import shapes
 from slashspan.insights.charts.drawing import GREY, LIMIT, OUTCOME_COLOURS, RED, Drawing
 from slashspan.insights.charts.registry import NO_CALLS, chart, distinct, names, ranked_height
-from slashspan.insights.wording import command_name, percent, plural
+from slashspan.insights.wording import command_name, milliseconds, percent, plural
 
 if TYPE_CHECKING:
     from slashspan.insights.result import Result
@@ -68,8 +68,13 @@ def releases(result: Result[Any]) -> Drawing:
     if not rows:
         return Drawing("No release is known: set service.version", None)
     last = rows[-1]
-    verdict = {"worse": ", clearly worse than the one before", "better": ", clearly better than the one before"}
-    sentence = f"{percent(last.error_rate)} of the calls fail in {last.release}{verdict.get(last.verdict or '', '')}"
+    sentence = f"{percent(last.error_rate)} of the calls fail in {last.release}{_clearly(last.error_verdict)}"
+    if last.p95_ms is not None:
+        sentence += f"; p95 is {milliseconds(last.p95_ms)}{_clearly(last.p95_verdict)}"
     labels = distinct([row.release for row in rows])
     spec = shapes.intervals(result, rows, labels, middle="error_rate", low="low", high="high")
     return Drawing(sentence, spec, ranked_height(rows))
+
+
+def _clearly(verdict: str | None) -> str:
+    return f", clearly {verdict} than before" if verdict in ("worse", "better") else ""

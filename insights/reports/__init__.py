@@ -14,11 +14,11 @@ from slashspan.insights.reports.audience import (
     next_commands,
     power_users,
     recent,
-    releases,
 )
 from slashspan.insights.reports.failures import error_types, errors, outcomes
 from slashspan.insights.reports.latency import acknowledgements, arrival, checkpoints, durations, pipeline
 from slashspan.insights.reports.registry import Report
+from slashspan.insights.reports.releases import releases
 from slashspan.insights.reports.usage import calls, commands, hours, totals
 from slashspan.insights.reports.users import active_users, lifecycle, retention, stickiness
 

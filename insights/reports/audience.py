@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from slashspan.errors import ConfigurationError
 from slashspan.insights.reports.registry import report
-from slashspan.insights.reports.shared import moment, ranks, ratio, wilson
+from slashspan.insights.reports.shared import moment, ranks, ratio
 from slashspan.insights.result import column
 
 if TYPE_CHECKING:
@@ -211,58 +211,6 @@ def _furthest(events: Sequence[tuple[int, str]], steps: Sequence[str], limit: in
                 begins[step] = began
                 best = max(best, step + 1)
     return best
-
-
-@dataclass(frozen=True, slots=True)
-class ReleasesRow:
-    release: str = column("name", "release", "`service.version` of the bot")
-    first: datetime | None = column("time", "first", "The first call in the period")
-    last: datetime | None = column("time", "last", "The last call in the period")
-    calls: int = column("count", "calls", "All calls")
-    users: int = column("count", "users", "Different users")
-    errors: int = column("count", "errors", "Calls with the outcome `error`")
-    error_rate: float | None = column("share", "error rate", "errors ÷ (ok + errors)")
-    low: float | None = column("share", "at least", "Lower bound of the true error rate, with 95 % confidence (Wilson)")
-    high: float | None = column("share", "at most", "Upper bound of the true error rate, with 95 % confidence (Wilson)")
-    p50_ms: float | None = column("ms", "p50", "Half of the durations are at most this long")
-    p95_ms: float | None = column("ms", "p95", "95 % of the durations")
-    verdict: str | None = column("text", "errors", "Against the release before: worse, better or unclear")
-
-
-@report("Releases", ReleasesRow)
-async def releases(reader: Reader, filters: Filters) -> list[ReleasesRow]:
-    """Calls, errors and durations of each release, in the order of their first call. The verdict is `worse` or
-    `better` only if the intervals of the error rate of this release and of the one before do not overlap. Rows
-    without a version are left out."""
-    found = await reader.query("releases", filters)
-    rows: list[ReleasesRow] = []
-    for row in sorted(found, key=lambda row: (row["first_at"], row["release"])):
-        ran = row["ok"] + row["errors"]
-        low, high = wilson(row["errors"], ran)
-        p50, p95, _ = ranks(row["ranks"])
-        rows.append(
-            ReleasesRow(
-                release=row["release"],
-                first=moment(row["first_at"], filters),
-                last=moment(row["last_at"], filters),
-                calls=row["calls"],
-                users=row["users"],
-                errors=row["errors"],
-                error_rate=ratio(row["errors"], ran),
-                low=low,
-                high=high,
-                p50_ms=p50,
-                p95_ms=p95,
-                verdict=_verdict(rows[-1], low, high) if rows else None,
-            )
-        )
-    return rows
-
-
-def _verdict(before: ReleasesRow, low: float | None, high: float | None) -> str:
-    if low is None or high is None or before.low is None or before.high is None:
-        return "unclear"
-    return "worse" if low > before.high else "better" if high < before.low else "unclear"
 
 
 @dataclass(frozen=True, slots=True)

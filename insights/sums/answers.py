@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pyroaring import BitMap
 
+from slashspan.insights.quantiles import bounding_places
 from slashspan.insights.sums import hours
 from slashspan.insights.sums.documents import Failure, Group
-from slashspan.insights.sums.histograms import add_counts, add_up, nearest_ranks
+from slashspan.insights.sums.histograms import add_counts, add_up, at_place, nearest_ranks
 from slashspan.insights.zones import EPOCH
 from slashspan.semconv import Kind, Outcome
 
@@ -188,12 +189,23 @@ def releases(period: Period, _: Mapping[str, str]) -> list[Row]:
             "release": release,
             **_outcomes(group),
             "users": len(group.users),
+            "timed": sum(group.durations.values()),
             "ranks": nearest_ranks(group.durations),
             "first_at": _moment(group.first_us),
             "last_at": _moment(group.last_us),
         }
         for release, group in period.by(lambda key: key.release).items()
         if release
+    ]
+
+
+def release_places(period: Period, _: Mapping[str, str]) -> list[Row]:
+    return [
+        {"release": release, "place": place, "duration_ms": value}
+        for release, group in period.by(lambda key: key.release).items()
+        if release
+        for place in bounding_places(sum(group.durations.values()))
+        if (value := at_place(group.durations, place)) is not None
     ]
 
 
@@ -317,6 +329,7 @@ ANSWERS: Final[Mapping[str, Callable[[Period, Mapping[str, str]], list[Row]]]] =
     "durations": durations,
     "acknowledgements": acknowledgements,
     "releases": releases,
+    "release_places": release_places,
     "error_types": error_types,
     "calls": calls,
     "arrival": arrival,

@@ -53,6 +53,16 @@ def value_of(number: int) -> float:
     return size if number > 0 else -size
 
 
+def edges_of(number: int) -> tuple[float, float]:
+    """The least and the greatest value of a bin."""
+    if number == 0:
+        return 0.0, _LEAST
+    near, far = (_GAMMA ** (abs(number) - _OFFSET - step) for step in (1, 0))
+    if number == -1:  # what is below 0 by less than anything else
+        near = 0.0
+    return (near, far) if number > 0 else (-far, -near)
+
+
 def nearest_ranks(bins: Mapping[int, int]) -> list[float] | None:
     """The percentiles `PERCENTS`, as the queries' `nearest_ranks`; None without values."""
     total = sum(bins.values())
@@ -66,6 +76,16 @@ def nearest_ranks(bins: Mapping[int, int]) -> list[float] | None:
         while len(found) < len(wanted) and seen >= wanted[len(found)]:
             found.append(value_of(number))
     return found
+
+
+def at_place(bins: Mapping[int, int], place: int) -> float | None:
+    """The value at this place, from 1, of all in their order; None if there is none."""
+    seen = 0
+    for number in sorted(bins):
+        seen += bins[number]
+        if 0 < place <= seen:
+            return value_of(number)
+    return None
 
 
 def pack(bins: Mapping[int, int]) -> Packed:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 QUERIES: Final = frozenset(
     (
-        "totals", "commands", "errors", "outcomes", "durations", "acknowledgements", "releases", "error_types", "calls",
-        "arrival", "hours", "user_days", "retention",
+        "totals", "commands", "errors", "outcomes", "durations", "acknowledgements", "releases", "release_places",
+        "error_types", "calls", "arrival", "hours", "user_days", "retention",
     )
 )  # fmt: skip
 """What the sums answer: the keys of `ANSWERS`, which needs pyroaring to be imported."""

@@ -291,7 +291,7 @@ _PARTS: Final = (
             **dict.fromkeys(("calls", "users", "errors", "error_rate", "low", "high"), ""),
             "p50_ms": "ranks[1]",
             "p95_ms": "ranks[2]",
-            "verdict": _VERDICT,
+            "error_verdict": _VERDICT,
         },
         order="first_at, release",
     ),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from datetime import timedelta
+from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from tests.support.oracle.shared import (
@@ -20,7 +23,7 @@ from tests.support.oracle.shared import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from slashspan.insights import Filters
     from tests.support.call_history import Call
@@ -130,16 +133,8 @@ def releases(all_calls: Sequence[Call], filters: Filters) -> Rows:
     rows: Rows = []
     for release, some in sorted(found.items(), key=lambda each: (each[1][0].at, each[0])):
         low, high = interval(count(some, "error"), count(some, "ok") + count(some, "error"))
-        verdict = None
-        if rows:
-            known = None not in (low, high, rows[-1]["low"], rows[-1]["high"])
-            verdict = (
-                "worse"
-                if known and low > rows[-1]["high"]
-                else "better"
-                if known and high < rows[-1]["low"]
-                else "unclear"
-            )
+        fast, slow = p95_bounds([call.duration for call in some if call.duration is not None])
+        before = rows[-1] if rows else None
         rows.append(
             {
                 "release": release,
@@ -151,7 +146,41 @@ def releases(all_calls: Sequence[Call], filters: Filters) -> Rows:
                 "low": low,
                 "high": high,
                 **ranks([call.duration for call in some], "p50_ms", "p95_ms"),
-                "verdict": verdict,
+                "p95_low_ms": fast,
+                "p95_high_ms": slow,
+                "error_verdict": before and verdict(before["low"], before["high"], low, high),
+                "p95_verdict": before and verdict(before["p95_low_ms"], before["p95_high_ms"], fast, slow),
             }
         )
     return rows
+
+
+def verdict(low_before: float | None, high_before: float | None, low: float | None, high: float | None) -> str:
+    if low is not None and high_before is not None and low > high_before:
+        return "worse"
+    return "better" if high is not None and low_before is not None and high < low_before else "unclear"
+
+
+def p95_bounds(durations: list[float]) -> tuple[float | None, float | None]:
+    """The values at the highest and at the lowest place that the true p95 is beyond in at most 2.5 % of the cases, each
+    rounded outwards to a power of 1.01 / 0.99."""
+    low, high = places(len(durations))
+    ordered = sorted(durations)
+    base = 1.01 / 0.99
+
+    def rounded(place: int, to: Callable[[float], int]) -> float | None:
+        if not 1 <= place <= len(ordered):
+            return None
+        value = ordered[place - 1]
+        return base ** to(math.log(value, base)) if value >= 1e-6 else 0.0 if to is math.floor else 1e-6
+
+    return rounded(low, math.floor), rounded(high, math.ceil)
+
+
+@lru_cache
+def places(size: int) -> tuple[int, int]:
+    """By the binomial distribution, in whole numbers."""
+    p95, tail = Fraction(19, 20), Fraction(1, 40)
+    chances = [math.comb(size, k) * p95**k * (1 - p95) ** (size - k) for k in range(size + 1)]
+    low = max(place for place in range(size + 1) if sum(chances[:place]) <= tail)
+    return low, min(place for place in range(size + 2) if sum(chances[place:]) <= tail)
