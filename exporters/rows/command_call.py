@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from slashspan import semconv
 from slashspan.exporters.rows.columns import (
@@ -22,6 +22,9 @@ from slashspan.exporters.rows.columns import (
     Column,
     ColumnType,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def _column(type_: ColumnType, meaning: str, attribute: str | None = None, **more: Any) -> dict[str, Any]:
@@ -129,6 +132,10 @@ class CommandCall:
 
 ROW_COLUMNS: Final = tuple(Column(name=each.name, **each.metadata) for each in dataclasses.fields(CommandCall))
 """The columns of a row, in the order in which stores bind them."""
+values_of: Final[Callable[[CommandCall], tuple[Any, ...]]] = eval(  # noqa: S307 - made of the names of columns
+    f"lambda row: ({', '.join(f'row.{column.name}' for column in ROW_COLUMNS)})"
+)
+"""The values of a row, in that order; `operator.attrgetter` takes three times as long."""
 ID: Final = Column(
     name="id",
     type=BIGINT,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from slashspan import semconv
 from slashspan.action_record import record_of
-from slashspan.exporters.rows.command_call import ROW_COLUMNS, CommandCall
+from slashspan.exporters.rows.row_maker import make_row
 from slashspan.exporters.rows.values import (
     INT64,
     MAX_JSON,
@@ -22,31 +20,18 @@ from slashspan.exporters.rows.values import (
 from slashspan.service_name import is_unknown, process_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import Event, ReadableSpan
 
     from slashspan.action_record import ActionRecord
-    from slashspan.exporters.rows.columns import Column
+    from slashspan.exporters.rows.command_call import CommandCall
 
 _OURS: Final = frozenset(attribute.key for attribute in semconv.ATTRIBUTES)
 LEFT_OUT: Final = "slashspan.left_out"
 """Name of the entry with the number of checkpoints that did not fit into the column."""
 COUNT: Final = "count"
-REMEMBERED: Final = 1024
-"""Texts and ids, of each column, whose conversion is remembered: most columns hold the same few again and again."""
-
-
-def _converters(column: Column) -> tuple[str, str, Callable[[Any], Any], Callable[[str], Any], Any]:
-    convert = column.type.convert
-    unique = column.attribute == semconv.INTERACTION_ID
-    of_text = convert if unique else lru_cache(maxsize=REMEMBERED)(convert)
-    return column.name, column.attribute or "", convert, of_text, column.if_absent
-
-
-_FROM_ATTRIBUTES: Final = tuple(_converters(column) for column in ROW_COLUMNS if column.attribute)
-"""Column, attribute, the conversion of any value and that of a text, and what is stored without a value."""
 
 
 def from_span(span: ReadableSpan) -> CommandCall | None:
@@ -61,6 +46,7 @@ def from_span(span: ReadableSpan) -> CommandCall | None:
             end_ns=record.end_ns,
             service=service_of(span.resource),
             checkpoints=checkpoints_of(checkpoint_events(span, record)) if record.checkpoints else None,
+            only_ours=True,
         )
     context = span.context if record is None else record
     if context is None or span.start_time is None:
@@ -133,28 +119,27 @@ def from_parts(
     end_ns: int | None,
     service: Service,
     checkpoints: str | None,
+    only_ours: bool = False,
 ) -> CommandCall | None:
-    """The row of a span's parts, None if it is not a user action. Never raises for odd attributes."""
-    get = attributes.get
-    if get(semconv.KIND) is None:
+    """The row of a span's parts, None if it is not a user action. Never raises for odd attributes.
+
+    `only_ours`: none of the attributes was set by the bot.
+    """
+    if attributes.get(semconv.KIND) is None:
         return None
-    own = None if attributes.keys() <= _OURS else {key: attributes[key] for key in attributes if key not in _OURS}
-    fields: dict[str, Any] = {}
-    for name, key, convert, of_text, if_absent in _FROM_ATTRIBUTES:
-        if (value := get(key)) is not None:
-            if type(value) is str:
-                value = of_text(value)
-            elif type(value) is not float or convert is not as_float or not isfinite(value):
-                value = convert(value)
-        fields[name] = if_absent if value is None else value
-    fields["called_at"] = start_ns // 1000
-    fields["duration_ms"] = None if end_ns is None else (end_ns - start_ns) / 1e6
-    fields["trace_id"] = f"{trace_id:032x}"
-    fields["span_id"] = span_id - 2 * INT64 if span_id >= INT64 else span_id
-    fields["service_name"], fields["service_version"], fields["environment"] = service
-    fields["checkpoints"] = checkpoints
-    fields["attributes"] = as_json(own) if own else None
-    return CommandCall(**fields)
+    own = None
+    if not only_ours and not attributes.keys() <= _OURS:
+        own = {key: attributes[key] for key in attributes if key not in _OURS}
+    return make_row(
+        attributes.get,
+        start_ns // 1000,
+        None if end_ns is None else (end_ns - start_ns) / 1e6,
+        *service,
+        trace_id.to_bytes(16, "big").hex(),
+        span_id - 2 * INT64 if span_id >= INT64 else span_id,
+        checkpoints,
+        None if own is None else as_json(own),
+    )
 
 
 Checkpoint = tuple[str, "Mapping[str, Any]"]

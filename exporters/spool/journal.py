@@ -224,16 +224,16 @@ class Journal(ForkAware):
     def acknowledge(self, receipts: Iterable[Receipt]) -> None:
         """Acknowledge records that are stored, or dropped and counted: they never come back."""
         by_segment: dict[Segment, list[int]] = {}
+        for segment, index in receipts:
+            found = by_segment.get(segment)
+            if found is None:
+                found = by_segment[segment] = []
+            found.append(index)
         with self.lock:
-            for segment, index in receipts:
-                if segment.mark(index, RecordState.ACKED):
-                    found = by_segment.get(segment)
-                    if found is None:
-                        found = by_segment[segment] = []
-                    found.append(index)
+            fresh = [(segment, segment.acknowledge(indices)) for segment, indices in by_segment.items()]
         with self._losses.logging_os_errors():
-            for segment, indices in by_segment.items():
-                if not segment.retired:
+            for segment, indices in fresh:
+                if indices and not segment.retired:
                     segment.write_acks(indices)
         self._collect()
 

@@ -139,6 +139,18 @@ class Segment:
         self.unacked -= state == RecordState.ACKED
         return True
 
+    def acknowledge(self, indices: Iterable[int]) -> list[int]:
+        """Mark these as acknowledged; returns those that were not before."""
+        states, acked, fresh = self.states, RecordState.ACKED, []
+        for index in indices:
+            before = states[index]
+            if before != acked:
+                states[index] = acked
+                self.pending -= before == RecordState.PENDING
+                fresh.append(index)
+        self.unacked -= len(fresh)
+        return fresh
+
     def pending_from(self, index: int) -> int:
         """Index of the first record waiting for replay, at or after `index`; -1: none."""
         return self.states.find(RecordState.PENDING, index)

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from functools import lru_cache
-from operator import attrgetter
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
@@ -20,7 +20,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from slashspan.exporters.common.at_fork import ForkAware, register
 from slashspan.exporters.common.gil import yielding_gil
 from slashspan.exporters.common.throttled_log import ThrottledLog
-from slashspan.exporters.rows.command_call import ROW_COLUMNS
+from slashspan.exporters.rows.command_call import ROW_COLUMNS, values_of
 from slashspan.exporters.rows.misfits import misfit
 from slashspan.exporters.rows.timestamps import as_text
 from slashspan.exporters.stores import sqlite_files
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _NAMES: Final = [column.name for column in ROW_COLUMNS]
 _CALLED_AT: Final = _NAMES.index("called_at")
-_values_of: Final = attrgetter(*_NAMES)
+_ALL_BOUND: Final = (False,) * len(_NAMES)
 ROW_ERRORS: Final = (
     sqlite3.IntegrityError,
     sqlite3.DataError,
@@ -49,6 +49,9 @@ ROW_ERRORS: Final = (
 """Raised by SQLite and its driver for a row, or for something that the owner added to the table."""
 ROWS_PER_STATEMENT: Final = 32
 """Rows of one INSERT: to start a statement takes longer than to insert a row. Before 3.32 SQLite binds 999 values."""
+LAYOUTS: Final = 16
+"""So many sets of columns may be left out where no row has a value; each is another statement, for each number of
+rows. The driver keeps 128 compiled."""
 BUSY_SECONDS: Final = 0.05
 """How long one attempt waits for SQLite's write lock. Attempts are repeated until the write's own timeout."""
 PAUSE_SECONDS: Final = 0.005
@@ -67,6 +70,7 @@ class SqliteStore(ForkAware):
         self._connection: sqlite3.Connection | None = None
         self._files: OpenFiles | None = None
         self._replaced = ThrottledLog()
+        self._layouts = {_ALL_BOUND}
         self._insert_into = f"INSERT INTO {table.quoted} ({', '.join(_NAMES)}) VALUES "  # noqa: S608 - quoted
         register(self)
 
@@ -79,19 +83,37 @@ class SqliteStore(ForkAware):
 
     def write(self, rows: Sequence[CommandCall], *, timeout: float) -> None:
         try:
-            values = [_bound(some) for some in yielding_gil(_several(rows), 1)]
+            statements = [self._statement(some) for some in yielding_gil(_several(rows), 1)]
         except (TypeError, ValueError, OverflowError) as error:
             raise RowsRejected(f"column called_at does not contain a time ({type(error).__name__})") from error
 
         def insert(connection: sqlite3.Connection) -> None:
             with transaction(connection):
                 try:
-                    for some in values:
-                        connection.execute(self._insert_into + _placeholders(len(some) // len(_NAMES)), some)
+                    for statement, values in statements:
+                        connection.execute(statement, values)
                 except ROW_ERRORS as error:
                     raise self._refusal(rows, error) from None  # the cause may quote a row
 
         self._until_done(insert, timeout)
+
+    def _statement(self, rows: Sequence[CommandCall]) -> tuple[str, Sequence[Any]]:
+        """An INSERT of these rows, and the values that it binds.
+
+        A column in which none of them has a value is NULL in the text: the driver takes longer to bind None than any
+        other value.
+        """
+        columns: list[Any] = list(zip(*map(values_of, rows), strict=True))
+        columns[_CALLED_AT] = list(map(as_text, columns[_CALLED_AT]))
+        layout = tuple([column[0] is None and column.count(None) == len(rows) for column in columns])
+        if layout not in self._layouts:
+            if len(self._layouts) < LAYOUTS:
+                self._layouts.add(layout)
+            else:
+                layout = _ALL_BOUND
+        bound = [column for column, absent in zip(columns, layout, strict=True) if not absent]
+        values = list(chain.from_iterable(zip(*bound, strict=True)))
+        return self._insert_into + _placeholders(len(rows), layout), values
 
     def close(self, *, timeout: float) -> None:
         if self._lock.acquire(timeout=timeout):  # a write in progress keeps its connection
@@ -196,17 +218,7 @@ def _several(rows: Sequence[CommandCall]) -> Iterator[Sequence[CommandCall]]:
             count //= 2
 
 
-@lru_cache(maxsize=ROWS_PER_STATEMENT)
-def _placeholders(rows: int) -> str:
-    row = f"({', '.join('?' * len(_NAMES))})"
+@lru_cache(maxsize=LAYOUTS * ROWS_PER_STATEMENT.bit_length())
+def _placeholders(rows: int, absent: tuple[bool, ...]) -> str:
+    row = f"({', '.join('NULL' if each else '?' for each in absent)})"
     return f"{', '.join([row] * rows)} ON CONFLICT (called_at, span_id) DO NOTHING"
-
-
-def _bound(rows: Sequence[CommandCall]) -> list[Any]:
-    """The values of some rows, one after the other, as SQLite binds them."""
-    values: list[Any] = []
-    for row in rows:
-        values += _values_of(row)
-    called_at = slice(_CALLED_AT, None, len(_NAMES))
-    values[called_at] = map(as_text, values[called_at])
-    return values

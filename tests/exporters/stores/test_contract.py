@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from slashspan.exporters.rows.command_call import ROW_COLUMNS
 from slashspan.exporters.stores.errors import RowsRejected, SchemaMismatch
 from slashspan.exporters.stores.factory import open_store
 from tests.support.rows import BARE, FULL, rows
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from slashspan.exporters.stores.base import Store
 
 SECONDS = 20.0
+UNIQUE = ("called_at", "span_id")
 
 
 @pytest.fixture
@@ -109,6 +111,22 @@ def test_difficult_names_are_stored_unchanged(store: Store, dsn: str) -> None:
     batch = [dataclasses.replace(row, player_name=name) for row, name in zip(rows(len(names)), names, strict=True)]
     store.write(batch, timeout=SECONDS)
     assert [row["player_name"] for row in read_rows(dsn)] == names
+
+
+def test_columns_are_absent_only_in_the_rows_without_a_value(store: Store, dsn: str) -> None:
+    optional = [column.name for column in ROW_COLUMNS if not column.required and column.name not in UNIQUE]
+    written = []
+    for row in rows(120):
+        absent: dict[str, Any] = {name: None for at, name in enumerate(optional) if (row.span_id * 37) >> at & 1}
+        written.append(dataclasses.replace(row, **absent))
+    places = iter(range(len(written)))
+    for size in (1, 1, 2, 3, 1, 1, 5, 8, *[1] * 40, 33, 25):  # each with another set of columns that none of them has
+        store.write([written[next(places)] for _ in range(size)], timeout=SECONDS)
+    stored = read_rows(dsn)
+    assert next(places, None) is None
+    for row, read in zip(written, stored, strict=True):
+        assert [read[name] is None for name in optional] == [getattr(row, name) is None for name in optional]
+    assert [row["player_name"] for row in stored] == [row.player_name for row in written]
 
 
 def test_two_writers_of_the_same_rows_do_not_disturb_each_other(store: Store, dsn: str) -> None:
