@@ -31,7 +31,10 @@ _TEXTS: Final[Mapping[str, str]] = {
     "bot": "bots",
 }
 _NUMBERS: Final[Mapping[str, str]] = {"guild": "guilds", "shard": "shards", "user": "users"}
-NAMES: Final = ("since", "until", "zone", *_TEXTS, *_NUMBERS)
+FAILED: Final = "failed"
+_SINGLE: Final = ("since", "until", "zone", "calls")
+"""Of these there is one; `calls=failed`: only those that failed are in the list of the latest calls."""
+NAMES: Final = (*_SINGLE, *_TEXTS, *_NUMBERS)
 
 
 StoredIds = Callable[[int], Iterable[int]]
@@ -72,6 +75,9 @@ class State:
         several["users"] = tuple(stored for user in several["users"] for stored in stored_ids(user))
         if unknown := set(several["kinds"]) - set(ALL_KINDS):
             raise ConfigurationError(f"kind={unknown.pop()!r}: must be one of: {', '.join(filter(None, ALL_KINDS))}")
+        calls = chosen.get("calls", FAILED)
+        if calls != FAILED:
+            raise ConfigurationError(f"calls={calls!r}: must be {FAILED}")
         filters = Filters(
             since=None if since == "all" else parse_moment(since, tz),
             until=None if until is None else parse_moment(until, tz),
@@ -84,22 +90,47 @@ class State:
     def since(self) -> str:
         return dict(self.pairs).get("since", SINCE)
 
+    @property
+    def period(self) -> str:
+        """One of `PERIODS`, or empty if it is another one."""
+        return self.since if self.since in PERIODS and "until" not in dict(self.pairs) else ""
+
+    @property
+    def only_failed(self) -> bool:
+        return ("calls", FAILED) in self.pairs
+
+    @property
+    def command(self) -> str:
+        """The command if the page is about one alone; otherwise empty."""
+        return self.filters.commands[0] if len(self.filters.commands) == 1 else ""
+
+    def hidden(self, *changed: str) -> list[tuple[str, str]]:
+        """What a form that changes these has to send, too."""
+        return [pair for pair in self.pairs if pair[0] not in changed]
+
     def address(self, path: str = "/", **changes: str) -> str:
-        """`path` with this state, but for `changes`: of period and zone there is one, of others one more."""
-        single = ("since", "until", "zone")
-        pairs = [pair for pair in self.pairs if not (pair[0] in single and pair[0] in changes)]
+        """`path` with this state, but for `changes`: of filters one more, of everything else another one."""
+        pairs = [pair for pair in self.pairs if not (pair[0] in _SINGLE and pair[0] in changes)]
         pairs += [(name, value) for name, value in changes.items() if value and (name, value) not in pairs]
         return f"{path}?{urlencode(pairs)}" if pairs else path
 
     @property
     def chips(self) -> list[Chip]:
         """One a filter, without period and zone."""
-        shown = [pair for pair in self.pairs if pair[0] not in ("since", "until", "zone")]
+        shown = [pair for pair in self.pairs if pair[0] not in _SINGLE]
         return [Chip(f"{name}: {value}", self._without((name, value))) for name, value in shown]
 
     def _without(self, pair: tuple[str, str]) -> str:
         pairs = [each for each in self.pairs if each != pair]
         return f"/?{urlencode(pairs)}" if pairs else "/"
+
+
+def described(filters: Filters) -> str:
+    """The period in words, on the zone's clock."""
+    since, until = (each and each.astimezone(filters.tz) for each in (filters.since, filters.until))
+    if since is None:
+        return f"until {until:%d %b %Y}" if until else "everything"
+    return f"{since:%d %b} to {until:%d %b %Y}" if until else f"since {since:%d %b %Y}"
 
 
 def _number(name: str, value: str) -> int:

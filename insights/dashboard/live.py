@@ -1,63 +1,121 @@
-"""Tells pages of new calls: one question a second, however many pages there are."""
+"""Tells pages of new calls: one question a second, however many pages there are, and none if nobody listens."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import time
 from typing import TYPE_CHECKING, Final
 
+from slashspan.insights.dashboard.building import Building
 from slashspan.insights.filters import ALL_KINDS, Filters
 from slashspan.insights.readers.base import ReadError
 from slashspan.insights.reports import recent
+from slashspan.insights.sums.reader import SummedReader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from slashspan.insights.dashboard.pool import ReaderPool
+    from slashspan.insights.readers.base import Reader
 
 POLL_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 15.0
 """After so long without news, a page hears that it is still connected."""
+SUMS_EVERY: Final = 10
+"""Questions between two about the progress of sums that were of use at the last one."""
 _log = logging.getLogger("slashspan.dashboard")
 
 
 class Live:
-    """`changed` waits for the next change of the newest call; `problem` says why there can be none."""
+    """`changed` waits for news: another `number`, `problem` or `building`."""
 
-    def __init__(self, pool: ReaderPool) -> None:
+    def __init__(self, pool: ReaderPool, *, poll_seconds: float = POLL_SECONDS) -> None:
         self._pool = pool
+        self._poll_seconds = poll_seconds
         self._news = asyncio.Event()
+        self._heard = asyncio.Event()
+        """Set while somebody listens."""
+        self._listeners: dict[object, Callable[[], bool]] = {}
         self._newest: object = None
+        self._building = Building()
+        self._asked = 0
+        self.version = 0
+        """Another one after each news."""
+        self.number = 0
+        """Another one after each change of the newest call or of the problem."""
         self.problem = ""
+        """Why the table cannot be read; empty if it can."""
         self.closed = False
+
+    @property
+    def building(self) -> str:
+        """How far sums are that are being built; empty if there is nothing to wait for."""
+        return self._building.text
 
     async def run(self) -> None:
         """Until `close`, or until it is cancelled."""
         while not self.closed:
-            problem = ""
-            try:
-                async with self._pool.reader() as reader:
-                    rows = (await recent(reader, Filters(kinds=ALL_KINDS), count=1)).rows
-            except ReadError as error:
-                problem, rows = str(error), ()
-            if problem != self.problem or (not problem and rows != self._newest):
-                self.problem = problem
-                if not problem:
-                    self._newest = rows
-                else:
-                    _log.warning("the table cannot be read, trying again every second: %s", problem)
-                self._tell()
-            await asyncio.sleep(POLL_SECONDS)
+            await self._heard.wait()
+            await self._ask()
+            await asyncio.sleep(self._poll_seconds)
+            self._leave_out_the_gone()
+
+    @contextlib.contextmanager
+    def listening(self, connected: Callable[[], bool] = lambda: True) -> Iterator[None]:
+        """For as long as `connected`, at most in this block, somebody listens."""
+        listener = object()
+        self._listeners[listener] = connected
+        self._heard.set()
+        try:
+            yield
+        finally:
+            self._listeners.pop(listener, None)
+
+    def _leave_out_the_gone(self) -> None:
+        self._listeners = {each: connected for each, connected in self._listeners.items() if connected()}
+        if not self._listeners and not self.closed:
+            self._heard.clear()
+            self.problem = ""  # nobody will know whether it still is one
+
+    async def _ask(self) -> None:
+        problem, rows, building = "", self._newest, self.building
+        try:
+            async with self._pool.reader() as reader:
+                rows = (await recent(reader, Filters(kinds=ALL_KINDS), count=1)).rows
+                await self._look_at_sums(reader)
+        except ReadError as error:
+            problem = str(error)
+        if problem and problem != self.problem:
+            _log.warning("the table cannot be read, trying again every second: %s", problem)
+        if (problem, rows) != (self.problem, self._newest):
+            self.problem, self._newest = problem, rows
+            self.number += 1
+            self._tell()
+        elif building != self.building:
+            self._tell()
+
+    async def _look_at_sums(self, reader: Reader) -> None:
+        if isinstance(reader, SummedReader) and (self.building or self._asked % SUMS_EVERY == 0):
+            self._building.see(await reader.progress(), time.monotonic())
+        self._asked += 1
 
     def close(self) -> None:
         """Lets those who wait go."""
         self.closed = True
+        self._heard.set()
         self._tell()
 
     def _tell(self) -> None:
+        self.version += 1
         self._news.set()
         self._news = asyncio.Event()
 
-    async def changed(self) -> bool:
-        """Whether something has changed; False after `HEARTBEAT_SECONDS`."""
+    async def changed(self, version: int) -> bool:
+        """Whether there are news since `version`; False after `HEARTBEAT_SECONDS` without any."""
+        if version != self.version:
+            return True
         news = asyncio.ensure_future(self._news.wait())
         try:
             await asyncio.wait({news}, timeout=HEARTBEAT_SECONDS)

@@ -10,14 +10,16 @@ from slashspan.insights.charts import CHARTS, draw
 from slashspan.insights.charts.picture import inline_svg
 from slashspan.insights.pages.environment import environment
 from slashspan.insights.pages.sections import SECTIONS
-from slashspan.insights.pages.tiles import tiles
-from slashspan.insights.reports import totals
+from slashspan.insights.pages.tiles import last_stored, tiles
+from slashspan.insights.pages.trend import trend
+from slashspan.insights.reports import pipeline, totals
 from slashspan.insights.wording import cell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from slashspan.insights.filters import Filters
+    from slashspan.insights.pages.trend import Point
     from slashspan.insights.readers.base import Reader
     from slashspan.insights.reports.usage import TotalsRow
     from slashspan.insights.result import Result
@@ -35,6 +37,7 @@ class Numbers:
 
     totals: Result[TotalsRow]
     before: Result[TotalsRow] | None
+    points: Sequence[Point]
     results: dict[str, Result[Any]]
 
 
@@ -44,11 +47,12 @@ async def numbers(reader: Reader, filters: Filters, progress: Callable[[str], No
         now = await totals(reader, filters)
         previous = filters.previous()
         before = await totals(reader, previous) if previous else None
+        points = await trend(reader, filters)
         results = {}
         for name in chart_names():
             progress(name)
             results[name] = await CHARTS[name].report(reader, filters)
-        return Numbers(now, before, results)
+        return Numbers(now, before, points, results)
 
 
 def chart_names() -> Iterator[str]:
@@ -84,7 +88,7 @@ def render(found: Numbers, *, title: str, now: datetime | None = None) -> str:
             zone=filters.zone,
             chosen=_chosen(filters),
             made=moment,
-            tiles=tiles(row, before),
+            tiles=tiles(row, before, found.points, last_stored(found.results[pipeline.name])),
             sections=sections,
             calls=row.calls,
         )

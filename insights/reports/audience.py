@@ -229,8 +229,9 @@ class RecentRow:
 
 
 @report("Latest calls", RecentRow)
-async def recent(reader: Reader, filters: Filters, *, count: int = 20) -> list[RecentRow]:
-    """The latest calls of the period, newest first."""
+async def recent(reader: Reader, filters: Filters, *, count: int = 20, only_failed: bool = False) -> list[RecentRow]:
+    """The latest calls of the period, newest first. With `only_failed`, those whose outcome is known and not `ok`."""
+    only = "outcome NOT IN ('', 'ok')" if only_failed else "1 = 1"
     return [
         RecentRow(
             at=moment(row["called_at"], filters),
@@ -245,5 +246,5 @@ async def recent(reader: Reader, filters: Filters, *, count: int = 20) -> list[R
             guild_id=row["guild_id"],
             trace_id=row["trace_id"],
         )
-        for row in await reader.query("recent", filters, count=count)
+        for row in await reader.query("recent", filters, {"only": only}, count=count)
     ]

@@ -264,6 +264,37 @@ def arrival(period: Period, expressions: Mapping[str, str]) -> list[Row]:
     ]
 
 
+def trend(period: Period, expressions: Mapping[str, str]) -> list[Row]:
+    found: dict[int, tuple[Group, Group]] = defaultdict(lambda: (Group(), Group()))
+    for cell in period.cells:
+        total, due = found[_place(cell, expressions)]
+        for key, group in period.groups(cell):
+            total.add(group)
+            if key.kind not in _NO_ANSWER_DUE:
+                due.calls += group.calls
+                due.never += group.over_3s + group.never
+    return [
+        {
+            "bucket": bucket,
+            "calls": total.calls,
+            "users": len(total.users),
+            "ok": total.outcomes.get(Outcome.OK, 0),
+            "errors": total.outcomes.get(Outcome.ERROR, 0),
+            "interactions": due.calls,
+            "late": due.never,
+            "ranks": nearest_ranks(total.durations),
+        }
+        for bucket, (total, due) in found.items()
+        if total.calls
+    ]
+
+
+def choices(period: Period, _: Mapping[str, str]) -> list[Row]:
+    found = {(key.command, key.service_name, key.application_id, key.environment, key.release) for key in period.merged}
+    names = ("command", "service_name", "application_id", "environment", "release")
+    return [dict(zip(names, each, strict=True)) for each in found]
+
+
 def hours_of_week(period: Period, _: Mapping[str, str]) -> list[Row]:
     found: Counter[tuple[int, int]] = Counter()
     first, last = [], []
@@ -333,6 +364,8 @@ ANSWERS: Final[Mapping[str, Callable[[Period, Mapping[str, str]], list[Row]]]] =
     "error_types": error_types,
     "calls": calls,
     "arrival": arrival,
+    "trend": trend,
+    "choices": choices,
     "hours": hours_of_week,
     "user_days": user_days,
     "retention": retention,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from slashspan.insights.filters import ALL_KINDS, Filters
+from slashspan.insights.reports.audience import recent
 from slashspan.insights.reports.shared import moment
 from slashspan.sum_tables import HOUR
 
@@ -32,10 +33,8 @@ async def progress_of(reader: Reader, snapshot: Snapshot) -> Progress | None:
     if not snapshot.is_behind:
         return None
     (first,) = await reader.query("first_call", _EVERY) or [{"first_at": None}]
-    newest = await reader.query("recent", _EVERY, count=1)
-    if first["first_at"] is None or not newest:
-        return None
-    began, last = moment(first["first_at"], _EVERY), moment(newest[0]["called_at"], _EVERY)
+    newest = (await recent(reader, _EVERY, count=1)).rows
+    began, last = moment(first["first_at"], _EVERY), newest[0].at if newest else None
     if began is None or last is None:
         return None
     starts = await reader.query("sum_starts", Filters(), {"documents": snapshot.names.hours})

@@ -63,8 +63,9 @@ def dashboard(
     except ImportError as error:
         raise ConfigurationError(f"the dashboard needs {error.name}: pip install 'slashspan[dashboard]'") from None
     from slashspan.insights.dashboard import security
-    from slashspan.insights.dashboard.app import Dashboard, Options
+    from slashspan.insights.dashboard.app import Dashboard
     from slashspan.insights.dashboard.serve import serve
+    from slashspan.insights.dashboard.site import Options
 
     if not security.is_loopback(host) and not token:
         raise ConfigurationError(

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp.test_utils import TestClient, TestServer
 
-from slashspan import insights
-from slashspan.insights.dashboard.app import Dashboard, Options
+from slashspan.insights.dashboard.app import Dashboard
+from slashspan.insights.dashboard.site import Options
+from slashspan.insights.readers import connector
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 
 @contextlib.asynccontextmanager
-async def served(dsn: str, **options: Any) -> AsyncIterator[TestClient[Any, Any]]:
-    """A client of the page about `dsn`."""
-    dashboard = Dashboard(lambda: insights.connect(dsn), Options(**options))
-    async with TestClient(TestServer(dashboard.application(), host="127.0.0.1")) as client:
+async def served(dsn: str, *, port: int | None = None, **options: Any) -> AsyncIterator[TestClient[Any, Any]]:
+    """A client of the page about `dsn`, at any free port."""
+    dashboard = Dashboard(connector(dsn), Options(**options))
+    async with TestClient(TestServer(dashboard.application(), host="127.0.0.1", port=port)) as client:
         yield client

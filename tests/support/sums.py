@@ -27,7 +27,7 @@ BEGIN: Final = datetime(2026, 9, 20, tzinfo=timezone.utc)
 DAYS: Final = 60
 """With the change of clocks in Berlin and New York."""
 _RANKS: Final = ("durations", "acks", "ranks")
-_BUCKETS: Final = {"calls": ("day", "hour_start"), "arrival": ("day", "hour_start")}
+_BUCKETS: Final = dict.fromkeys(("calls", "arrival", "trend"), ("day", "hour_start"))
 
 
 def calls(count: int, seed: int, *, days: float = DAYS, first: datetime = BEGIN) -> list[CommandCall]:

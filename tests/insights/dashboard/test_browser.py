@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import re
+import sqlite3
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from slashspan import insights
+from slashspan.insights.dashboard.banner import RECENT
 from slashspan.insights.pages.report import chart_names
-from slashspan.insights.pages.tiles import tiles
+from slashspan.insights.pages.tiles import last_stored, tiles
+from slashspan.insights.sums import open_sums
+from slashspan.insights.wording import cell
 from tests.support.chromium import ARGUMENTS, CHROMIUM
 from tests.support.dashboards import served
 from tests.support.history import recent_filters, store_history
@@ -36,6 +42,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from aiohttp.test_utils import TestClient
+
 
 @pytest.fixture(scope="module")
 def dsn(tmp_path_factory: pytest.TempPathFactory) -> str:
@@ -45,9 +53,11 @@ def dsn(tmp_path_factory: pytest.TempPathFactory) -> str:
 class Visitor:
     """A page of the browser, and everything that its console said."""
 
-    def __init__(self, page: Any, address: str) -> None:
+    def __init__(self, page: Any, client: TestClient[Any, Any]) -> None:
         self.page = page
-        self._address = address
+        self.port = client.port
+        self._client = client
+        self._address = str(client.make_url("")).rstrip("/")
         self.said: list[str] = []
         page.set_default_timeout(WAIT)
         page.on("console", lambda message: self.said.append(message.text))
@@ -58,9 +68,13 @@ class Visitor:
         await self.page.goto(self._address + path)
         await self.page.locator("#summary[data-state=drawn]").wait_for()
 
+    async def close(self) -> None:
+        """The server; the browser stays."""
+        await self._client.close()
+
     async def draw_all(self) -> None:
         """Scroll, until every card has been drawn."""
-        for card in await self.page.locator("[data-chart]").all():
+        for card in await self.page.locator("[data-chart], [data-table]").all():
             await card.scroll_into_view_if_needed()
             await self.page.locator(f"#{await card.get_attribute('id')}[data-state=drawn]").wait_for()
 
@@ -71,7 +85,7 @@ async def visit(dsn: str, *, width: int = 1280, scheme: str = "light", **options
         browser = await driver.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         try:
             page = await browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-            yield Visitor(page, str(client.make_url("")).rstrip("/"))
+            yield Visitor(page, client)
         finally:
             await browser.close()
 
@@ -103,21 +117,33 @@ async def test_the_numbers_are_those_of_the_reports(dsn: str) -> None:
         previous = recent_filters().previous()
         assert previous is not None
         (before,) = (await insights.totals(reader, previous)).rows
-        commands = (await insights.commands(reader, recent_filters())).rows
+        commands = (await insights.commands(reader, recent_filters(), unused=False)).rows
+        end = recent_filters().end
+        pipeline = await insights.pipeline(reader, dataclasses.replace(recent_filters(), since=end - RECENT))
     async with visit(dsn) as visitor:
         await visitor.go(f"/?{PERIOD}")
         page = visitor.page
         shown = [" ".join((await tile.inner_text()).split()) for tile in await page.locator(".tiles li").all()]
-        expected = [" ".join(f"{tile.label} {tile.value} {tile.change}".split()) for tile in tiles(now, before)]
+        expected = [
+            " ".join(f"{tile.label} {tile.value} {tile.change}".split())
+            for tile in tiles(now, before, (), last_stored(pipeline))
+        ]
         assert shown == expected
-        await page.locator("#commands [data-toggle]").click()
-        cells = page.locator("#commands tbody tr td:nth-child(3)")
+        table = page.locator("#command-table")
+        cells = table.locator("tbody tr td:nth-child(3)")
         await cells.first.wait_for()
         assert await cells.all_inner_texts() == [f"{row.calls:,}" for row in commands]
-        await page.locator("#commands th button", has_text="users").click()
-        texts = await page.locator("#commands tbody td:nth-child(5)").all_inner_texts()
-        users = [int(text.replace(",", "")) for text in texts]
-        assert users == sorted(users, reverse=True)
+        for label, key, place in (
+            ("users", lambda row: -row.users, 5),
+            ("command", lambda row: row.command.casefold(), 1),
+            ("last used", lambda row: -row.last.timestamp(), 15),
+        ):
+            await table.locator("th button", has_text=re.compile(f"^{label}$")).click()
+            shown = await table.locator(f"tbody td:nth-child({place})").all_inner_texts()
+            column = insights.commands.columns[place - 1]
+            values = [cell(getattr(row, column.name), column.unit) for row in sorted(commands, key=key)]
+            assert shown == values, label
+        assert await table.locator("th[aria-sort=descending]").inner_text() == "last used"
 
 
 async def test_filters_are_reached_and_removed_with_the_keyboard(dsn: str) -> None:
@@ -126,7 +152,11 @@ async def test_filters_are_reached_and_removed_with_the_keyboard(dsn: str) -> No
         page = visitor.page
         await page.keyboard.press("Tab")
         assert await page.evaluate("document.activeElement.textContent") == "To the numbers"
-        await page.locator("input[name=command]").fill("queue")
+        await page.locator("#filter summary").focus()
+        await page.keyboard.press("Enter")
+        await page.locator("#command-choices option[value=leaderboard]").wait_for(state="attached")
+        assert await page.evaluate("document.activeElement.name") == "command"
+        await page.keyboard.type("queue")
         await page.keyboard.press("Enter")
         await page.locator(".chips a", has_text="command: queue").wait_for()
         assert "command=queue" in page.url
@@ -178,9 +208,11 @@ async def test_ten_thousand_commands_and_names_with_quotes_fit_the_page(tmp_path
         await visitor.go("/")
         await visitor.draw_all()
         assert await visitor.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert "9,800 more" in await visitor.page.locator("#commands .table").inner_html()
-        await visitor.page.locator("#commands [data-toggle]").click()
-        link = visitor.page.locator("#commands tbody a").first
+        table = visitor.page.locator("#command-table")
+        await table.get_by_text("and 9,800 more").wait_for()
+        await table.get_by_role("searchbox").fill('it\'s "7777"')
+        await table.get_by_text("more, which are").wait_for(state="detached")
+        link = table.locator("tbody a").first
         name = await link.inner_text()
         await link.click()
         await visitor.page.locator(".chips a", has_text=f"command: {name}").wait_for()
@@ -208,6 +240,157 @@ async def test_a_failing_card_can_be_tried_again(tmp_path: Path) -> None:
         failing = False
         await card.get_by_role("button", name="Retry").click()
         await visitor.page.locator("#hours[data-state=drawn]").wait_for()
+
+
+async def test_a_period_of_ones_own_is_chosen_with_the_keyboard_on_the_clock_of_the_zone(dsn: str) -> None:
+    async with visit(dsn) as visitor:
+        await visitor.go("/?zone=Europe/Berlin&command=queue")
+        page = visitor.page
+        await page.locator("nav .menu summary").press("Enter")
+        await page.get_by_label("from").fill("2026-11-06T19:00")
+        await page.get_by_label("until").fill("2026-11-20T19:00")
+        await page.get_by_role("button", name="Show").press("Enter")
+        await page.locator("nav .menu[data-current] summary", has_text="06 Nov to 20 Nov 2026").wait_for()
+        assert "command=queue" in page.url
+        async with insights.connect(dsn) as reader:
+            (now,) = (await insights.totals(reader, recent_filters(commands=("queue",)))).rows
+        await page.locator("#summary[data-state=drawn]").wait_for()
+        assert f"{now.calls:,}" in await page.locator(".tiles li").first.inner_text()
+        await page.locator("nav .menu summary").press("Enter")
+        await page.keyboard.press("Escape")  # closes the menu, and does not remove the filter
+        assert not await page.get_by_label("from").is_visible()
+        assert "command=queue" in page.url
+
+
+async def test_what_is_found_stays_found_when_new_calls_come(tmp_path: Path) -> None:
+    dsn = f"sqlite:///{tmp_path / 'calls.db'}"
+    now = int(datetime.now(timezone.utc).timestamp() * 1e6)
+    rows = sample(31, seed=1)
+    for number, row in enumerate(rows):
+        row.kind, row.outcome, row.called_at = "slash", "ok", now - number * 1000
+        row.command = f"command{number % 30:02}"
+    write_rows(dsn, rows[:-1])
+    async with visit(dsn) as visitor:
+        await visitor.go("/")
+        table = visitor.page.locator("#command-table")
+        await table.get_by_role("searchbox").fill("COMMAND0")
+        shown = table.locator("tbody tr:visible")
+        await table.locator("tbody tr:visible", has_text="command11").wait_for(state="detached")
+        assert await shown.count() == 10
+        await table.locator("th button", has_text=re.compile("^command$")).click()
+        assert await shown.first.locator("td").first.inner_text() == "command00"
+        await asyncio.to_thread(write_rows, dsn, rows[-1:])
+        await table.locator("tr", has_text="command00").locator("td", has_text=re.compile("^2$")).first.wait_for()
+        assert await shown.count() == 10
+        assert await table.get_by_role("searchbox").input_value() == "COMMAND0"
+        assert await table.locator("th[aria-sort=ascending]").inner_text() == "command"
+
+
+async def test_a_tile_leads_to_its_section_and_a_chart_is_downloaded_as_a_picture(dsn: str) -> None:
+    async with visit(dsn) as visitor:
+        await visitor.go(f"/?{PERIOD}")
+        page = visitor.page
+        await page.locator(".tiles a", has_text="errors").click()
+        assert page.url.endswith("#fails")
+        await page.locator("#errors[data-state=drawn]").wait_for()
+        async with page.expect_download() as downloading:
+            await page.locator("#errors").get_by_text("PNG").click()
+        download = await downloading.value
+        assert download.suggested_filename == "errors.png"
+        content = await asyncio.to_thread((await download.path()).read_bytes)
+        assert content.startswith(b"\x89PNG")
+        assert visitor.said == []
+
+
+async def test_the_latest_calls_can_be_held_and_limited_to_those_that_failed(tmp_path: Path) -> None:
+    dsn = f"sqlite:///{tmp_path / 'calls.db'}"
+    now = int(datetime.now(timezone.utc).timestamp() * 1e6)
+    rows = sample(3, seed=1)
+    for number, row in enumerate(rows):
+        row.kind, row.called_at, row.outcome = "slash", now + number, ("ok", "error", "ok")[number]
+    write_rows(dsn, rows[:2])
+    async with visit(dsn) as visitor:
+        await visitor.go("/")
+        page = visitor.page
+        latest = page.locator("#latest tbody tr")
+        await latest.nth(1).wait_for()
+        await page.get_by_role("button", name="Pause").click()
+        async with page.expect_response("**/summary*"):  # what comes next is shown everywhere else
+            await asyncio.to_thread(write_rows, dsn, rows[2:])
+        assert await latest.count() == 2
+        await page.get_by_role("button", name="Go on").click()
+        await latest.nth(2).wait_for()
+        await page.get_by_role("link", name="not ok").click()
+        await latest.first.wait_for()
+        assert await latest.count() == 1
+        assert "error" in await latest.first.inner_text()
+
+
+async def test_the_last_numbers_stay_while_the_store_is_away(tmp_path: Path) -> None:
+    path = tmp_path / "calls.db"
+    dsn = store_history(path, days=2)
+    async with visit(dsn) as visitor:
+        await visitor.go("/?since=2026-11-01&until=2026-11-20T18:00Z")
+        page = visitor.page
+        await page.locator("#live", has_text=re.compile("^live$")).wait_for()
+        await page.locator("#calls[data-state=drawn]").wait_for()
+        sentence = await page.locator("#calls h3").inner_text()
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("ALTER TABLE command_calls RENAME TO elsewhere")
+        await page.locator("#live.off", has_text="not live").wait_for()
+        assert re.match(r"as of \d\d:\d\d: .*slashspan migrate", await page.locator("#state").inner_text())
+        assert await page.locator("#calls h3").inner_text() == sentence
+        assert await page.locator("#calls .plot svg").count() == 1
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("ALTER TABLE elsewhere RENAME TO command_calls")
+        await page.locator("#live:not(.off)").wait_for()
+        assert await page.locator("#state").inner_text() == ""
+
+
+async def test_a_server_that_is_gone_is_a_grey_dot_and_the_page_goes_on_when_it_is_back(tmp_path: Path) -> None:
+    dsn = store_history(tmp_path / "calls.db", days=2)
+    async with visit(dsn) as visitor:
+        await visitor.go("/?since=2026-11-01&until=2026-11-20T18:00Z")
+        page = visitor.page
+        live = page.locator("#live:not(.off)")
+        await live.wait_for()
+        await page.locator("#calls[data-state=drawn]").wait_for()
+        port = visitor.port
+        await visitor.close()
+        await page.locator("#live.off", has_text="reconnecting").wait_for()
+        assert "Is it still running?" in await page.locator("#state").inner_text()
+        assert await page.locator("#calls .plot svg").count() == 1
+        async with served(dsn, port=port):
+            await live.wait_for()
+            assert await page.locator("#state").inner_text() == ""
+
+
+async def test_the_page_says_how_far_the_sums_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slashspan.insights.sums.snapshot.NEW_ROWS", 10)
+    dsn = store_history(tmp_path / "calls.db", days=3)
+    with open_sums(dsn) as sums:
+        sums.install("UTC")
+    async with visit(dsn) as visitor:
+        await visitor.go("/?since=2026-11-01&until=2026-11-20T18:00Z")
+        notice = visitor.page.locator("#building")
+        await notice.get_by_text("day 0 of 4").wait_for()
+        await visitor.page.locator("#calls[data-state=drawn]").wait_for()  # usable meanwhile
+        await asyncio.to_thread(_refresh, dsn)
+        await notice.wait_for(state="hidden")
+        assert visitor.said == []
+
+
+def _refresh(dsn: str) -> None:
+    with open_sums(dsn) as sums:
+        sums.refresh()
+
+
+async def test_a_page_about_a_user_says_how_to_export_and_erase_what_is_stored(dsn: str) -> None:
+    async with visit(dsn) as visitor:
+        await visitor.go("/?user=80351110224678912")
+        text = await visitor.page.locator("main").inner_text()
+        assert "slashspan export 80351110224678912" in text
+        assert "slashspan forget 80351110224678912" in text
 
 
 async def test_the_token_is_asked_for_and_remembered(dsn: str) -> None:

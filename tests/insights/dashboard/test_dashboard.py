@@ -7,7 +7,7 @@ import contextlib
 import csv
 import io
 import sqlite3
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,10 +16,12 @@ from slashspan import insights
 from slashspan.insights.charts import CHARTS
 from slashspan.insights.filters import ALL_KINDS
 from slashspan.insights.pages.sections import SECTIONS
+from slashspan.insights.sums import open_sums
 from tests.support.dashboards import served
 from tests.support.history import NOW, recent_filters, store_history
 from tests.support.rows import sample
 from tests.support.stored_rows import write_rows
+from tests.support.sums import calls
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +59,9 @@ async def test_charts_and_tables_have_the_rows_of_the_report(name: str, dsn: str
         answer = await client.get(f"/tables/{name}.csv?{PERIOD}{more}")
         rows = list(csv.reader(io.StringIO(await answer.text())))
     assert chart["sentence"] == CHARTS[name].draw(result).sentence
-    assert chart["table"].count("<tr>") == len(result.rows) + 1
+    unused = [row for row in result.rows if name == "commands" and not row.calls]
+    assert chart["table"].count("<tr>") == len(result.rows) - len(unused) + 1
+    assert chart["table"].count("<li>") == len(unused)
     assert rows[0] == [column.name for column in result.columns]
     assert len(rows) == len(result.rows) + 1
     assert answer.content_disposition is not None
@@ -110,6 +114,7 @@ async def test_an_empty_period_names_the_last_call_and_an_empty_table_says_how_t
         ("kind=slsh", "kind='slsh': must be one of: slash"),
         ("guild=me", "guild='me': must be an id"),
         ("guild=99999999999999999999", "must be an id"),
+        ("calls=some", "calls='some': must be failed"),
     ],
 )
 async def test_a_wrong_part_of_the_address_is_named(query: str, expected: str, dsn: str) -> None:
@@ -127,6 +132,8 @@ async def test_what_does_not_exist_is_not_found(dsn: str) -> None:
         for path in (
             "/charts/cals",
             "/tables/x.csv",
+            "/tables/x",
+            "/pictures/x.png",
             "/static/app.py",
             "/static/..%2fapp.py",
             "/x",
@@ -167,6 +174,62 @@ async def test_new_calls_are_sent_to_the_pages_that_are_open(tmp_path: Path) -> 
     assert b"brand &lt;new&gt;" in event
     assert b"<script" not in event
     assert f"https://traces.example/{new.trace_id}".encode() in event
+
+
+async def test_only_calls_that_failed_are_sent_to_whoever_wants_those(tmp_path: Path) -> None:
+    dsn = f"sqlite:///{tmp_path / 'calls.db'}"
+    rows = sample(4, seed=1)
+    for number, outcome in enumerate(("ok", "error", "", "rejected")):
+        rows[number].kind, rows[number].outcome, rows[number].command = "slash", outcome, f"command{number}"
+    write_rows(dsn, rows)
+    async with served(dsn) as client, client.get("/live?since=all&calls=failed") as answer:
+        event = await answer.content.readuntil(b"\n\n")
+    assert [number for number in range(4) if f"command{number}".encode() in event] == [1, 3]
+
+
+def refresh(dsn: str) -> None:
+    with open_sums(dsn) as sums:
+        sums.refresh()
+
+
+async def test_a_page_hears_how_far_sums_are_that_are_being_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slashspan.insights.sums.snapshot.NEW_ROWS", 10)
+    dsn = f"sqlite:///{tmp_path / 'calls.db'}"
+    write_rows(dsn, calls(400, 1))
+    with open_sums(dsn) as sums:
+        sums.install("UTC")
+    async with served(dsn) as client, client.get("/live") as answer:
+        while not (event := await answer.content.readuntil(b"\n\n")).startswith(b"event: building"):
+            pass
+        assert b"data: Summing up 60 days once: day 0 of 60." in event
+        await asyncio.to_thread(refresh, dsn)
+        while not (event := await answer.content.readuntil(b"\n\n")).startswith(b"event: building"):
+            pass
+        assert event == b"event: building\ndata: \n\n"
+
+
+async def test_filters_can_be_chosen_from_what_there_is_in_the_period(tmp_path: Path) -> None:
+    dsn = f"sqlite:///{tmp_path / 'calls.db'}"
+    rows = sample(3, seed=1)
+    for number, row in enumerate(rows):
+        row.kind, row.command, row.service_name = "component", f"<{number}>", ("a", "a", None)[number]
+        row.application_id, row.environment, row.service_version = 7, ("", "production", "staging")[number], "1.0"
+    rows[2].called_at -= 400 * 86_400_000_000
+    write_rows(dsn, rows)
+    edge = datetime.fromtimestamp(rows[2].called_at / 1e6 + 3600, timezone.utc)
+    async with served(dsn) as client:
+        every = await (await client.get("/choices?since=all&command=nobody")).json()
+        some = await (await client.get(f"/choices?since={edge:%Y-%m-%dT%H:%M}Z")).json()
+    assert every == {
+        "command": ["<0>", "<1>", "<2>"],
+        "bot": ["7", "a"],
+        "environment": ["production", "staging"],
+        "release": ["1.0"],
+    }
+    assert some["command"] == ["<0>", "<1>"]
+    assert some["bot"] == ["a"]
 
 
 async def test_an_open_page_does_not_hold_up_the_end(dsn: str) -> None:

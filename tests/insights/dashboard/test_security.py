@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TOKEN = "a-token-of-many-letters"
-PATHS = ("/", "/summary", "/charts/calls", "/tables/calls.csv", "/live", "/static/page.js", "/static/vega.js")
+PATHS = (
+    *("/", "/summary", "/choices", "/charts/calls", "/tables/calls", "/tables/calls.csv", "/pictures/calls.png"),
+    *("/live", "/static/page.js", "/static/vega.js"),
+)
 
 
 @pytest.fixture
