@@ -298,6 +298,7 @@ _PARTS: Final = (
     _buckets("pipeline", {**_ranks(), "longest_ms": "longest"}),
     _Parts(
         report="recent",
+        expressions={"only": "1 = 1"},
         columns={
             "at": "called_at",
             **dict.fromkeys(("command", "kind", "outcome", "error_type", "duration_ms", "ack_ms"), ""),
