@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 FIRST_RETRY_SECONDS: Final = 0.5
 LONGEST_RETRY_SECONDS: Final = 30.0
+LONGEST_ASKED_SECONDS: Final = 300.0
+"""A store or collector that asks for a longer pause is tried again nevertheless."""
 LAST_TRIES: Final = 2
 """Failures during the shutdown after which spooled rows are left. The first may be due to a stale connection."""
 ADOPT_SECONDS: Final = 60.0
@@ -28,7 +30,11 @@ _jitter: Final = random.Random().random  # noqa: S311 - not the global one: a bo
 
 
 class RetryLater(Exception):  # noqa: N818 - not an error: what the work says
-    """The delivery failed. Its rows are waiting again."""
+    """The delivery failed. Its rows are waiting again. `asked`: seconds that the other side asks to wait."""
+
+    def __init__(self, asked: float = 0.0) -> None:
+        super().__init__()
+        self.asked = asked
 
 
 class Work(Protocol):
@@ -147,15 +153,20 @@ class RetryLoop:
     def _retrying(self) -> tenacity.Retrying:
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(RetryLater),
-            wait=tenacity.wait_exponential(multiplier=FIRST_RETRY_SECONDS, max=LONGEST_RETRY_SECONDS),
+            wait=self._seconds_to_pause,
             stop=lambda _: self._time_is_up(),
             sleep=self._pause,
             reraise=True,
         )
 
+    def _seconds_to_pause(self, state: tenacity.RetryCallState) -> float:
+        backoff = tenacity.wait_exponential(multiplier=FIRST_RETRY_SECONDS, max=LONGEST_RETRY_SECONDS)(state)
+        failure = None if state.outcome is None else state.outcome.exception()
+        asked = failure.asked if isinstance(failure, RetryLater) else 0.0
+        return min(asked, LONGEST_ASKED_SECONDS) + backoff * _jitter()
+
     def _pause(self, seconds: float) -> None:
-        """Up to so many seconds. A flush or the shutdown cuts it short."""
-        seconds *= _jitter()
+        """A flush or the shutdown cuts it short."""
         with self.changed:
             if self._close_at is not None:
                 seconds = min(seconds, FIRST_RETRY_SECONDS, max(0.0, self._close_at - time.monotonic()))

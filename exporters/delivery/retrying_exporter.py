@@ -2,7 +2,8 @@
 
 The batch processor passes a batch on without waiting; one thread sends. When a batch fails, it is spooled unchanged,
 and so are the following ones; the oldest is retried, with backoff, until one succeeds. A batch that fails while
-others succeed is the suspect: after REFUSALS such failures it is dropped and counted.
+others succeed is the suspect: after REFUSALS such failures it is dropped and counted. A collector that is busy or
+away refuses any batch, so that does not count against one (`otlp_answers`).
 
 User actions are in the spool before: what a killed process had not sent is adopted by the next one and sent by it.
 """
@@ -19,6 +20,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from slashspan.exporters.common import at_fork
 from slashspan.exporters.common.at_fork import ForkAware
 from slashspan.exporters.common.throttled_log import ThrottledLog
+from slashspan.exporters.delivery.otlp_answers import OtlpAnswers
 from slashspan.exporters.delivery.retry_loop import RetryLater, RetryLoop
 from slashspan.exporters.rows.counts import Counts, DropReason
 from slashspan.exporters.spool.records import NewerFormat, RecordType
@@ -64,6 +66,7 @@ class RetryingExporter(SpanExporter, ForkAware):
 
     def __init__(self, inner: SpanExporter, spool: SpanSpool, *, name: str) -> None:
         self._inner = inner
+        self._answers = OtlpAnswers(inner)
         self._spool = spool
         self._journal = spool.journal
         self._name = name
@@ -149,7 +152,7 @@ class RetryingExporter(SpanExporter, ForkAware):
                 return
             if not self._export(batch):
                 self._refused(batch)
-                raise RetryLater
+                raise RetryLater(self._answers.last.retry_after)
             self._succeeded(batch)
         finally:
             with self._changed:
@@ -191,20 +194,30 @@ class RetryingExporter(SpanExporter, ForkAware):
 
     def _export(self, batch: _Batch) -> bool:
         try:
-            return self._inner.export(batch.spans) is SpanExportResult.SUCCESS
+            return self._answers.export(batch.spans) is SpanExportResult.SUCCESS
         except Exception:  # noqa: BLE001 - whatever an exporter does, the thread lives on
             self._throttled_log.warn("%s raised an exception; its batch is sent again", self._name, exc_info=True)
             return False
 
     def _succeeded(self, batch: _Batch) -> None:
         self._journal.acknowledge(batch.receipts)
+        rejected = self._answers.last.rejected
         with self._changed:
-            self._sent += len(batch.spans)
+            self._sent += len(batch.spans) - rejected
+            self._dropped[DropReason.REJECTED] += rejected
             was_failing, self._failing = self._failing, False
             if batch is self._suspect:
                 self._suspect = None
             elif self._suspect is not None:
                 self._suspect.others_succeeded = True
+        if rejected:
+            self._throttled_log.warn(
+                "%s rejected %d of %d spans for good: %s",
+                self._name,
+                rejected,
+                len(batch.spans),
+                self._answers.last.message,
+            )
         if was_failing:
             _log.warning("%s accepts spans again; %d batches are waiting.", self._name, self._journal.pending)
 
@@ -212,7 +225,7 @@ class RetryingExporter(SpanExporter, ForkAware):
         with self._changed:
             first, self._failing = not self._failing, True
             self._retried += 1
-            batch.refusals += batch.others_succeeded
+            batch.refusals += batch.others_succeeded and not self._answers.last.busy
             batch.others_succeeded = False
             if batch.refusals >= REFUSALS:
                 self._give_up(batch)

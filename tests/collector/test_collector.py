@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 
 from slashspan import semconv
 from tests.support.collector import BINARY, WITHOUT, Collector, collector
-from tests.support.otlp_backend import Backend
+from tests.support.otlp_backend import Backend, Verdict
 from tests.support.processes import LOGS, PLAIN, RUN, bot_process
 from tests.support.stored_rows import read_rows
 from tests.support.waiting import until
@@ -146,11 +146,11 @@ async def test_a_backend_that_is_unavailable_gets_the_spans_later(
     status: grpc.StatusCode, running: tuple[Collector, Backend], tmp_path: Path
 ) -> None:
     receiver, backend = running
-    backend.refuse = status
+    backend.judge = lambda _: Verdict(status, retry_after=0.1)
     sent = await play(tmp_path, environ(f"http://127.0.0.1:{receiver.grpc_port}", "grpc"))
-    assert backend.refused.wait(20)
+    until(lambda: backend.refusals, 60)
     assert backend.spans == []
-    backend.refuse = None
+    backend.judge = lambda _: Verdict()
     backend.wait_for(6)
     assert sorted(interactions(backend.spans)) == sorted(sent)
 

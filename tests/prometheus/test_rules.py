@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from tests.support import ROOT
 from tests.support import collector as otel
-from tests.support.otlp_backend import running_backend
+from tests.support.otlp_backend import Verdict, running_backend
 from tests.support.ports import free_port
 from tests.support.processes import RUN, BotProcess, bot_process
 from tests.support.prometheus import BINARY, prometheus, served
@@ -140,7 +140,7 @@ async def test_the_same_alerts_fire_through_a_collector_and_those_about_itself(t
 @needs_collector
 def test_spans_that_a_backend_rejects_for_ever_are_an_alert(tmp_path: Path) -> None:
     with running_backend() as backend, otel.running_collector(tmp_path, otel.sending_to(backend)) as running:
-        backend.refuse = grpc.StatusCode.INVALID_ARGUMENT
+        backend.judge = lambda _: Verdict(grpc.StatusCode.INVALID_ARGUMENT)
         with prometheus(tmp_path, running.own_metrics_port, rules=RULES) as fetching:
             until(lambda: fetching.query("sum(otelcol_exporter_queue_capacity) > 0"), 60)
             send(running, 1)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import defaultdict
 from concurrent import futures
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -18,7 +19,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_serv
 from tests.support.ports import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 
 class Logs(logs_service_pb2_grpc.LogsServiceServicer):
@@ -61,16 +62,65 @@ class Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
         return metrics_service_pb2.ExportMetricsServiceResponse()
 
 
-class Backend(trace_service_pb2_grpc.TraceServiceServicer):
-    """The analytics backend, OTLP over gRPC on its own port. `refuse`: a status to answer with, plus RetryInfo."""
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer to a request with spans; `Verdict()` accepts all of them."""
+
+    refused: grpc.StatusCode | int | None = None
+    """A status of gRPC, or of HTTP."""
+    retry_after: float | None = None
+    """Seconds that the answer asks to wait: RetryInfo, or the header Retry-After."""
+    rejected: int = 0
+    """How many of the spans are refused for good: a partial success."""
+
+
+class Received:
+    """Spans that a backend has accepted. `judge` decides about each request; set it to have some refused."""
 
     def __init__(self) -> None:
+        self.judge: Callable[[Sequence[Any]], Verdict] = lambda _: Verdict()
+        self.refusals = 0
+        self._spans: list[Any] = []
+
+    def take(self, request: Any) -> Verdict:
+        spans = [span for part in request.resource_spans for scope in part.scope_spans for span in scope.spans]
+        verdict = self.judge(spans)
+        if verdict.refused is None:
+            self._spans += spans[verdict.rejected :]
+        else:
+            self.refusals += 1
+        return verdict
+
+    @property
+    def spans(self) -> list[Any]:
+        return list(self._spans)
+
+    def wait_for(self, count: int, seconds: float = 60.0) -> list[Any]:
+        """Wait until that many spans have arrived."""
+        deadline = time.monotonic() + seconds
+        while len(self._spans) < count:
+            assert time.monotonic() < deadline, f"{len(self._spans)} of {count} spans arrived"
+            threading.Event().wait(0.02)
+        return self.spans
+
+
+def response(verdict: Verdict) -> Any:
+    """What a backend that accepts spans answers."""
+    answer = trace_service_pb2.ExportTraceServiceResponse()
+    if verdict.rejected:
+        answer.partial_success.rejected_spans = verdict.rejected
+        answer.partial_success.error_message = "too old"
+    return answer
+
+
+class Backend(Received, trace_service_pb2_grpc.TraceServiceServicer):
+    """The analytics backend, OTLP over gRPC on its own port."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self.port = free_port()
         self.logs = Logs()
         self.metrics = Metrics()
-        self.refuse: grpc.StatusCode | None = None
-        self.refused = threading.Event()
-        self._spans: list[Any] = []
         self._server: grpc.Server | None = None
 
     def start(self) -> None:
@@ -86,30 +136,16 @@ class Backend(trace_service_pb2_grpc.TraceServiceServicer):
             self._server.stop(None).wait()
 
     def Export(self, request: Any, context: Any) -> Any:
-        if self.refuse is not None:
-            self.refused.set()
-            wait = error_details_pb2.RetryInfo()
-            wait.retry_delay.FromMilliseconds(100)
-            status = status_pb2.Status(code=self.refuse.value[0])
-            status.details.add().Pack(wait)
-            context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-            context.abort(self.refuse, "later")
-        for resource in request.resource_spans:
-            for scope in resource.scope_spans:
-                self._spans.extend(scope.spans)
-        return trace_service_pb2.ExportTraceServiceResponse()
-
-    @property
-    def spans(self) -> list[Any]:
-        return list(self._spans)
-
-    def wait_for(self, count: int, seconds: float = 40.0) -> list[Any]:
-        """Wait until that many spans have arrived."""
-        deadline = time.monotonic() + seconds
-        while len(self._spans) < count:
-            assert time.monotonic() < deadline, f"{len(self._spans)} of {count} spans arrived"
-            threading.Event().wait(0.02)
-        return self.spans
+        verdict = self.take(request)
+        if isinstance(verdict.refused, grpc.StatusCode):
+            if verdict.retry_after is not None:
+                wait = error_details_pb2.RetryInfo()
+                wait.retry_delay.FromMilliseconds(int(verdict.retry_after * 1000))
+                status = status_pb2.Status(code=verdict.refused.value[0])
+                status.details.add().Pack(wait)
+                context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+            context.abort(verdict.refused, "later")
+        return response(verdict)
 
 
 @contextlib.contextmanager
