@@ -1,36 +1,36 @@
 """How long do the answers of the overview take, from sums and from raw rows, and how does that grow with the table?
 
-90 days of calls are made inside the databases. "sums" and "rows" answer the same reports; "again" is the second time
-with the same reader, as for a page that stays open. Counts must be equal, percentiles within 2 %.
+90 days of calls, the same in all databases. "sums" and "rows" answer the same reports; "again" is the second time with
+the same reader, as for a page that stays open. Counts must be equal everywhere, percentiles within 2 %. ClickHouse is
+the real engine behind the HTTP interface of the tests, in a process of its own; DuckDB, which is no store of slashspan,
+reads Parquet files.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
-import sqlite3
 import tempfile
 import time
-from datetime import datetime, timedelta, timezone
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
-
+from benchmarks._insights_data import COMMANDS, DAYS, FIRST, USERS, fill, fill_clickhouse, write_parquet
 from benchmarks._report import Report, Target
 from slashspan import insights
-from slashspan.exporters.admin.migrate import run_migration
 from slashspan.insights import Filters
 from slashspan.insights.sums import open_sums
 from slashspan.insights.sums.reader import SummedReader
+from tests.support import clickhouse
+from tests.support.clickhouse_server import clickhouse_server
 from tests.support.postgres import postgres
 
 if TYPE_CHECKING:
     from slashspan.insights import Reader
     from slashspan.insights.result import Result
+    from tests.support.postgres import Postgres
 
-DAYS = 90
 SIZES = (100_000, 1_000_000, 10_000_000)
 QUICK_SIZES = (20_000, 100_000)
 OVERVIEW = (
@@ -47,32 +47,28 @@ OVERVIEW = (
 LIMIT_SECONDS = 1.0
 TOLERANCE = 0.02
 ZONE = "Europe/Berlin"
-_COLUMNS = (
-    "called_at, span_id, discord_uid, player_name, command, kind, outcome, duration_ms, ack_ms, gateway_delay_ms, "
-    "guild_id, service_name, trace_id"
-)
-_SQLITE = f"""
-WITH RECURSIVE n(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n + 1 < :count),
-     dice AS (SELECT n, abs(random()) / 9223372036854775808.0 AS a, abs(random()) / 9223372036854775808.0 AS b,
-                     abs(random()) / 9223372036854775808.0 AS c, abs(random()) / 9223372036854775808.0 AS d FROM n)
-INSERT INTO command_calls ({_COLUMNS})
-SELECT strftime('%Y-%m-%dT%H:%M:%S', :first + CAST(n * :step AS INTEGER), 'unixepoch')
-           || printf('.%06dZ', n % 1000000),
-       n, CAST(a * a * :users AS INTEGER) + 1, 'user', printf('command%02d', CAST(b * b * 40 AS INTEGER)), 'slash',
-       CASE WHEN c < 0.9 THEN 'ok' WHEN c < 0.95 THEN 'rejected' ELSE 'error' END,
-       exp(2 + 5 * d), exp(1 + 4 * c), 30 * a, CAST(b * 2000 AS INTEGER), 'bot', ''
-  FROM dice
-"""
-_POSTGRES = f"""
-INSERT INTO command_calls ({_COLUMNS})
-SELECT to_timestamp($1::float8 + n * $2::float8), n, (a * a * $3::int)::bigint + 1, 'user',
-       'command' || lpad(floor(b * b * 40)::text, 2, '0'), 'slash',
-       CASE WHEN c < 0.9 THEN 'ok' WHEN c < 0.95 THEN 'rejected' ELSE 'error' END,
-       exp(2 + 5 * d), exp(1 + 4 * c), 30 * a, (b * 2000)::bigint, 'bot', ''
-  FROM (SELECT n, random() AS a, random() AS b, random() AS c, random() AS d
-          FROM generate_series($4::bigint, $5::bigint) AS n) AS dice
-"""
-CHUNK = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One store with one number of rows; times in seconds."""
+
+    store: str
+    raw: float
+    read: list[Result[Any]]
+    """What the rows say."""
+    built: str = ""
+    first: float = 0.0
+    cpu: float = 0.0
+    again: float = 0.0
+    summed: tuple[Result[Any], ...] = ()
+
+    def cells(self, count: int) -> tuple[str, ...]:
+        name = f"{self.store}, {count:,} rows"
+        if not self.summed:
+            return (name, "–", "–", "–", "–", f"{self.raw:.1f}", "–")
+        sums = (self.built, f"{self.first:.2f}", f"{self.cpu:.2f}", f"{self.again:.2f}")
+        return (name, *sums, f"{self.raw:.1f}", f"{self.raw / self.first:,.0f}")
 
 
 def run(*, quick: bool = False) -> Report:
@@ -80,85 +76,94 @@ def run(*, quick: bool = False) -> Report:
     targets = []
     equal = True
     sizes = QUICK_SIZES if quick else SIZES
-    with postgres() as server, tempfile.TemporaryDirectory() as folder:
+    with postgres() as server:
         for count in sizes:
-            for store in ("SQLite", "PostgreSQL"):
-                file = f"sqlite:///{Path(folder) / str(count)}.db"
-                dsn = file if store == "SQLite" else server.dsn(server.create_database())
-                _fill(dsn, count)
-                started = time.perf_counter()
-                with open_sums(dsn) as sums:
-                    sums.install(ZONE)
-                    sums.refresh()
-                    size = sums.status().bytes / 2**20
-                built = time.perf_counter() - started
-                first, cpu, again, raw, same = asyncio.run(_read(dsn))
-                equal &= same
-                cells = (f"{built:,.0f} s, {size:,.1f} MiB", f"{first:.2f}", f"{cpu:.2f}", f"{again:.2f}", f"{raw:.1f}")
-                rows.append((f"{store}, {count:,} rows", *cells, f"{raw / first:,.0f}"))
-                if count == sizes[-1]:
-                    text = f"{store}: the overview of {count:,} rows in at most {LIMIT_SECONDS:g} s: {first:.2f} s"
-                    targets.append(Target(text, first <= LIMIT_SECONDS))
-                if store == "SQLite":
-                    Path(dsn.removeprefix("sqlite:///")).unlink()
-                else:
-                    server.drop_database(dsn.rpartition("/")[2])
-    targets.append(Target("counts equal, percentiles within 2 %", equal))
+            found = [measure for measure in _measured(server, count) if measure is not None]
+            rows += [each.cells(count) for each in found]
+            truth = found[0].read
+            equal &= all(_same(each.read, truth) and _same(each.summed or truth, truth) for each in found)
+            if count == sizes[-1]:
+                for each in found:
+                    if each.summed:
+                        limit = f"the overview of {count:,} rows in at most {LIMIT_SECONDS:g} s"
+                        targets.append(
+                            Target(f"{each.store}: {limit}: {each.first:.2f} s", each.first <= LIMIT_SECONDS)
+                        )
+    targets.append(Target("counts equal in all of them, percentiles within 2 %", equal))
     names = ", ".join(report.name for report in OVERVIEW)
-    return Report(
-        "insights",
-        "How long do the overview's answers take?",
-        ("", "sums built", "from sums, s", "of it CPU", "again, s", "from rows, s", "rows ÷ sums"),
-        rows,
-        targets=targets,
-        notes=(f"{DAYS} days, 40 commands, up to 200,000 users; reports: {names}",),
-    )
+    notes = [f"{DAYS} days, {COMMANDS} commands, up to {USERS:,} users; reports: {names}"]
+    if not clickhouse.installed():
+        notes.append(f"ClickHouse is left out: {clickhouse.MISSING}")
+    columns = ("", "sums built", "from sums, s", "of it CPU", "again, s", "from rows, s", "rows ÷ sums")
+    return Report("insights", "How long do the overview's answers take?", columns, rows, targets=targets, notes=notes)
 
 
-def _first() -> datetime:
-    today = datetime.now(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
-    return today - timedelta(days=DAYS - 1)
+def _measured(server: Postgres, count: int) -> list[Measured | None]:
+    with tempfile.TemporaryDirectory() as folder:
+        return [
+            _sqlite(Path(folder), count),
+            _postgres(server, count),
+            _clickhouse(Path(folder), count) if clickhouse.installed() else None,
+            _duckdb(Path(folder), count),
+        ]
 
 
-def _fill(dsn: str, count: int) -> None:
-    run_migration(dsn, "command_calls")
-    seconds = (datetime.now(timezone.utc) - _first()).total_seconds()
-    step, users = seconds / count, min(200_000, count // 10)
-    first = _first().timestamp()
-    if dsn.startswith("sqlite"):
-        with contextlib.closing(sqlite3.connect(dsn.removeprefix("sqlite:///"), isolation_level=None)) as lite:
-            lite.execute("PRAGMA synchronous = OFF")
-            with contextlib.suppress(sqlite3.OperationalError):  # built without mathematical functions
-                lite.execute("SELECT exp(1)")
-            lite.create_function("exp", 1, math.exp, deterministic=True)
-            lite.execute(_SQLITE, {"count": count, "first": int(first), "step": step, "users": users})
-            lite.execute("ANALYZE")
-        return
-
-    async def fill() -> None:
-        connection = await asyncpg.connect(dsn)
-        try:
-            for low in range(0, count, CHUNK):
-                await connection.execute(_POSTGRES, first, step, users, low, min(count, low + CHUNK) - 1)
-            await connection.execute("VACUUM ANALYZE command_calls")
-        finally:
-            await connection.close()
-
-    asyncio.run(fill())
+def _sqlite(folder: Path, count: int) -> Measured:
+    dsn = f"sqlite:///{folder / 'calls.db'}"
+    fill(dsn, count)
+    measured = _with_sums("SQLite", dsn)
+    (folder / "calls.db").unlink()
+    return measured
 
 
-async def _read(dsn: str) -> tuple[float, float, float, float, bool]:
-    """Seconds from sums, of them CPU time of this process, again, from rows; and whether they say the same."""
-    filters = Filters(since=_first(), zone=ZONE)
+def _postgres(server: Postgres, count: int) -> Measured:
+    name = server.create_database()
+    fill(server.dsn(name), count)
+    measured = _with_sums("PostgreSQL", server.dsn(name))
+    server.drop_database(name)
+    return measured
+
+
+def _clickhouse(folder: Path, count: int) -> Measured:
+    with clickhouse_server(folder / "clickhouse") as server:
+        fill_clickhouse(server.client(), server.dsn(), count)
+        return _with_sums("ClickHouse", server.dsn())
+
+
+def _duckdb(folder: Path, count: int) -> Measured:
+    import duckdb
+
+    from benchmarks._duckdb_reader import DuckdbReader
+
+    connection = duckdb.connect()
+    files = folder / "parquet"
+    files.mkdir()
+    reader = DuckdbReader(connection, write_parquet(connection, files, count))
+    raw, read = asyncio.run(_overview(reader, Filters(since=FIRST, zone=ZONE)))
+    connection.close()
+    return Measured("DuckDB on Parquet", raw, read)
+
+
+def _with_sums(store: str, dsn: str) -> Measured:
+    started = time.perf_counter()
+    with open_sums(dsn) as sums:
+        sums.install(ZONE)
+        sums.refresh()
+        size = sums.status().bytes / 2**20
+    built = f"{time.perf_counter() - started:,.0f} s, {size:,.1f} MiB"
+    return asyncio.run(_read(store, dsn, built))
+
+
+async def _read(store: str, dsn: str, built: str) -> Measured:
+    filters = Filters(since=FIRST, zone=ZONE)
     async with insights.connect(dsn) as reader:
         assert isinstance(reader, SummedReader)
         before = time.process_time()
         first, summed = await _overview(reader, filters)
         cpu = time.process_time() - before
         again, _ = await _overview(reader, filters)
-        raw_reader = reader._reader
-        raw, read = await _overview(raw_reader, filters)
-    return first, cpu, again, raw, all(_same(*pair) for pair in zip(summed, read, strict=True))
+        raw, read = await _overview(reader._reader, filters)
+    return Measured(store, raw, read, built, first, cpu, again, tuple(summed))
 
 
 async def _overview(reader: Reader, filters: Filters) -> tuple[float, list[Result[Any]]]:
@@ -168,7 +173,11 @@ async def _overview(reader: Reader, filters: Filters) -> tuple[float, list[Resul
     return time.perf_counter() - started, results
 
 
-def _same(summed: Result[Any], read: Result[Any]) -> bool:
+def _same(some: Any, others: Any) -> bool:
+    return all(_equal(*pair) for pair in zip(some, others, strict=True))
+
+
+def _equal(summed: Result[Any], read: Result[Any]) -> bool:
     """Whatever their order, which percentiles decide in some reports."""
     return len(summed.rows) == len(read.rows) and all(
         _near(left[name], right[name])

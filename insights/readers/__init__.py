@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from slashspan.dsn import Dsn
 from slashspan.insights.readers.base import Reader, ReadError
 from slashspan.insights.readers.blocking import BlockingReader
+from slashspan.insights.readers.clickhouse import ClickhouseReader
 from slashspan.insights.readers.postgres import PostgresReader
 from slashspan.insights.readers.sqlite import SqliteReader
 from slashspan.insights.sums.cache import Documents
+from slashspan.insights.sums.clickhouse.source import ClickhouseSource
 from slashspan.insights.sums.reader import SummedReader
 from slashspan.insights.sums.snapshot import PostgresSource, SqliteSource
 from slashspan.table import Table
@@ -31,15 +33,14 @@ def connector(dsn: Dsn | str, *, table: str = "command_calls") -> Callable[[], R
     dsn = Dsn.parse(dsn)
     named = Table.parse(table, schemas=dsn.has_schemas)
     documents = Documents()
+    if dsn.is_clickhouse:
+        return lambda: SummedReader(ClickhouseReader(dsn, named), ClickhouseSource(named), documents)
     if dsn.is_sqlite:
         return lambda: SummedReader(SqliteReader(dsn.path, named), SqliteSource(named), documents)
     return lambda: SummedReader(PostgresReader(dsn, named), PostgresSource(named), documents)
 
 
-def open_reader(store: Dsn | str | Reader, *, table: str = "command_calls") -> BlockingReader:
-    """The same for code without `await`, also in a notebook, whose thread runs an event loop.
-
-    `store` may also be a reader that is not in use yet, such as a ClickhouseReader, with a table of its own. Raises
-    ReadError or ConfigurationError.
-    """
-    return BlockingReader(lambda: connect(store, table=table) if isinstance(store, (str, Dsn)) else store)
+def open_reader(dsn: Dsn | str, *, table: str = "command_calls") -> BlockingReader:
+    """The same for code without `await`, also in a notebook, whose thread runs an event loop. Raises ReadError or
+    ConfigurationError."""
+    return BlockingReader(lambda: connect(dsn, table=table))

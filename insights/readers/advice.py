@@ -1,4 +1,4 @@
-"""What both readers say and how long they wait."""
+"""What the readers say and how long they wait."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ READ_SECONDS: Final = 60.0
 CONNECT_SECONDS: Final = 10.0
 
 
+_MISSING: Final = frozenset(("42P01", "42703", 47, 60, 81))
+"""PostgreSQL's SQLSTATEs, and ClickHouse's codes for an unknown column, table and database."""
+
+
 def advice(error: Exception) -> str:
     """Where the table or a column is missing."""
-    missing = str(error).startswith("no such ") or getattr(error, "sqlstate", None) in ("42P01", "42703")
+    code = getattr(error, "sqlstate", None) or getattr(error, "code", None)
+    missing = str(error).startswith("no such ") or code in _MISSING
     return ". `slashspan migrate` creates the table and its columns" if missing else ""

@@ -1,27 +1,28 @@
-"""Reads a table or view `command_calls` in ClickHouse, over a client of clickhouse-connect."""
+"""Reads ClickHouse over its HTTP interface, with a client of clickhouse-connect."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import uuid
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from slashspan.insights.query import PERCENTS, statement
 from slashspan.insights.readers.base import ReadError
+from slashspan.insights.readers.clickhouse_client import READING, ClickhouseClient
 from slashspan.insights.zones import EPOCH
-from slashspan.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from typing_extensions import Self
 
+    from slashspan.dsn import Dsn
     from slashspan.insights.filters import Filters
     from slashspan.insights.readers.base import Row
+    from slashspan.table import Table
 
-SETTINGS: Final = {"prefer_column_name_to_alias": 1, "readonly": 2}
-"""Names mean what they do in other databases; nothing can be written. `readonly` 2 allows other settings."""
 _TYPES: Final = {int: "Int64", float: "Float64", str: "String"}
 
 
@@ -58,30 +59,32 @@ class ClickhouseDialect:
 
 
 class ClickhouseReader:
-    """`ClickhouseReader(clickhouse_connect.get_client(host="…", username="reader"))`; the client stays open.
+    """One client. Each query runs in a thread, one after the other, and ends if its task is cancelled.
 
-    Each query runs in a thread, one after the other. ClickHouse has no snapshots of several queries: `snapshot` does
-    nothing.
+    ClickHouse has no snapshots of several queries: `snapshot` does nothing.
     """
 
-    def __init__(self, client: Any, *, table: str = "command_calls") -> None:
-        self._client = client
-        self._dialect = ClickhouseDialect(Table.parse(table, schemas=True))
+    def __init__(self, dsn: Dsn, table: Table) -> None:
+        self._dsn = dsn
+        self._dialect = ClickhouseDialect(table)
+        self._client: ClickhouseClient | None = None
         self._turn = asyncio.Lock()
 
     async def query(
         self, name: str, filters: Filters, expressions: Mapping[str, str] | None = None, **values: Any
     ) -> list[Row]:
         """Like every reader's."""
-        from clickhouse_connect.driver.exceptions import ClickHouseError
-
+        if self._client is None:
+            raise RuntimeError("a reader is used in an `async with` block")
         sql, _, bound = statement(self._dialect, name, filters, expressions or {}, values)
+        settings: dict[str, Any] = {**READING, "query_id": str(uuid.uuid4())}
+        client = self._client
         async with self._turn:
             try:
-                found = await asyncio.to_thread(self._client.query, sql, parameters=bound, settings=SETTINGS)
-            except ClickHouseError as error:
-                raise ReadError(f"ClickHouse: {error}") from error
-        return list(found.named_results())
+                return await asyncio.to_thread(client.select, sql, bound, **settings)
+            except asyncio.CancelledError:
+                _kill(client, settings["query_id"])
+                raise
 
     @contextlib.asynccontextmanager
     async def snapshot(self) -> AsyncIterator[None]:
@@ -89,7 +92,20 @@ class ClickhouseReader:
         yield
 
     async def __aenter__(self) -> Self:
+        self._client = await asyncio.to_thread(ClickhouseClient(self._dsn).open)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Nothing: the client is the caller's."""
+        client, self._client = self._client, None
+        if client is not None:
+            await asyncio.to_thread(client.close)
+
+
+def _kill(client: ClickhouseClient, query_id: str) -> None:
+    """End a query on the server, in a thread. Everybody may end their own ones."""
+
+    def run() -> None:
+        with contextlib.suppress(ReadError):  # it also ends by itself, after READ_SECONDS
+            client.execute("KILL QUERY WHERE query_id = {id:String} ASYNC", id=query_id)
+
+    asyncio.get_running_loop().run_in_executor(None, run)

@@ -71,6 +71,10 @@ def open_sums(dsn: Dsn | str, *, table: str = "command_calls") -> Sums:
         from slashspan.insights.sums.sqlite import SqliteSums
 
         return SqliteSums(dsn.path, named)
+    if dsn.is_clickhouse:
+        from slashspan.insights.sums.clickhouse.sums import ClickhouseSums
+
+        return ClickhouseSums(dsn, named)
     from slashspan.insights.sums.postgres import PostgresSums
 
     return PostgresSums(dsn, named)

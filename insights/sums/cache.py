@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from slashspan.insights.filters import Filters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
     from slashspan.insights.readers.base import Reader, Row
     from slashspan.insights.sums.documents import Document
@@ -27,18 +27,15 @@ class Documents:
         """By zone (empty: hours), day or start, and version."""
         self._reading = asyncio.Lock()
 
-    async def read(
-        self, reader: Reader, place: Place, low: int | None, high: int | None, leave_out: Callable[[int], bool]
-    ) -> dict[int, Document]:
-        """By day or start, from `low` to before `high`, without those that are left out."""
-        expressions = {"key": place.key, "documents": place.table, "condition": place.condition(low, high)}
-        rows = await reader.query("sum_versions", Filters(), expressions, zone=place.zone)
-        wanted = {row["place"]: row["version"] for row in rows if not leave_out(row["place"])}
+    async def read(self, reader: Reader, place: Place, wanted: Mapping[int, int]) -> dict[int, Document]:
+        """By day or start, those of these versions; without those that others have replaced meanwhile, where there are
+        no snapshots."""
         found = self._known(place, wanted)
         if len(found) < len(wanted):
             async with self._reading:  # another reader may just have read the same ones
                 found = self._known(place, wanted)
-                found |= await self._missing(reader, place, expressions, [at for at in wanted if at not in found])
+                missing = {at: version for at, version in wanted.items() if at not in found}
+                found |= await self._missing(reader, place, missing) if missing else {}
         return found
 
     def _known(self, place: Place, wanted: Mapping[int, int]) -> dict[int, Document]:
@@ -49,13 +46,12 @@ class Documents:
                 found[at] = self._kept[place.zone, at, version] = document  # used last
         return found
 
-    async def _missing(
-        self, reader: Reader, place: Place, expressions: Mapping[str, str], missing: Sequence[int]
-    ) -> dict[int, Document]:
-        if not missing:
-            return {}
-        places = {**expressions, "wanted": ", ".join(map(str, missing))}
-        rows = await reader.query("sum_documents", Filters(), places, zone=place.zone)
+    async def _missing(self, reader: Reader, place: Place, missing: Mapping[int, int]) -> dict[int, Document]:
+        condition = place.condition(min(missing), max(missing) + 1)
+        expressions = {"key": place.key, "documents": place.table, "condition": condition}
+        expressions["wanted"] = ", ".join(map(str, missing))
+        rows = await reader.query("sum_documents", Filters(), expressions, zone=place.zone)
+        rows = [row for row in rows if missing[row["place"]] == row["version"]]
         found: dict[int, Document] = {}
         for row, document in zip(rows, await asyncio.to_thread(_decoded, rows), strict=True):
             found[row["place"]] = self._kept[place.zone, row["place"], row["version"]] = document

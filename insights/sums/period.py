@@ -67,7 +67,8 @@ async def load(
         first = None if filters.since is None else hours.day_of(low - 1, tz) + 1
         last = None if filters.until is None else hours.day_of(high, tz)
         place = Place(snapshot.names.days, filters.zone)
-        days = await documents.read(reader, place, first, last, touched.__contains__)
+        versions = await snapshot.versions(reader, place, first, last)
+        days = await documents.read(reader, place, _without(versions, touched))
         whole = set(days)
     rest = await _hours(reader, snapshot, documents, (low, high), filters, changed, whole)
     if rest is None:
@@ -98,7 +99,8 @@ async def _hours(
     changed: set[int],
     whole: set[int],
 ) -> dict[int, Document] | None:
-    """Documents of the hours that have not changed and are not in one of the whole days; None if they are too many."""
+    """Documents of the hours that have not changed and are not in one of the whole days; None if they are too many.
+    Hours whose documents are replaced meanwhile have changed, too."""
     place = Place(snapshot.names.hours)
     ranges = _outside(sorted(whole), *bounds, filters.tz)
     count = 0
@@ -110,8 +112,14 @@ async def _hours(
         return None
     found: dict[int, Document] = {}
     for low, high in ranges:
-        found |= await documents.read(reader, place, low, high, changed.__contains__)
+        wanted = _without(await snapshot.versions(reader, place, low, high), changed)
+        found |= await documents.read(reader, place, wanted)
+        changed |= wanted.keys() - found.keys()
     return found
+
+
+def _without(versions: dict[int, int], left_out: set[int]) -> dict[int, int]:
+    return {at: version for at, version in versions.items() if at not in left_out}
 
 
 def _outside(whole: list[int], low: int, high: int, tz: ZoneInfo) -> list[tuple[int, int]]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from slashspan.insights.readers.base import Reader, Row
+    from slashspan.insights.sums.cache import Place
     from slashspan.insights.sums.catalog import Range
     from slashspan.table import Table
 
@@ -61,6 +62,12 @@ class Snapshot:
             if len(found) > RAW_HOURS:
                 return None
         return found
+
+    async def versions(self, reader: Reader, place: Place, low: int | None, high: int | None) -> dict[int, int]:
+        """Those of the documents from `low` to before `high`."""
+        expressions = {"key": place.key, "documents": place.table, "condition": place.condition(low, high)}
+        rows = await reader.query("sum_versions", Filters(), expressions, zone=place.zone)
+        return {row["place"]: row["version"] for row in rows}
 
     async def new_rows(self, reader: Reader) -> list[Row]:
         """Rows above the watermark."""
@@ -109,7 +116,7 @@ class SqliteSource:
         rows = await self._catalog(reader)
         if not self._are_in(rows):
             return None
-        state = await _state(reader, names)
+        state = await read_state(reader, names)
         triggers = {row["name"]: row["sql"] for row in rows if row["type"] == "trigger"}
         if state is None or not sqlite_triggers(names, state["shift"]).items() <= triggers.items():
             return None
@@ -118,7 +125,7 @@ class SqliteSource:
         return Snapshot(
             names,
             state["shift"],
-            _complete(state),
+            complete_zones(state),
             tuple((row["first_s"], row["end_s"]) for row in marks),
             watermark=state["watermark"],
             strange=bool(state["strange"] or new["strange"]),
@@ -142,20 +149,22 @@ class PostgresSource:
         found = await self._catalog(reader)
         if found is None or not found.usable:
             return None
-        state = await _state(reader, found.names)
+        state = await read_state(reader, found.names)
         if state is None:
             return None
         edges = {"first": float(hours.FIRST), "last": float(hours.END)}
         marks = await reader.query("sum_marks", Filters(), {"marks": found.names.marks}, **edges)
         marked = [(row["first_s"], row["end_s"]) for row in marks]
         marked += found.unmarked(catalog.partitions_of(state["partitions"]))
-        return Snapshot(found.names, state["shift"], _complete(state), tuple(marked))
+        return Snapshot(found.names, state["shift"], complete_zones(state), tuple(marked))
 
 
-async def _state(reader: Reader, names: SumTables) -> Mapping[str, Any] | None:
+async def read_state(reader: Reader, names: SumTables) -> Mapping[str, Any] | None:
+    """The row of the table of the state; None if there is none, or one of another format."""
     rows = await reader.query("sum_state", Filters(), {"state": names.state})
     return rows[0] if rows and rows[0]["format"] == FORMAT else None
 
 
-def _complete(state: Mapping[str, Any]) -> frozenset[str]:
+def complete_zones(state: Mapping[str, Any]) -> frozenset[str]:
+    """Zones all of whose days have documents."""
     return frozenset(zone for zone, complete in json.loads(state["zones"]).items() if complete)

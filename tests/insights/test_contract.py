@@ -12,15 +12,15 @@ from slashspan import insights
 from slashspan.exporters.admin.prune import prune
 from slashspan.insights import Filters
 from slashspan.insights.filters import ALL_KINDS
-from slashspan.insights.readers.clickhouse import ClickhouseReader
-from tests.support import clickhouse
 from tests.support.call_history import BOTS, Call, generated, store_calls
+from tests.support.clickhouse_rows import store_calls_in
 from tests.support.oracle import ORACLE, STEPS
 from tests.support.tables import execute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.support.clickhouse_server import ClickhouseServer
     from tests.support.postgres import Postgres
 
 
@@ -78,24 +78,22 @@ UNORDERED = {
 """Reports whose order has a test of its own, and what identifies a row of theirs."""
 
 
-History = tuple["str | ClickhouseReader", list[Call]]
+History = tuple[str, list[Call]]
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql", "clickhouse"])
 def history(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
-    """A store with 500 calls, and the calls."""
+    """A store with 500 calls, and the calls. Those of an old bot cannot be in ClickHouse."""
     calls = generated(500, seed=7)
     if request.param == "sqlite":
         dsn = f"sqlite:///{tmp_path_factory.mktemp('contract') / 'calls.db'}"
         store_calls(dsn, calls)
         yield dsn, calls
     elif request.param == "clickhouse":
-        if not clickhouse.installed():
-            pytest.skip(clickhouse.MISSING)
-        client = clickhouse.client()
-        clickhouse.store_calls_in(client, "command_calls", calls)
-        yield ClickhouseReader(client), calls
-        client.close()
+        running: ClickhouseServer = request.getfixturevalue("clickhouse_server")
+        calls = [call for call in calls if call.kind]
+        store_calls_in(running, "contract", calls)
+        yield running.dsn("contract"), calls
     else:
         server: Postgres = request.getfixturevalue("server")
         name = server.create_database()

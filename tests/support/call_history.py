@@ -117,7 +117,7 @@ def _record(call: Call, dice: random.Random) -> None:
 
 def store_calls(dsn: str, calls: Sequence[Call]) -> None:
     """Into a new table: by the store what a bot records, by an INSERT of the first columns what an old bot does."""
-    write_rows(dsn, [_row(call) for call in calls if call.kind])
+    write_rows(dsn, [row_of(call) for call in calls if call.kind])
     sqlite = dsn.startswith("sqlite")
     plus = (
         "strftime('%Y-%m-%dT%H:%M:%f000Z', called_at, ({0}) || ' seconds')"
@@ -151,7 +151,8 @@ def _old_form(call: Call, sqlite: bool) -> str:
     return str(call.at.replace(tzinfo=None)) if call.id % 20 else str(shifted)
 
 
-def _row(call: Call) -> CommandCall:
+def row_of(call: Call) -> CommandCall:
+    """What a bot records of it."""
     steps = [{"name": name, "at_ms": reached, "step_ms": step} for name, reached, step in call.steps]
     more: dict[str, Any] = {"checkpoints": json.dumps(steps)} if steps else {}
     return CommandCall(

@@ -137,7 +137,7 @@ def _sorted(rows: list[dict[str, Any]], names: list[str]) -> list[dict[str, Any]
 
 
 def _near(a: Any, b: Any) -> bool:
-    a, b = (json.loads(each) if isinstance(each, str) else each for each in (a, b))
+    a, b = (json.loads(each) if isinstance(each, str) else each or None for each in (a, b))  # ClickHouse: []
     if a is None or b is None:
         return a is b
     return all(math.isclose(x, y, rel_tol=ACCURACY * 1.01, abs_tol=1e-6) for x, y in zip(a, b, strict=True))
