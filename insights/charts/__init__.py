@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slashspan.errors import ConfigurationError
 from slashspan.insights.charts.audience import funnel, guilds, locales, next_commands
+from slashspan.insights.charts.calls import calls
 from slashspan.insights.charts.drawing import Chart, Drawing
 from slashspan.insights.charts.failures import error_types, errors, outcomes, releases
 from slashspan.insights.charts.latency import acknowledgements, arrival, checkpoints, durations, pipeline
-from slashspan.insights.charts.usage import calls, commands, hours
+from slashspan.insights.charts.usage import commands, hours
 from slashspan.insights.charts.users import (
     active_users,
     calls_per_user,
@@ -45,7 +46,7 @@ def find_chart(name: str) -> Chart:
 
 
 def draw(result: Result[Any]) -> Drawing:
-    """The drawing of a report's result. Raises ConfigurationError if the report has no chart."""
+    """The drawing of a report's result alone. Raises ConfigurationError if the report has no chart."""
     return find_chart(result.report).draw(result)
 
 

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 from slashspan.insights.wording import cell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
+    from slashspan.insights.filters import Filters
+    from slashspan.insights.readers.base import Reader
     from slashspan.insights.reports.registry import Report
     from slashspan.insights.result import Column, Result, Unit
+
+    Beside = Callable[[Reader, Filters], Awaitable[Any]]
 
 Spec = dict[str, Any]
 SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v6.json"
@@ -28,6 +32,8 @@ BLUE, ORANGE, GREEN, PURPLE = "#3b82f6", "#d97706", "#16a34a", "#a855f7"
 RED, TEAL, PINK, GREY = "#dc2626", "#0891b2", "#db2777", "#7c8594"
 """Each has a contrast of at least 3:1 on white and on #16181d (WCAG 2.2, 1.4.11), so one palette does for both."""
 SERIES: Final = (BLUE, ORANGE, GREEN, PURPLE, RED, TEAL, PINK, GREY)
+TEXT: Final = "the colour of text"
+"""In a specification, in place of a colour: what is drawn over bars of all colours."""
 KIND_COLOURS: Final = {
     "slash": BLUE,
     "prefix": ORANGE,
@@ -72,7 +78,7 @@ class Drawing:
             "height": self.height,
             "autosize": {"type": "fit-x", "contains": "padding"},
             "config": config(text),
-            **self.spec,
+            **_coloured(self.spec, text),
         }
         if title:
             spec["title"] = {"text": self.sentence, "anchor": "start", "limit": width, "offset": 12}
@@ -85,11 +91,35 @@ class Chart:
 
     report: Report[..., Any]
     """The report whose result it draws, and whose name it has."""
-    draw: Callable[[Result[Any]], Drawing]
+    function: Callable[..., Drawing]
+    beside: Beside | None = None
+    """Reads what is drawn beside the result, if there is something."""
 
     @property
     def name(self) -> str:
         return self.report.name
+
+    async def context(self, reader: Reader, filters: Filters) -> Any:
+        """What belongs beside the result, for `draw`. Raises ReadError."""
+        return await self.beside(reader, filters) if self.beside else None
+
+    async def read(self, reader: Reader, filters: Filters) -> tuple[Result[Any], Drawing]:
+        """The report's result, and its drawing with everything. Raises ReadError."""
+        result = await self.report(reader, filters)
+        return result, self.draw(result, await self.context(reader, filters))
+
+    def draw(self, result: Result[Any], context: Any = None) -> Drawing:
+        """Without a context, the result alone."""
+        return self.function(result) if context is None else self.function(result, context)
+
+
+def _coloured(part: Any, text: str) -> Any:
+    """A part of a specification with the colour of text in place of `TEXT`."""
+    if isinstance(part, dict):
+        return {key: value if key == "values" else _coloured(value, text) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_coloured(each, text) for each in part]
+    return text if part == TEXT else part
 
 
 def config(text: str) -> Spec:

@@ -10,17 +10,17 @@ from slashspan.insights.wording import command_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from slashspan.insights.charts.drawing import Beside
     from slashspan.insights.reports.registry import Report
-    from slashspan.insights.result import Result
 
 NO_CALLS: Final = Drawing("No calls in this period", None)
 
 
-def chart(report: Report[..., Any]) -> Callable[[Callable[[Result[Any]], Drawing]], Chart]:
-    """Makes a function the chart of a report."""
+def chart(report: Report[..., Any], beside: Beside | None = None) -> Callable[[Callable[..., Drawing]], Chart]:
+    """Makes a function the chart of a report. What `beside` reads is its second argument, or None."""
 
-    def made(function: Callable[[Result[Any]], Drawing]) -> Chart:
-        return Chart(report, function)
+    def made(function: Callable[..., Drawing]) -> Chart:
+        return Chart(report, function, beside)
 
     return made
 

@@ -80,17 +80,18 @@ def bars(
 
 
 def bars_over_time(
-    result: Result[Any], data: Sequence[Spec], field: str, colours: Mapping[str, str], *, title: str | None = None
+    result: Result[Any], data: Sequence[Spec], field: str, colours: Mapping[str, str], *, more: Sequence[str] = ()
 ) -> Spec:
-    """Stacked bars from `start` to `end` of each bucket, by `series`, whose order is that of `colours`."""
-    present = [name for name in colours if any(row[SERIES_FIELD] == name for row in data)]
+    """Stacked bars from `start` to `end` of each bucket, by `series`, whose order is that of `colours`. `more`: further
+    entries of the legend, which have a colour, too."""
+    present = [name for name in colours if name in more or any(row[SERIES_FIELD] == name for row in data)]
     return {
         "data": {"values": [{**row, "order": present.index(row[SERIES_FIELD])} for row in data]},
         "mark": {"type": "bar", "binSpacing": 1},
         "encoding": {
             "x": {"field": "start", **time_axis([row["start"] for row in data])},
             "x2": {"field": "end"},
-            "y": {"field": field, "aggregate": "sum", "stack": "zero", **number_axis(title, "count")},
+            "y": {"field": field, "aggregate": "sum", "stack": "zero", **number_axis(None, "count")},
             "color": series(present, [colours[name] for name in present]),
             "order": {"field": "order", "type": "quantitative"},
             "tooltip": tooltip(

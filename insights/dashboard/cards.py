@@ -33,8 +33,7 @@ class Cards:
         if chart is None:
             raise web.HTTPNotFound(text="there is no such chart\n")
         async with self._site.pool.reader() as reader:
-            result: Result[Any] = await chart.report(reader, state.filters)
-        return result, chart.draw(result)
+            return await chart.read(reader, state.filters)
 
     async def chart(self, request: web.Request, state: State) -> web.StreamResponse:
         """The chart's sentence, its specification, and its table as HTML."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from slashspan.insights.charts import CHARTS, draw
+from slashspan.insights.charts import CHARTS
 from slashspan.insights.charts.picture import inline_svg
 from slashspan.insights.pages.environment import environment
 from slashspan.insights.pages.sections import SECTIONS
@@ -39,6 +39,8 @@ class Numbers:
     before: Result[TotalsRow] | None
     points: Sequence[Point]
     results: dict[str, Result[Any]]
+    contexts: dict[str, Any]
+    """What is drawn beside them."""
 
 
 async def numbers(reader: Reader, filters: Filters, progress: Callable[[str], None] = lambda _: None) -> Numbers:
@@ -48,11 +50,12 @@ async def numbers(reader: Reader, filters: Filters, progress: Callable[[str], No
         previous = filters.previous()
         before = await totals(reader, previous) if previous else None
         points = await trend(reader, filters)
-        results = {}
+        results, contexts = {}, {}
         for name in chart_names():
             progress(name)
             results[name] = await CHARTS[name].report(reader, filters)
-        return Numbers(now, before, points, results)
+            contexts[name] = await CHARTS[name].context(reader, filters)
+        return Numbers(now, before, points, results, contexts)
 
 
 def chart_names() -> Iterator[str]:
@@ -71,7 +74,7 @@ def render(found: Numbers, *, title: str, now: datetime | None = None) -> str:
             "heading": heading,
             # Two columns: where the charts do not fill them, the first one takes both.
             "charts": [
-                _chart(found.results[chart], wide=place == 0 and len(charts) % 2 == 1)
+                _chart(found.results[chart], found.contexts[chart], wide=place == 0 and len(charts) % 2 == 1)
                 for place, chart in enumerate(charts)
             ],
         }
@@ -95,8 +98,8 @@ def render(found: Numbers, *, title: str, now: datetime | None = None) -> str:
     )
 
 
-def _chart(result: Result[Any], *, wide: bool) -> dict[str, Any]:
-    drawing = draw(result)
+def _chart(result: Result[Any], context: Any, *, wide: bool) -> dict[str, Any]:
+    drawing = CHARTS[result.report].draw(result, context)
     shown = result.head(TABLE_ROWS)
     return {
         "name": result.report,

@@ -52,8 +52,7 @@ def chart(
     found = find_chart(name)
     settings = settings_of(dsn)
     with insights.open_reader(settings.dsn, table=settings.table) as reader:
-        result = reader.run(found.report, filters_of(settings, **chosen))
-    drawing = found.draw(result)
+        _, drawing = reader.run(found.read, filters_of(settings, **chosen))
     if file.suffix.lower() == ".png":
         _write(file, picture.png(drawing, width=width, dark=dark))
     elif file.suffix.lower() == ".svg":
