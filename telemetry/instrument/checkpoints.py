@@ -36,9 +36,9 @@ def checkpoint(name: str) -> None:
 @guarded
 def _mark(running: Action | Flow, name: str) -> None:
     at = running.elapsed_ns()
-    step_ms = (at - running.last_checkpoint_ns) / 1e6
+    step_ms = (at - running.last_checkpoint_ns) // 1000 / 1000  # whole µs, so that nothing after this has to round
     running.last_checkpoint_ns = at
-    attributes = {semconv.CHECKPOINT_AT_MS: at / 1e6, semconv.CHECKPOINT_STEP_MS: step_ms}
+    attributes = {semconv.CHECKPOINT_AT_MS: at // 1000 / 1000, semconv.CHECKPOINT_STEP_MS: step_ms}
     if isinstance(running, Action):
         running.record.add_checkpoint(name, attributes)
     running.span.add_event(name, attributes, timestamp=running.started_ns + at)

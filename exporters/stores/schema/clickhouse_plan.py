@@ -12,7 +12,7 @@ from slashspan.exporters.rows.command_call import ROW_COLUMNS
 from slashspan.exporters.stores.errors import SchemaMismatch
 from slashspan.exporters.stores.schema import clickhouse_sql as sql
 from slashspan.exporters.stores.schema.clickhouse_columns import SCHEMA_VERSION
-from slashspan.exporters.stores.schema.clickhouse_sql import SPANS, Names
+from slashspan.exporters.stores.schema.clickhouse_sql import LOGS, SPANS, Names
 from slashspan.exporters.stores.schema.clickhouse_state import read_state
 from slashspan.exporters.stores.schema.plan import Plan, Step, refuse, refuse_newer
 
@@ -41,17 +41,16 @@ def plan(client: Any, database: str, table: Table, cluster: str | None = None) -
     names = Names(database, table, _cluster(state, table, cluster))
     _refuse_others(state, names)
     steps = [] if state.has_database else [_step(f"create the database {database}", sql.create_database(names))]
-    for name in (SPANS, names.rows):
+    for name in names.tables:
         steps += _missing_tables(state, names, name)
     steps += _missing_columns(state, names)
     steps += _materialized_view(state, names)
     view, found = sql.create_calls(names), state.tables.get(names.calls)
     if found is None or not found.is_current(view):
         steps.append(_step(f"{'create' if found is None else 'renew'} the view {names.calls}", view.sql))
-    notes = []
-    if SPANS in state.tables and not state.tables[SPANS].version:
-        notes.append(f"{SPANS} was not created by slashspan: its keys, partitions and retention stay as they are")
-    return Plan(tuple(steps), tuple(notes))
+    others = [name for name in (SPANS, LOGS) if name in state.tables and not state.tables[name].version]
+    keeps = "was not created by slashspan: its keys, partitions and retention stay as they are"
+    return Plan(tuple(steps), tuple(f"{name} {keeps}" for name in others))
 
 
 def migrate(
@@ -123,7 +122,7 @@ def _refuse_others(state: State, names: Names) -> None:
                     f"table {name} is not one of the collector's ClickHouse exporter without `json`: check its "
                     f"{', '.join(wrong)}"
                 )
-        elif not found.version:
+        elif not found.version and not name.startswith(LOGS):
             raise refuse(names.table, found.columns, [f"{name} was not created by slashspan"])
     rows = state.tables.get(names.stored(names.rows))
     if rows is not None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SPANS: Final = "otel_traces"
 """The table into which the collector's exporter inserts, as in the collector's configurations."""
+LOGS: Final = "otel_logs"
+"""The same for what bots log."""
 _LOCAL: Final = "_local"
 _FOLDER: Final = resources.files(__package__).joinpath("clickhouse")
 
@@ -28,7 +30,7 @@ class Names:
     database: str
     table: Table
     cluster: str | None = None
-    """Of several nodes: `spans` and `rows` are then Distributed tables over those that store the data."""
+    """Of several nodes: each table is then a Distributed one over those that store the data."""
 
     @property
     def calls(self) -> str:
@@ -44,15 +46,19 @@ class Names:
         """The materialized view from spans to rows."""
         return self.table.part("filled")
 
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Those with data."""
+        return (SPANS, LOGS, self.rows)
+
     def stored(self, name: str) -> str:
-        """The table with the data of SPANS or `rows`."""
+        """The table that stores the data of this one."""
         return f"{name}{_LOCAL}" if self.cluster else name
 
     @property
     def all(self) -> list[str]:
         """Every name that may be taken."""
-        tables = (SPANS, self.rows)
-        return [*tables, *(f"{name}{_LOCAL}" for name in tables), self.filled, self.calls]
+        return [*self.tables, *(f"{name}{_LOCAL}" for name in self.tables), self.filled, self.calls]
 
     def sql(self, name: str) -> str:
         """Quoted, with the database."""
@@ -88,26 +94,26 @@ def create_database(names: Names) -> str:
 
 
 def create_table(names: Names, name: str) -> Statement:
-    """The table that stores SPANS or `rows`."""
-    file, version = ("spans", "") if name == SPANS else ("rows", "version")
-    engine = f"ReplacingMergeTree({version})"
+    """The table that stores the data of this one."""
+    file, engine, version = {SPANS: ("spans", "Replacing", ""), LOGS: ("logs", "", "")}.get(
+        name, ("rows", "Replacing", "version")
+    )
+    arguments = [version] if version else []
     if names.cluster:
-        path = literal(f"/clickhouse/tables/{{shard}}/{names.database}/{name}")
-        engine = f"ReplicatedReplacingMergeTree({', '.join(filter(None, (path, literal('{replica}'), version)))})"
-    window = f"{'' if names.cluster else 'non_'}replicated_deduplication_window"
+        path = f"/clickhouse/tables/{{shard}}/{names.database}/{name}"
+        arguments = [literal(path), literal("{replica}"), *arguments]
     return _statement(
         file,
         names,
-        engine=engine,
-        window=window,
-        stored_spans=names.sql(names.stored(SPANS)),
-        stored_rows=names.sql(names.stored(names.rows)),
+        engine=f"{'Replicated' if names.cluster else ''}{engine}MergeTree({', '.join(arguments)})",
+        window=f"{'' if names.cluster else 'non_'}replicated_deduplication_window",
+        stored=names.sql(names.stored(name)),
         columns=_lines(clickhouse_columns.declarations()),
     )
 
 
 def create_distributed(names: Names, name: str) -> Statement:
-    """SPANS or `rows` over all nodes of the cluster."""
+    """The table over all nodes of the cluster."""
     stored = names.stored(name)
     return _statement(
         "distributed",
@@ -117,7 +123,7 @@ def create_distributed(names: Names, name: str) -> Statement:
         cluster=literal(names.cluster or ""),
         database=literal(names.database),
         stored_name=literal(stored),
-        trace="TraceId" if name == SPANS else "trace_id",
+        trace="trace_id" if name == names.rows else "TraceId",
     )
 
 
@@ -127,7 +133,7 @@ def create_filled(names: Names) -> Statement:
         "filled",
         names,
         filled=names.sql(names.filled),
-        stored_rows=names.sql(names.stored(names.rows)),
+        stored=names.sql(names.stored(names.rows)),
         row_of_span=row_of_span(names, names.stored(SPANS)),
     )
 

@@ -1,6 +1,6 @@
 -- The rows. The key is a row's identity, and of several with the same one a query through the view sees the first that
 -- was stored, as other databases keep it; only `interrupted` gives way to how the action really ended.
-CREATE TABLE IF NOT EXISTS {stored_rows} {on_cluster} (
+CREATE TABLE IF NOT EXISTS {stored} {on_cluster} (
     {columns},
     version UInt64 MATERIALIZED bitShiftLeft(toUInt64(outcome != 'interrupted'), 63) + (bitShiftLeft(toUInt64(1), 62) - toUnixTimestamp64Micro(inserted_at)) CODEC(Delta, ZSTD(1)),
     INDEX by_user discord_uid TYPE bloom_filter(0.01) GRANULARITY 4,

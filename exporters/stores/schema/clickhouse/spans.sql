@@ -1,7 +1,7 @@
 -- What the collector's exporter inserts: columns and types are its, keys, partitions and TTL ours. A batch that is sent
 -- twice must reach the view twice, so no window of deduplication: its second half may never have got there. Merges
 -- remove what is double.
-CREATE TABLE IF NOT EXISTS {stored_spans} {on_cluster} (
+CREATE TABLE IF NOT EXISTS {stored} {on_cluster} (
     Timestamp          DateTime64(9) CODEC(Delta, ZSTD(1)),
     TraceId            String CODEC(ZSTD(1)),
     SpanId             String CODEC(ZSTD(1)),

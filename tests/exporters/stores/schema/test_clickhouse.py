@@ -34,6 +34,7 @@ def test_an_empty_server_gets_all_and_a_second_run_changes_nothing(
     assert titles == [
         f"create the database {database}",
         "create the table otel_traces",
+        "create the table otel_logs",
         "create the table command_calls_rows",
         "create the materialized view command_calls_filled",
         "create the view command_calls",
