@@ -81,9 +81,9 @@ async def test_the_trace_store_has_all_that_failed_or_was_slow_whole_and_a_share
             }
             async with bot_process([*RUN, BUSY], tmp_path, bot_settings) as bot:
                 calls = await play(bot)
+                commands = await asyncio.to_thread(backend.wait_for, calls, 100)
                 await bot.interrupt()
                 assert await bot.ended() == 0, bot.output
-            commands = await asyncio.to_thread(backend.wait_for, calls, 100)
             await asyncio.to_thread(until, lambda: decided(running, traces, calls), 100)
             kept = traces.traces("ladder")
     assert len(commands) == calls, "every command is a row, whatever is sampled"

@@ -61,6 +61,11 @@ class Collector:
         return True
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         return (self.folder / "collector.log").read_text("utf-8")
 
