@@ -32,8 +32,9 @@ _TEXTS: Final[Mapping[str, str]] = {
 }
 _NUMBERS: Final[Mapping[str, str]] = {"guild": "guilds", "shard": "shards", "user": "users"}
 FAILED: Final = "failed"
-_SINGLE: Final = ("since", "until", "zone", "calls")
-"""Of these there is one; `calls=failed`: only those that failed are in the list of the latest calls."""
+_SINGLE: Final = ("since", "until", "zone", "calls", "before", "after")
+"""Of these there is one. `calls=failed`: only those that failed are in the list of the latest calls. `before`, `after`:
+two releases that are compared."""
 NAMES: Final = (*_SINGLE, *_TEXTS, *_NUMBERS)
 
 
@@ -98,6 +99,16 @@ class State:
     @property
     def only_failed(self) -> bool:
         return ("calls", FAILED) in self.pairs
+
+    @property
+    def before(self) -> str:
+        """A release, or empty."""
+        return dict(self.pairs).get("before", "")
+
+    @property
+    def after(self) -> str:
+        """The release that is compared with it, or empty."""
+        return dict(self.pairs).get("after", "")
 
     @property
     def command(self) -> str:

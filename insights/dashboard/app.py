@@ -13,6 +13,7 @@ from slashspan.insights.charts import CHARTS
 from slashspan.insights.dashboard import security, vega
 from slashspan.insights.dashboard.address import PERIODS, described
 from slashspan.insights.dashboard.cards import Cards
+from slashspan.insights.dashboard.comparison import Comparison
 from slashspan.insights.dashboard.live import Live
 from slashspan.insights.dashboard.pool import ReaderPool
 from slashspan.insights.dashboard.site import Options, Site
@@ -56,6 +57,7 @@ class Dashboard:
                 web.get("/pictures/{name}.png", self._answered(cards.picture)),
                 web.get("/tables/{name}.csv", self._answered(cards.csv)),
                 web.get("/tables/{name}", self._answered(cards.table)),
+                web.get("/comparison", self._answered(Comparison(self._site).compare)),
                 web.get("/choices", self._answered(summary.choices)),
                 web.get("/live", self._answered(stream.stream)),
                 web.get("/static/vega.js", self.vega),

@@ -71,8 +71,8 @@ async def releases(reader: Reader, filters: Filters) -> list[ReleasesRow]:
                 p95_ms=p95,
                 p95_low_ms=p95_bounds.low,
                 p95_high_ms=p95_bounds.high,
-                error_verdict=_verdict(Interval(before.low, before.high), error_rate) if before else None,
-                p95_verdict=_verdict(Interval(before.p95_low_ms, before.p95_high_ms), p95_bounds) if before else None,
+                error_verdict=verdict(Interval(before.low, before.high), error_rate) if before else None,
+                p95_verdict=verdict(Interval(before.p95_low_ms, before.p95_high_ms), p95_bounds) if before else None,
             )
         )
     return rows
@@ -103,7 +103,7 @@ async def _p95_bounds(reader: Reader, filters: Filters, timed: Mapping[str, int]
     return {release: Interval(edge(release, 0), edge(release, 1)) for release in places}
 
 
-def _verdict(before: Interval, now: Interval) -> str:
+def verdict(before: Interval, now: Interval) -> str:
     """Longer or more often is worse."""
     if now.low is not None and before.high is not None and now.low > before.high:
         return "worse"

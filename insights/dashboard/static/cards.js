@@ -4,14 +4,14 @@ import { draw, forget } from "./charts.js";
 import { ask, fill, showFresh, showProblem, showStale } from "./dom.js";
 import { showTable } from "./tables.js";
 
-const cards = [...document.querySelectorAll("[data-chart], [data-table]")];
+const cards = [...document.querySelectorAll("[data-chart], [data-part]")];
 
 async function loadCard(card) {
   const wasDrawn = card.dataset.state === "drawn";
   const place = card.querySelector(".plot") ?? card.querySelector(".table");
   place.setAttribute("aria-busy", "true");
   try {
-    await (card.dataset.chart ? loadChart(card) : loadTable(card));
+    await (card.dataset.chart ? loadChart(card) : loadPart(card));
     card.dataset.state = "drawn";
   } catch (error) {
     if (wasDrawn) {
@@ -34,8 +34,8 @@ async function loadChart(card) {
   await draw(card.querySelector(".plot"), answer.spec, answer.sentence);
 }
 
-async function loadTable(card) {
-  const path = `/tables/${card.dataset.table}`;
+async function loadPart(card) {
+  const path = card.dataset.part;
   showTable(card.querySelector(".table"), await (await ask(path, { plain: "" })).text(), path);
 }
 

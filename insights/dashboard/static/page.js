@@ -22,7 +22,9 @@ document.addEventListener("click", (event) => {
   for (const menu of menus) if (!menu.contains(event.target)) menu.open = false;
 });
 
-document.getElementById("zone").addEventListener("change", (event) => event.target.form.requestSubmit());
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
+});
 
 // What can be chosen is asked for when somebody is about to choose.
 const filter = document.getElementById("filter");

@@ -74,7 +74,7 @@ class Visitor:
 
     async def draw_all(self) -> None:
         """Scroll, until every card has been drawn."""
-        for card in await self.page.locator("[data-chart], [data-table]").all():
+        for card in await self.page.locator("[data-chart], [data-part]").all():
             await card.scroll_into_view_if_needed()
             await self.page.locator(f"#{await card.get_attribute('id')}[data-state=drawn]").wait_for()
 
@@ -284,6 +284,22 @@ async def test_what_is_found_stays_found_when_new_calls_come(tmp_path: Path) -> 
         assert await shown.count() == 10
         assert await table.get_by_role("searchbox").input_value() == "COMMAND0"
         assert await table.locator("th[aria-sort=ascending]").inner_text() == "command"
+
+
+async def test_the_releases_that_are_compared_are_in_the_address(dsn: str) -> None:
+    async with visit(dsn) as visitor:
+        await visitor.go("/?since=2026-10-01&until=2026-11-20T18:00Z")
+        page = visitor.page
+        pair = page.locator("#comparison select")
+        await page.locator("#comparison").scroll_into_view_if_needed()
+        await pair.first.wait_for()
+        names = await pair.first.locator("option").all_inner_texts()
+        assert [await each.input_value() for each in await pair.all()] == [names[-1], names[-2]]
+        await pair.first.select_option(names[-2])
+        await page.wait_for_url(f"**after={names[-2]}*#comparison")
+        await pair.first.wait_for()
+        assert await pair.first.input_value() == names[-2]
+        assert visitor.said == []
 
 
 async def test_a_tile_leads_to_its_section_and_a_chart_is_downloaded_as_a_picture(dsn: str) -> None:
