@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench versions bots browser screenshots other-tools clickhouse docs lock clean collector jaeger trial-crash trial-sums
+.PHONY: help setup demo test check bench versions bots browser screenshots other-tools clickhouse docs lock clean collector jaeger trial-crash trial-sums trial-collector
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ trial-crash: $(STAMP) ## kill a bot under load ROUNDS times; nothing may be lost
 
 trial-sums: $(STAMP) ## change rows while sums are refreshed; ROUNDS snapshots must equal the rows (ROUNDS=100)
 	@PYTHONPATH=examples $(BIN)/python -m tests.trials.sums --rounds $(ROUNDS)
+
+trial-collector: $(STAMP) ## kill bot, collector and ClickHouse under load ROUNDS times; nothing may be lost or duplicated (ROUNDS=20)
+	@PYTHONPATH=examples $(BIN)/python -m tests.trials.collector --rounds $(ROUNDS)
 
 COLLECTOR := .cache/collector/otelcol
 BUILDER   := go.opentelemetry.io/collector/cmd/builder@v0.165.0

@@ -1,7 +1,7 @@
 """A bot that kills itself at the point `DIE_AT`, or is killed from outside, and writes down what it has finished.
 
-`DIE_AT=commit:3`: SIGKILL after the third COMMIT, before it is acknowledged in the spool; `append:9`: once the ninth
-finished command is in the spool; `start:9`: once the ninth command has started.
+`DIE_AT=commit:3`: SIGKILL after the third COMMIT, or answer of the collector, before it is acknowledged in the spool;
+`append:9`: once the ninth finished command is in the spool; `start:9`: once the ninth command has started.
 """
 
 import asyncio
@@ -17,17 +17,23 @@ from discord_standin import redirect
 import slashspan
 from slashspan.exporters.spool.journal import Journal
 from slashspan.exporters.spool.row_spool import RowSpool
+from slashspan.exporters.spool.span_spool import SpanSpool
 
 redirect()
-POINTS = {
-    "commit": (Journal, "acknowledge", True),
-    "append": (RowSpool, "ended", False),
-    "start": (RowSpool, "started", False),
+POINTS: dict[str, tuple[tuple[Any, ...], str, bool]] = {
+    "commit": ((Journal,), "acknowledge", True),
+    "append": ((RowSpool, SpanSpool), "ended", False),
+    "start": ((RowSpool, SpanSpool), "started", False),
 }
 
 
 def die_at(point: str, times: int) -> None:
-    owner, name, before = POINTS[point]
+    owners, name, before = POINTS[point]
+    for owner in owners:
+        die_in(owner, name, times, before=before)
+
+
+def die_in(owner: Any, name: str, times: int, *, before: bool) -> None:
     original = getattr(owner, name)
     left = times
 

@@ -67,28 +67,19 @@ async def trial(folder: Path, dsn: str, rounds: int, seed: int, on_kill: Callabl
     finished.touch()
     killed = 0
     async with StandIn() as discord:
-        environ = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "SLASHSPAN_"))},
-            **discord.environ,
-            "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "examples"))),
-            "SLASHSPAN_DSN": dsn,
-            "SLASHSPAN_SPOOL": str(folder / "spool"),
-            "OTEL_BSP_SCHEDULE_DELAY": "20",
-            "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "16",
-            "FINISHED": str(finished),
-        }
+        environ = environ_of(discord, folder, finished) | {"SLASHSPAN_DSN": dsn}
         for _ in range(rounds):
             point = chance.choice(POINTS)
-            dies = {} if point == "time" else {"DIE_AT": f"{point}:{chance.randint(1, 40 if point != 'commit' else 6)}"}
-            process = await _start(environ | dies)
+            dies = dies_at(point, chance)
+            process = await start_bot(environ | dies)
             if await becomes_ready(process, discord):  # not if it dies while it adopts
-                await _load(discord, process, chance, chance.uniform(0.01, 0.5) if point == "time" else 3.0)
+                await load(discord, process, chance, chance.uniform(0.01, 0.5) if point == "time" else 3.0)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)  # not through Popen, which might reap it before asyncio does
             killed += await process.wait() == -signal.SIGKILL
             await discord.gone()
             on_kill()
-        process = await _start(environ | {"OTEL_BSP_SCHEDULE_DELAY": "1"})
+        process = await start_bot(environ | {"OTEL_BSP_SCHEDULE_DELAY": "1"})
         assert await becomes_ready(process, discord)
         await discord.idle()
         process.send_signal(signal.SIGTERM)
@@ -100,13 +91,32 @@ async def trial(folder: Path, dsn: str, rounds: int, seed: int, on_kill: Callabl
     return Result(sent, answered, ids, rows, killed)
 
 
-async def _start(environ: dict[str, str]) -> asyncio.subprocess.Process:
+def dies_at(point: str, chance: random.Random) -> dict[str, str]:
+    """The variable of a bot that kills itself at that point; none for `time`."""
+    return {} if point == "time" else {"DIE_AT": f"{point}:{chance.randint(1, 40 if point != 'commit' else 6)}"}
+
+
+def environ_of(discord: StandIn, folder: Path, finished: Path) -> dict[str, str]:
+    """Variables of a bot with its spool in `folder` that sends small batches, and appends to `finished`."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "SLASHSPAN_"))},
+        **discord.environ,
+        "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "examples"))),
+        "SLASHSPAN_SPOOL": str(folder / "spool"),
+        "OTEL_BSP_SCHEDULE_DELAY": "20",
+        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "16",
+        "FINISHED": str(finished),
+    }
+
+
+async def start_bot(environ: dict[str, str]) -> asyncio.subprocess.Process:
+    """The bot of `bot.py`."""
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.trials.bot", cwd=ROOT, env=environ, stderr=asyncio.subprocess.DEVNULL
     )
 
 
-async def _load(discord: StandIn, process: asyncio.subprocess.Process, chance: random.Random, seconds: float) -> None:
+async def load(discord: StandIn, process: asyncio.subprocess.Process, chance: random.Random, seconds: float) -> None:
     """Send commands as fast as possible, until the bot dies or the time is up."""
     end = asyncio.get_running_loop().time() + seconds
     while process.returncode is None and asyncio.get_running_loop().time() < end:

@@ -42,6 +42,10 @@ _ENVIRONMENT: Final = ("deployment.environment.name", "deployment.environment")
 _OURS: Final = ", ".join(f"'{attribute.key}'" for attribute in semconv.ATTRIBUTES)
 
 
+_UNKNOWN_END: Final = f"Duration = 0 AND a['{semconv.OUTCOME}'] = '{semconv.Outcome.INTERRUPTED}'"
+"""Of an action whose process died: `exporters/spool/span_spool.py`."""
+
+
 def type_of(column: Column) -> str:
     """Its type in ClickHouse."""
     if column.name in _JSON_TYPES:
@@ -75,7 +79,7 @@ def values() -> list[str]:
     """What the materialized view selects, from the aliases `a` of a span's attributes, `marks` and `own`."""
     other = {
         "called_at": "toDateTime64(Timestamp, 6, 'UTC')",
-        "duration_ms": "toInt64(Duration) / 1e6",
+        "duration_ms": f"if({_UNKNOWN_END}, NULL, toInt64(Duration) / 1e6)",
         "service_name": _optional("service.name"),
         "service_version": _optional("service.version"),
         "environment": f"if({_has(_ENVIRONMENT[0])}, {_optional(_ENVIRONMENT[0])}, {_optional(_ENVIRONMENT[1])})",
