@@ -57,8 +57,29 @@ def database(server: Postgres) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def dsn(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The DSN of an empty store, of each kind."""
+    """The DSN of an empty store, of each kind that bots write to."""
+    return new_dsn(request, tmp_path)
+
+
+def new_dsn(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'command_calls.db'}"
     running: Postgres = request.getfixturevalue("server")
     return running.dsn(request.getfixturevalue("database"))
+
+
+@pytest.fixture
+def clickhouse_dsn(clickhouse_server: ClickhouseServer) -> Iterator[str]:
+    """The DSN of a database of ClickHouse that does not exist yet."""
+    name = clickhouse_server.new_database()
+    yield clickhouse_server.dsn(name)
+    clickhouse_server.query(f"DROP DATABASE IF EXISTS `{name}`")
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "clickhouse"])
+def managed_dsn(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The DSN of an empty store of each kind: also of ClickHouse, to which bots do not write themselves."""
+    if request.param == "clickhouse":
+        found: str = request.getfixturevalue("clickhouse_dsn")
+        return found
+    return new_dsn(request, tmp_path)

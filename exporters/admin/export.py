@@ -8,6 +8,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from slashspan.exporters.admin import clickhouse_rows
 from slashspan.exporters.admin.connections import parse_target, postgres_connection, run_to_end, sqlite_connection
 from slashspan.exporters.admin.prune import BUSY_SECONDS, check_postgres, check_sqlite
 from slashspan.exporters.rows.timestamps import as_text
@@ -31,6 +32,11 @@ def table_rows(dsn: Dsn | str, table: str, user_ids: Collection[int], found: Cal
     """Call `found` with every row of these users, oldest first. Raises StoreError, ConfigurationError."""
     target, named = parse_target(dsn, table)
     ids = [int(user) for user in user_ids]
+    if target.is_clickhouse:
+        with clickhouse_rows.opened(target, named) as stored:
+            for found_row in stored.rows_of(ids):
+                found(_plain(found_row))
+        return
     if target.is_sqlite:
         with sqlite_connection(target, seconds=BUSY_SECONDS) as connection:
             check_sqlite(connection, named)
@@ -53,6 +59,20 @@ def table_rows(dsn: Dsn | str, table: str, user_ids: Collection[int], found: Cal
                     found(_plain(dict(row)))
 
     run_to_end(work())
+
+
+def stored_spans(
+    dsn: Dsn | str, table: str, user_ids: Collection[int], found: Callable[[dict[str, Any]], None]
+) -> None:
+    """Call `found` with every span and log of these users that the store keeps beside the rows: ClickHouse does.
+
+    Raises StoreError, ConfigurationError.
+    """
+    target, named = parse_target(dsn, table)
+    if target.is_clickhouse:
+        with clickhouse_rows.opened(target, named) as stored:
+            for span in stored.spans_of([int(user) for user in user_ids]):
+                found({name: _jsonable(value) for name, value in span.items()})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -96,6 +116,17 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
         elif name in _JSON_COLUMNS and isinstance(value, str):
             with contextlib.suppress(ValueError):
                 plain[name] = json.loads(value)
+        elif name in _JSON_COLUMNS:
+            plain[name] = value
         elif not isinstance(value, (str, int, float, type(None))):
             plain[name] = str(value)  # a column that is not ours
     return plain
+
+
+def _jsonable(value: Any) -> Any:
+    """A column of a span for JSON."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(item) for item in value]
+    return value

@@ -1,6 +1,7 @@
 """Deletes rows: those before a given time, or those of a user. In small batches, so that a bot can write in between.
 
 In PostgreSQL the partition of a month that is old as a whole is dropped, which is immediate and leaves no dead rows.
+ClickHouse has a file of its own.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from slashspan.exporters.admin import clickhouse_rows
 from slashspan.exporters.admin.connections import parse_target, postgres_connection, run_to_end, sqlite_connection
 from slashspan.exporters.stores.errors import SchemaMismatch, StoreUnavailable
 from slashspan.exporters.stores.schema.plan import MIGRATE
@@ -44,6 +46,9 @@ class PruneEstimate:
 def count_old(dsn: Dsn | str, table: str, before: datetime) -> PruneEstimate:
     """What was called before this (aware) time. Changes nothing. Raises StoreError, ConfigurationError."""
     target, named = parse_target(dsn, table)
+    if target.is_clickhouse:
+        with clickhouse_rows.opened(target, named) as stored:
+            return PruneEstimate(stored.count_old(before), tuple(map(str, stored.old_partitions(before))))
     if target.is_sqlite:
         with sqlite_connection(target, seconds=BUSY_SECONDS) as connection:
             check_sqlite(connection, named)
@@ -65,6 +70,9 @@ def prune(dsn: Dsn | str, table: str, before: datetime, *, done: Callable[[int],
     Raises StoreError, ConfigurationError.
     """
     target, named = parse_target(dsn, table)
+    if target.is_clickhouse:
+        with clickhouse_rows.opened(target, named) as stored:
+            return _sum_with_progress(_pruned_clickhouse(stored, before), done)
     if target.is_sqlite:
         where = f"SELECT rowid FROM {named.quoted} WHERE {_BEFORE} LIMIT {BATCH}"  # noqa: S608 - quoted
         with sqlite_connection(target, seconds=BUSY_SECONDS) as connection:
@@ -83,6 +91,9 @@ def count_user(dsn: Dsn | str, table: str, user_ids: Collection[int]) -> int:
     """The number of rows of these users. Changes nothing. Raises StoreError, ConfigurationError."""
     target, named = parse_target(dsn, table)
     ids = [int(user) for user in user_ids]
+    if target.is_clickhouse:
+        with clickhouse_rows.opened(target, named) as stored:
+            return stored.count_users(ids)
     if target.is_sqlite:
         with sqlite_connection(target, seconds=BUSY_SECONDS) as connection:
             check_sqlite(connection, named)
@@ -108,6 +119,9 @@ def forget_user(
     """
     target, named = parse_target(dsn, table)
     ids = [int(user) for user in user_ids]
+    if target.is_clickhouse:
+        with clickhouse_rows.opened(target, named) as stored:
+            return _sum_with_progress(iter([stored.delete_users(ids)]), done)
     if target.is_sqlite:
         with sqlite_connection(target, seconds=BUSY_SECONDS) as connection:
             check_sqlite(connection, named)
@@ -134,6 +148,12 @@ async def _sum_with_progress_async(pieces: AsyncIterator[int], done: Callable[[i
         total += piece
         done(piece)
     return total
+
+
+def _pruned_clickhouse(stored: clickhouse_rows.Stored, before: datetime) -> Iterator[int]:
+    for partition in stored.old_partitions(before):
+        yield stored.drop(partition)
+    yield stored.delete_old(before)
 
 
 # SQLite

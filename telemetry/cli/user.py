@@ -100,7 +100,7 @@ def export(dsn: str | None, user_id: int, as_json: bool) -> None:
     With SLASHSPAN_USER_ID_KEY set, also what is stored about the user's pseudonym. Changes nothing. Give the user the
     output of --json: it contains everything stored about the user, and nothing about others.
     """
-    from slashspan.exporters.admin.export import spooled, table_rows
+    from slashspan.exporters.admin.export import spooled, stored_spans, table_rows
     from slashspan.exporters.admin.user_records import UserRecords
     from slashspan.exporters.stores.errors import StoreUnavailable
 
@@ -127,6 +127,7 @@ def export(dsn: str | None, user_id: int, as_json: bool) -> None:
     except OSError as error:
         raise StoreUnavailable(f"SLASHSPAN_SPOOL: {error}") from error
     table_rows(settings.dsn, settings.table, ids, lambda row: show("table", settings.dsn.identity, {"row": row}))
+    stored_spans(settings.dsn, settings.table, ids, lambda span: show("spans", settings.dsn.identity, {"span": span}))
     say(f"{count:,} entries about user {user_id}. Not shown: {OUT_OF_REACH}.", err=True)
     for store in _other_stores(settings, found):
         say(f"The spool knows another store: {store}. Check it with --dsn.", err=True)

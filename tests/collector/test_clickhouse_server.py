@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import clickhouse_connect
 import pytest
 
 from tests.support import clickhouse
@@ -80,7 +81,7 @@ def test_another_password_is_refused(running: ClickhouseServer) -> None:
     from clickhouse_connect.driver.exceptions import ClickHouseError
 
     with pytest.raises(ClickHouseError, match="516"):
-        clickhouse.connect(host="127.0.0.1", port=running.port, username="ann", password="other")
+        clickhouse_connect.get_client(host="127.0.0.1", port=running.port, username="ann", password="other")
 
 
 def test_committed_rows_survive_sigkill(tmp_path: Path) -> None:

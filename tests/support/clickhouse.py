@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Any, Final
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
 
+import clickhouse_connect
+
+from slashspan.dsn import Dsn
 from tests.support import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PACKAGES: Final = ROOT / ".cache" / "clickhouse"
 """Where `make clickhouse` installs chdb, which is half a gigabyte."""
@@ -16,10 +22,12 @@ def installed() -> bool:
     return all((PACKAGES / name).is_dir() for name in ("chdb", "clickhouse_cityhash"))
 
 
-def connect(**arguments: Any) -> Any:
-    """A client of clickhouse-connect."""
-    if str(PACKAGES) not in sys.path:
-        sys.path.append(str(PACKAGES))
-    import clickhouse_connect
-
-    return clickhouse_connect.get_client(**arguments)
+@contextlib.contextmanager
+def client_of(dsn: str) -> Iterator[Any]:
+    """A client of clickhouse-connect in the DSN's database, which must exist."""
+    parsed = Dsn.parse(dsn)
+    client = clickhouse_connect.get_client(**parsed.connect_arguments(), database=parsed.database)
+    try:
+        yield client
+    finally:
+        client.close()

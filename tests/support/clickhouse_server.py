@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import subprocess
 import sys
@@ -11,8 +12,10 @@ import urllib.request
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+import clickhouse_connect
+
 from tests.support import ROOT
-from tests.support.clickhouse import PACKAGES, connect
+from tests.support.clickhouse import PACKAGES
 from tests.support.ports import free_port
 from tests.support.waiting import until
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FRONT: Final = ROOT / "tests" / "support" / "clickhouse_front.py"
+_numbers = itertools.count()
 START_SECONDS: Final = 120.0
 """Loading half a gigabyte takes long on a busy machine."""
 
@@ -91,9 +95,15 @@ class ClickhouseServer:
         userinfo = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@"
         return f"clickhouse://{userinfo}127.0.0.1:{self.port}/{quote(database, safe='')}"
 
+    def new_database(self) -> str:
+        """A name that no other test uses."""
+        return f"test_{next(_numbers)}"
+
     def client(self, database: str = "default") -> Any:
         """A client of clickhouse-connect."""
-        return connect(host="127.0.0.1", port=self.port, username=self.user, password=self.password, database=database)
+        return clickhouse_connect.get_client(
+            host="127.0.0.1", port=self.port, username=self.user, password=self.password, database=database
+        )
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a query, or none of any other statement, over plain HTTP; 64-bit numbers are numbers."""

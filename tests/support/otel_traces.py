@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import format_span_id, format_trace_id
 
+from slashspan import semconv
+from slashspan.exporters.rows.command_call import ROW_COLUMNS
+
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
+
+    from slashspan.exporters.rows.command_call import CommandCall
 
 
 def exported(span: ReadableSpan) -> dict[str, Any]:
@@ -49,6 +54,37 @@ def exported(span: ReadableSpan) -> dict[str, Any]:
         "Links.TraceState": ["" for _ in span.links],
         "Links.Attributes": [_texts(link.attributes) for link in span.links],
     }
+
+
+def exported_for(row: CommandCall) -> dict[str, Any]:
+    """The same columns for a span that becomes this row."""
+    values = {column.attribute: getattr(row, column.name) for column in ROW_COLUMNS if column.attribute}
+    resource = {
+        "service.name": row.service_name,
+        "service.version": row.service_version,
+        "deployment.environment.name": row.environment,
+    }
+    events = []
+    for mark in json.loads(row.checkpoints or "[]"):
+        times = {semconv.CHECKPOINT_AT_MS: mark.pop("at_ms"), semconv.CHECKPOINT_STEP_MS: mark.pop("step_ms")}
+        events.append((mark.pop("name"), {**times, **mark}))
+    return {
+        "Timestamp": row.called_at * 1000,
+        "TraceId": row.trace_id,
+        "SpanId": format_span_id(row.span_id % 2**64),
+        "SpanName": f"{row.kind} {row.command}",
+        "ServiceName": row.service_name or "",
+        "ResourceAttributes": _texts(_known(resource)),
+        "SpanAttributes": _texts(_known({**values, **json.loads(row.attributes or "{}")})),
+        "Duration": round((row.duration_ms or 0) * 1e6) % 2**64,
+        "Events.Timestamp": [row.called_at * 1000 for _ in events],
+        "Events.Name": [name for name, _ in events],
+        "Events.Attributes": [_texts(_known(attributes)) for _, attributes in events],
+    }
+
+
+def _known(values: Mapping[Any, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key is not None and value is not None}
 
 
 def insert(client: Any, database: str, rows: Sequence[Mapping[str, Any]], **settings: Any) -> None:

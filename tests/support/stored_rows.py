@@ -6,9 +6,13 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from slashspan import insights
+from slashspan.dsn import Dsn
+from slashspan.exporters.admin.migrate import run_migration
 from slashspan.exporters.rows.command_call import ROW_COLUMNS
 from slashspan.exporters.stores.factory import open_store
 from slashspan.insights.filters import ALL_KINDS
+from tests.support.clickhouse import client_of
+from tests.support.otel_traces import exported_for, insert
 from tests.support.postgres import in_own_thread
 
 if TYPE_CHECKING:
@@ -21,7 +25,12 @@ EVERYTHING: Final = insights.Filters(kinds=ALL_KINDS)
 
 
 def write_rows(dsn: str, rows: Sequence[CommandCall]) -> None:
-    """Over a connection of its own; the table is created if it is missing."""
+    """Over a connection of its own; the table is created if it is missing. In ClickHouse as a collector does."""
+    if Dsn.parse(dsn).is_clickhouse:
+        run_migration(dsn, "command_calls")
+        with client_of(dsn) as client:
+            insert(client, Dsn.parse(dsn).database or "", [exported_for(row) for row in rows])
+        return
     store = open_store(dsn)
     try:
         store.write(rows, timeout=20)

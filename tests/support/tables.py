@@ -1,4 +1,4 @@
-"""Direct access to a store's database, in either dialect."""
+"""Direct access to a store's database, in each dialect."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 
+from tests.support.clickhouse import client_of
 from tests.support.postgres import in_own_loop
 
 _COLUMNS = """
@@ -35,6 +36,9 @@ def execute(dsn: str, *statements: str) -> list[dict[str, Any]]:
         with contextlib.closing(sqlite3.connect(dsn.removeprefix("sqlite:///"), isolation_level=None)) as lite:
             lite.row_factory = sqlite3.Row
             return [[dict(row) for row in lite.execute(sql)] for sql in statements][-1]
+    if dsn.startswith("clickhouse"):
+        with client_of(dsn) as client:
+            return [list(client.query(sql).named_results()) for sql in statements][-1]
 
     async def run() -> list[dict[str, Any]]:
         connection = await asyncpg.connect(dsn)

@@ -119,16 +119,15 @@ def test_interrupted_gives_way_to_how_the_action_ended(stored: Stored, interrupt
 
 
 def test_a_batch_whose_first_insert_failed_half_way_is_complete_after_its_retry(stored: Stored) -> None:
-    """The spans may be stored and the rows not: the engine was killed in between, or a disk was full. If the retry were
-    recognized as a duplicate of the spans, the rows would never come, in servers with the older default.
+    """The spans may be stored and the rows not: the engine was killed in between, or a disk was full. A retry that is
+    recognized as a duplicate of the spans must not end there.
     """
     from clickhouse_connect.driver.exceptions import ClickHouseError
 
     batch = spans(10)
     stored.client.command("ALTER TABLE command_calls_rows ADD CONSTRAINT refuses CHECK command = 'other'")
-    older = {"deduplicate_blocks_in_dependent_materialized_views": 0}
     with pytest.raises(ClickHouseError, match="refuses"):
-        stored.send(batch, **older)
+        stored.send(batch)
     stored.client.command("ALTER TABLE command_calls_rows DROP CONSTRAINT refuses")
-    stored.send(batch, **older)
+    stored.send(batch)
     assert stored.counts() == (10, 10)

@@ -69,23 +69,23 @@ def count(dsn: str) -> int:
     return found
 
 
-def test_prune_counts_asks_and_deletes(dsn: str) -> None:
-    old_and_new(dsn)
-    done = run("prune", "--dsn", dsn, "--older-than", "95d", "--dry-run")
+def test_prune_counts_asks_and_deletes(managed_dsn: str) -> None:
+    old_and_new(managed_dsn)
+    done = run("prune", "--dsn", managed_dsn, "--older-than", "95d", "--dry-run")
     assert "10 rows before" in done.output
-    assert count(dsn) == 20
-    refused = run("prune", "--dsn", dsn, "--older-than", "95d", answer="n\n")
+    assert count(managed_dsn) == 20
+    refused = run("prune", "--dsn", managed_dsn, "--older-than", "95d", answer="n\n")
     assert refused.exit_code == 1
     assert "nothing was deleted" in refused.output
-    assert count(dsn) == 20
-    done = run("prune", "--dsn", dsn, "--older-than", "95d", answer="y\n")
+    assert count(managed_dsn) == 20
+    done = run("prune", "--dsn", managed_dsn, "--older-than", "95d", answer="y\n")
     assert done.exit_code == 0
     assert "10 rows deleted" in done.output
-    assert count(dsn) == 10
-    done = run("prune", "--dsn", dsn, "--older-than", "2w", "--yes")
+    assert count(managed_dsn) == 10
+    done = run("prune", "--dsn", managed_dsn, "--older-than", "2w", "--yes")
     assert "8 rows deleted" in done.output
-    assert count(dsn) == 2
-    assert run("prune", "--dsn", dsn, "--older-than", "2w").exit_code == 0
+    assert count(managed_dsn) == 2
+    assert run("prune", "--dsn", managed_dsn, "--older-than", "2w").exit_code == 0
 
 
 @pytest.mark.parametrize("text", ["90", "soon"])

@@ -102,20 +102,23 @@ def test_forget_leaves_no_byte_of_a_user(spool: Path, dsn: str) -> None:
     assert sorted(stored_span_ids(dsn)) == [row.span_id for row in mixed() if row.discord_uid == OTHER]
 
 
-def test_forget_finds_the_pseudonym_when_the_key_is_set(spool: Path, dsn: str) -> None:
+def test_forget_finds_the_pseudonym_when_the_key_is_set(spool: Path, managed_dsn: str) -> None:
     hidden = pseudonym(NELLY, "secret")
-    write_rows(dsn, [dataclasses.replace(row, discord_uid=hidden) for row in rows(5)])
-    assert "0 rows erased" in call(spool, dsn, "forget", str(NELLY), "--yes").output
-    assert "5 rows erased" in call(spool, dsn, "forget", str(NELLY), "--yes", SLASHSPAN_USER_ID_KEY="secret").output
+    write_rows(managed_dsn, [dataclasses.replace(row, discord_uid=hidden) for row in rows(5)])
+    assert "0 rows erased" in call(spool, managed_dsn, "forget", str(NELLY), "--yes").output
+    assert (
+        "5 rows erased"
+        in call(spool, managed_dsn, "forget", str(NELLY), "--yes", SLASHSPAN_USER_ID_KEY="secret").output
+    )
 
 
-def test_forget_shows_a_count_and_asks_first(spool: Path, dsn: str) -> None:
-    write_rows(dsn, mixed())
+def test_forget_shows_a_count_and_asks_first(spool: Path, managed_dsn: str) -> None:
+    write_rows(managed_dsn, mixed())
     asked = CliRunner().invoke(
-        cli, ["forget", str(NELLY)], env={"SLASHSPAN_SPOOL": str(spool), "SLASHSPAN_DSN": dsn}, input="n\n"
+        cli, ["forget", str(NELLY)], env={"SLASHSPAN_SPOOL": str(spool), "SLASHSPAN_DSN": managed_dsn}, input="n\n"
     )
     assert "Erase 100 rows" in asked.output
-    assert len(stored_span_ids(dsn)) == 300
+    assert len(stored_span_ids(managed_dsn)) == 300
 
 
 def test_forget_reports_rows_that_a_running_bot_has_still_to_deliver(spool: Path, dsn: str) -> None:
