@@ -11,15 +11,15 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 
-from slashspan import semconv
 from tests.support.collector import BINARY, WITHOUT, Collector, collector
 from tests.support.otlp_backend import Backend, Verdict
-from tests.support.processes import LOGS, PLAIN, RUN, bot_process
+from tests.support.otlp_bots import interactions, otlp_environ, play
+from tests.support.processes import LOGS
 from tests.support.stored_rows import read_rows
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from opentelemetry.util.types import AttributeValue
@@ -41,43 +41,11 @@ def running(tmp_path: Path) -> Iterator[tuple[Collector, Backend]]:
         yield both
 
 
-def environ(endpoint: str, protocol: str, exporters: str = "otlp") -> dict[str, str]:
-    return {
-        "OTEL_TRACES_EXPORTER": exporters,
-        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
-        "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
-        "OTEL_BSP_SCHEDULE_DELAY": "50",
-    }
-
-
-async def play(
-    tmp_path: Path, settings: dict[str, str], times: int = 3, bot_file: Sequence[str] = (PLAIN,), command: str = "ping"
-) -> list[str]:
-    """Run a bot that has nothing but settings; ids of the interactions that it answered."""
-    async with bot_process([*RUN, *bot_file], tmp_path, settings) as bot:
-        actions = [await bot.discord.slash(command) for _ in range(times)]
-        for action in actions:
-            await action.answered()
-        await bot.interrupt()
-        assert await bot.ended() == 0
-    return [str(action.id) for action in actions]
-
-
 def _decoded(value: Any) -> object:
     kind = value.WhichOneof("value")
     if kind == "array_value":
         return tuple(_decoded(item) for item in value.array_value.values)
     return getattr(value, kind)
-
-
-def interactions(spans: list[object]) -> list[str]:
-    """Ids on the spans of user actions."""
-    found = []
-    for span in spans:
-        attributes = {item.key: item.value.string_value for item in span.attributes}  # type: ignore[attr-defined]
-        if semconv.INTERACTION_ID in attributes:
-            found.append(attributes[semconv.INTERACTION_ID])
-    return found
 
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
@@ -105,7 +73,7 @@ async def test_a_bots_spans_metrics_and_logs_arrive(
 ) -> None:
     receiver, backend = running
     port = receiver.grpc_port if protocol == "grpc" else receiver.http_port
-    settings = environ(f"http://127.0.0.1:{port}", protocol)
+    settings = otlp_environ(f"http://127.0.0.1:{port}", protocol)
     settings |= {"OTEL_METRICS_EXPORTER": "otlp", "OTEL_LOGS_EXPORTER": "otlp"}
     sent = await play(tmp_path, settings, bot_file=(LOGS, "unconfigured"), command="speak")
     backend.wait_for(6)  # the span of each action and of its REST request
@@ -122,7 +90,7 @@ async def test_a_bots_spans_metrics_and_logs_arrive(
 async def test_rows_and_spans_can_go_to_different_places(running: tuple[Collector, Backend], tmp_path: Path) -> None:
     receiver, backend = running
     endpoint = f"http://127.0.0.1:{receiver.grpc_port}"
-    sent = await play(tmp_path, environ(endpoint, "grpc", "command_calls,otlp"))
+    sent = await play(tmp_path, otlp_environ(endpoint, "grpc", "command_calls,otlp"))
     backend.wait_for(6)
     recorded = read_rows(f"sqlite:///{tmp_path / 'command_calls.db'}")
     assert sorted(str(row["interaction_id"]) for row in recorded) == sorted(sent)
@@ -132,7 +100,7 @@ async def test_rows_and_spans_can_go_to_different_places(running: tuple[Collecto
 async def test_a_collector_that_is_killed_loses_nothing(running: tuple[Collector, Backend], tmp_path: Path) -> None:
     receiver, backend = running
     backend.stop()
-    sent = await play(tmp_path, environ(f"http://127.0.0.1:{receiver.grpc_port}", "grpc"), times=20)
+    sent = await play(tmp_path, otlp_environ(f"http://127.0.0.1:{receiver.grpc_port}", "grpc"), times=20)
     receiver.kill()
     backend.start()
     receiver.start()
@@ -147,7 +115,7 @@ async def test_a_backend_that_is_unavailable_gets_the_spans_later(
 ) -> None:
     receiver, backend = running
     backend.judge = lambda _: Verdict(status, retry_after=0.1)
-    sent = await play(tmp_path, environ(f"http://127.0.0.1:{receiver.grpc_port}", "grpc"))
+    sent = await play(tmp_path, otlp_environ(f"http://127.0.0.1:{receiver.grpc_port}", "grpc"))
     until(lambda: backend.refusals, 60)
     assert backend.spans == []
     backend.judge = lambda _: Verdict()
@@ -159,7 +127,7 @@ async def test_the_next_run_delivers_what_was_recorded_while_the_collector_was_d
     running: tuple[Collector, Backend], tmp_path: Path
 ) -> None:
     receiver, backend = running
-    settings = environ(f"http://127.0.0.1:{receiver.grpc_port}", "grpc") | {"OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
+    settings = otlp_environ(f"http://127.0.0.1:{receiver.grpc_port}", "grpc") | {"OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
     receiver.kill()
     sent = await play(tmp_path, settings)
     receiver.start()

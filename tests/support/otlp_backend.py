@@ -114,11 +114,13 @@ def response(verdict: Verdict) -> Any:
 
 
 class Backend(Received, trace_service_pb2_grpc.TraceServiceServicer):
-    """The analytics backend, OTLP over gRPC on its own port."""
+    """The analytics backend, OTLP over gRPC on its own port; with TLS, if it has a certificate."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: grpc.ServerCredentials | None = None) -> None:
         super().__init__()
         self.port = free_port()
+        self.authorizations: set[str] = set()
+        self._certificate = certificate
         self.logs = Logs()
         self.metrics = Metrics()
         self._server: grpc.Server | None = None
@@ -128,7 +130,11 @@ class Backend(Received, trace_service_pb2_grpc.TraceServiceServicer):
         trace_service_pb2_grpc.add_TraceServiceServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]
         logs_service_pb2_grpc.add_LogsServiceServicer_to_server(self.logs, self._server)  # type: ignore[no-untyped-call]
         metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(self.metrics, self._server)  # type: ignore[no-untyped-call]
-        self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        address = f"127.0.0.1:{self.port}"
+        if self._certificate is None:
+            self._server.add_insecure_port(address)
+        else:
+            self._server.add_secure_port(address, self._certificate)
         self._server.start()
 
     def stop(self) -> None:
@@ -136,6 +142,7 @@ class Backend(Received, trace_service_pb2_grpc.TraceServiceServicer):
             self._server.stop(None).wait()
 
     def Export(self, request: Any, context: Any) -> Any:
+        self.authorizations |= {value for key, value in context.invocation_metadata() if key == "authorization"}
         verdict = self.take(request)
         if isinstance(verdict.refused, grpc.StatusCode):
             if verdict.retry_after is not None:
@@ -149,9 +156,9 @@ class Backend(Received, trace_service_pb2_grpc.TraceServiceServicer):
 
 
 @contextlib.contextmanager
-def running_backend() -> Iterator[Backend]:
+def running_backend(certificate: grpc.ServerCredentials | None = None) -> Iterator[Backend]:
     """A backend alone, to which bots send directly."""
-    backend = Backend()
+    backend = Backend(certificate)
     backend.start()
     try:
         yield backend

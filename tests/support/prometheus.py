@@ -11,6 +11,8 @@ import urllib.parse
 import urllib.request
 from typing import TYPE_CHECKING, Any, Final
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from tests.support.ports import free_port
 from tests.support.waiting import until
 
@@ -81,6 +83,13 @@ def served(port: int, name: str, label: str = "") -> list[float]:
         lines = answer.read().decode().splitlines()
     found = [line for line in lines if line.startswith((f"{name} ", f"{name}{{")) and label in line]
     return [float(line.rpartition(" ")[2]) for line in found]
+
+
+def samples(port: int) -> list[tuple[str, dict[str, str], float]]:
+    """Everything that is served on this port of the loopback interface: name, labels and value."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+        return [(sample.name, sample.labels, sample.value) for family in families for sample in family.samples]
 
 
 @contextlib.contextmanager
