@@ -11,7 +11,7 @@ import pytest
 from slashspan.semconv import Kind, Outcome
 from tests.support import clickhouse
 from tests.support.both_ways import record_everything, record_ladder, recording
-from tests.support.clickhouse_calls import calls, differences, migrated, wait_for_calls
+from tests.support.clickhouse_calls import calls, differences, into_clickhouse, migrated, wait_for_calls
 from tests.support.collector import BINARY, GATEWAY, WITHOUT, running_collector
 from tests.support.stored_rows import read_rows
 
@@ -37,19 +37,16 @@ def test_rows_made_of_spans_equal_those_of_the_same_actions_in_postgresql(
     """Bots → collector of their host → ClickHouse, and → gateway → ClickHouse, another database."""
     for name in DATABASES.values():
         migrated(clickhouse_server, name)
-    into = {"CLICKHOUSE_ENDPOINT": clickhouse_server.url, "ANALYTICS_EXPORTER": "clickhouse"}
     folders = {name: tmp_path / name for name in ("host", "gateway", "everything", "ladder")}
     for folder in folders.values():
         folder.mkdir()
-    gateway_variables = into | {
-        "CLICKHOUSE_DATABASE": DATABASES["gateway"],
+    gateway_variables = into_clickhouse(clickhouse_server, DATABASES["gateway"]) | {
         "OTLP_TOKEN": TOKEN,
         "TRACE_STORE_ENDPOINT": "127.0.0.1:1",  # there is none, which must not matter
         "TRACE_STORE_INSECURE": "true",
     }
     with running_collector(folders["gateway"], gateway_variables, GATEWAY) as gateway:
-        host_variables = into | {
-            "CLICKHOUSE_DATABASE": DATABASES["one host"],
+        host_variables = into_clickhouse(clickhouse_server, DATABASES["one host"]) | {
             "ANALYTICS_EXPORTER": "clickhouse,otlp_grpc",
             "ANALYTICS_ENDPOINT": f"127.0.0.1:{gateway.grpc_port}",
             "ANALYTICS_INSECURE": "true",

@@ -26,6 +26,17 @@ def migrated(server: ClickhouseServer, database: str) -> None:
     run_migration(server.dsn(database), "command_calls")
 
 
+def into_clickhouse(server: ClickhouseServer, database: str) -> dict[str, str]:
+    """The variables of a collector, or a gateway, that inserts into it."""
+    return {
+        "ANALYTICS_EXPORTER": "clickhouse",
+        "CLICKHOUSE_ENDPOINT": server.url,
+        "CLICKHOUSE_USER": server.user,
+        "CLICKHOUSE_PASSWORD": server.password,
+        "CLICKHOUSE_DATABASE": database,
+    }
+
+
 def calls(server: ClickhouseServer, database: str) -> list[dict[str, Any]]:
     """What the view shows, by the time of the call, in the types of the other databases' readers."""
     names = ", ".join(column.name for column in ROW_COLUMNS)

@@ -26,7 +26,7 @@ from rich.progress import Progress
 from slashspan.exporters.spool.status import inspect
 from slashspan.semconv import KIND
 from tests.support import clickhouse
-from tests.support.clickhouse_calls import calls, migrated
+from tests.support.clickhouse_calls import calls, into_clickhouse, migrated
 from tests.support.clickhouse_server import ClickhouseServer
 from tests.support.collector import BINARY, WITHOUT, Collector
 from tests.support.processes import becomes_ready
@@ -132,8 +132,7 @@ async def trial(
     finished = folder / "finished"
     finished.touch()
     server = ClickhouseServer(folder / "clickhouse")
-    variables = {"ANALYTICS_EXPORTER": "clickhouse", "CLICKHOUSE_ENDPOINT": server.url, "CLICKHOUSE_DATABASE": DATABASE}
-    collector = Collector(folder, variables)
+    collector = Collector(folder, into_clickhouse(server, DATABASE))
     try:
         await asyncio.to_thread(server.start)
         await asyncio.to_thread(migrated, server, DATABASE)

@@ -1,4 +1,4 @@
-"""Each field of the span and of the rows in SQLite and PostgreSQL is compared with the ledger and the cases."""
+"""Each field of the span and of the rows in each database is compared with the ledger and the cases."""
 
 from __future__ import annotations
 
@@ -7,34 +7,70 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
 from slashspan import semconv
+from slashspan.semconv import Kind
+from tests.support import clickhouse
 from tests.support.actions.cases import ALL, Case
 from tests.support.actions.play import Recording, play
+from tests.support.clickhouse_calls import calls, into_clickhouse, migrated, wait_for_calls
+from tests.support.collector import BINARY, WITHOUT, running_collector
 from tests.support.stored_rows import read_rows
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from discord_standin import Action
 
+    from tests.support.clickhouse_server import ClickhouseServer
     from tests.support.postgres import Postgres
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-TABLES = ("sqlite", "postgresql")
+CLICKHOUSE = "clickhouse"
+"""Of which a collector makes the rows."""
+WITHOUT_CLICKHOUSE = "" if clickhouse.installed() else clickhouse.MISSING
+if not BINARY.exists():
+    WITHOUT_CLICKHOUSE = WITHOUT
+TABLES = (
+    "sqlite",
+    "postgresql",
+    pytest.param(CLICKHOUSE, marks=pytest.mark.skipif(bool(WITHOUT_CLICKHOUSE), reason=WITHOUT_CLICKHOUSE)),
+)
 Rows = dict[str, dict[int, list[dict[str, Any]]]]
 
 
 @pytest.fixture(scope="module")
-def played(server: Postgres, tmp_path_factory: pytest.TempPathFactory) -> tuple[Recording, Rows]:
-    dsns = dict(zip(TABLES, (f"sqlite:///{tmp_path_factory.mktemp('truth') / 'truth.db'}", ""), strict=True))
-    dsns["postgresql"] = server.dsn(server.create_database())
-    recording = asyncio.run(play(ALL, *dsns.values()))
+def played(
+    request: pytest.FixtureRequest, server: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Recording, Rows]:
+    folder = tmp_path_factory.mktemp("truth")
+    dsns = {"sqlite": f"sqlite:///{folder / 'truth.db'}", "postgresql": server.dsn(server.create_database())}
+    if WITHOUT_CLICKHOUSE:
+        recording = asyncio.run(play(ALL, *dsns.values()))
+        found = {}
+    else:
+        recording, of_spans = _play_into(request.getfixturevalue("clickhouse_server"), folder, *dsns.values())
+        found = {CLICKHOUSE: of_spans}
+    found |= {name: read_rows(dsn) for name, dsn in dsns.items()}
     rows: Rows = {}
-    for name, dsn in dsns.items():
+    for name in found:
         by_id = rows[name] = {}
-        for row in read_rows(dsn):
+        for row in found[name]:
             by_id.setdefault(row["interaction_id"], []).append(row)
     return recording, rows
+
+
+def _play_into(server: ClickhouseServer, folder: Path, *dsns: str) -> tuple[Recording, list[dict[str, Any]]]:
+    """The recording, and what ClickHouse has made of it."""
+    migrated(server, "truth")
+    with running_collector(folder, into_clickhouse(server, "truth")) as collector:
+        exporter = OTLPSpanExporter(f"http://127.0.0.1:{collector.grpc_port}", insecure=True)
+        recording = asyncio.run(play(ALL, *dsns, exporters=[exporter]))
+        kinds = [(span.attributes or {}).get(semconv.KIND) for span in recording.spans]
+        wait_for_calls(server, "truth", sum(kind not in (None, Kind.AUTOCOMPLETE) for kind in kinds))
+    return recording, calls(server, "truth")
 
 
 def test_the_cases_cover_every_kind_and_outcome() -> None:
@@ -48,6 +84,9 @@ def test_the_cases_cover_every_kind_and_outcome() -> None:
 def test_every_field_of_the_row_is_right(case: Case, table: str, played: tuple[Recording, Rows]) -> None:
     recording, rows = played
     action = recording.actions[case.name]
+    if table == CLICKHOUSE and case.kind == Kind.AUTOCOMPLETE:  # left out, as SLASHSPAN_KINDS does
+        assert action.id not in rows[table]
+        return
     (row,) = rows[table][action.id]
     expected = {
         "kind": case.kind,
@@ -93,6 +132,8 @@ def test_without_a_rate_limit_no_time_is_lost_to_one(table: str, played: tuple[R
     recording, rows = played
     lost: dict[bool, list[float]] = {False: [], True: []}
     for case in ALL:
+        if table == CLICKHOUSE and case.kind == Kind.AUTOCOMPLETE:
+            continue
         (row,) = rows[table][recording.actions[case.name].id]
         lost[case.limited_ms > 0].append(row["rate_limited_ms"])
     assert len(lost[True]) >= 2
@@ -122,9 +163,13 @@ def test_every_attribute_of_the_span_is_right(case: Case, played: tuple[Recordin
 
 def test_every_action_has_one_row(played: tuple[Recording, Rows]) -> None:
     _, rows = played
-    for table in TABLES:
-        assert all(len(found) == 1 for found in rows[table].values())
+    for table in rows:
+        assert all(len(found) == 1 for found in rows[table].values()), table
     assert set(rows["sqlite"]) == set(rows["postgresql"])
+    if CLICKHOUSE in rows:
+        missing = [rows["sqlite"][key][0]["kind"] for key in set(rows["sqlite"]) - set(rows[CLICKHOUSE])]
+        assert set(missing) == {Kind.AUTOCOMPLETE}
+        assert set(rows[CLICKHOUSE]) < set(rows["sqlite"])
 
 
 def test_no_user_input_and_no_token_is_recorded(played: tuple[Recording, Rows]) -> None:

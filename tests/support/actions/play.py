@@ -1,4 +1,4 @@
-"""Plays all cases once, recorded as spans in memory and as rows in SQLite and PostgreSQL."""
+"""Plays all cases once, recorded as spans in memory, as rows in databases, and as spans that exporters send."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from slashspan import DiscordInstrumentor, semconv
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from discord_standin import Action, StandIn
     from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace.export import SpanExporter
     from typing_extensions import Self
 
 
@@ -45,9 +46,11 @@ class Recording:
 
 
 class Recorded:
-    """Instrumentation for a test: `memory` holds every span, each DSN its rows."""
+    """Instrumentation for a test: `memory` holds every span, each DSN its rows; each exporter is given all spans."""
 
-    def __init__(self, *dsns: str, environ: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, *dsns: str, exporters: Sequence[SpanExporter] = (), environ: dict[str, str] | None = None
+    ) -> None:
         self.memory = InMemorySpanExporter()
         self.provider = TracerProvider(shutdown_on_exit=False)
         self.provider.add_span_processor(SimpleSpanProcessor(self.memory))
@@ -59,6 +62,8 @@ class Recorded:
             )
             self.provider.add_span_processor(rows)
             self._rows.append(rows)
+        for sender in exporters:
+            self.provider.add_span_processor(BatchSpanProcessor(sender))
         self._settings = Settings.from_environ({"SLASHSPAN_RAISE_INTERNAL_ERRORS": "true", **(environ or {})})
 
     def __enter__(self) -> Self:
@@ -69,6 +74,7 @@ class Recorded:
         DiscordInstrumentor().uninstrument()
         for rows in self._rows:
             rows.shutdown_within(20.0)
+        self.provider.shutdown()
 
     @property
     def spans(self) -> list[ReadableSpan]:
@@ -80,14 +86,14 @@ class Recorded:
         return [span for span in self.spans if semconv.KIND in (span.attributes or {})]
 
 
-async def play(cases: Sequence[Case], *dsns: str) -> Recording:
+async def play(cases: Sequence[Case], *dsns: str, exporters: Sequence[SpanExporter] = ()) -> Recording:
     """Play all cases at once, so that they overlap; returns when each has its span."""
     recording = Recording()
 
     async def one(standin: StandIn, case: Case) -> None:
         recording.actions[case.name] = await case.do(standin, case.user)
 
-    with Recorded(*dsns) as recorded:
+    with Recorded(*dsns, exporters=exporters) as recorded:
         async with running(make_bot(), guilds=[GUILD]) as standin:
             await asyncio.gather(*(one(standin, case) for case in cases))
             await until_async(lambda: len(recorded.roots) >= len(standin.ledger.actions))
