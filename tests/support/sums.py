@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from slashspan import insights
+from slashspan.insights import Filters
 from slashspan.insights.sums.histograms import ACCURACY
 from slashspan.insights.sums.reader import QUERIES, SummedReader
 from tests.support.postgres import in_own_loop
@@ -20,12 +21,37 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from slashspan.exporters.rows.command_call import CommandCall
-    from slashspan.insights import Filters
     from slashspan.insights.readers.base import Reader
 
 BEGIN: Final = datetime(2026, 9, 20, tzinfo=timezone.utc)
 DAYS: Final = 60
 """With the change of clocks in Berlin and New York."""
+IN_THE_MIDDLE: Final = Filters(
+    zone="Europe/Berlin",
+    since=datetime(2026, 10, 1, 3, 17, 12, 5, tzinfo=timezone.utc),
+    until=datetime(2026, 11, 5, 1, 59, 59, tzinfo=timezone.utc),
+)
+DST_DAYS: Final = Filters(
+    zone="Europe/Berlin",
+    since=datetime(2026, 10, 23, 22, tzinfo=timezone.utc),
+    until=datetime(2026, 10, 25, 23, tzinfo=timezone.utc),
+)
+EVER: Final = [Filters(zone="Europe/Berlin", kinds=("slash", "prefix", "component"))]
+PERIODS: Final = [
+    *EVER,
+    IN_THE_MIDDLE,
+    replace(IN_THE_MIDDLE, zone="America/New_York"),  # its days have no documents
+    DST_DAYS,
+    Filters(zone="Europe/Berlin", commands=("play", "it's"), environments=("prod",)),
+    Filters(zone="Europe/Berlin", releases=("1.0", "1.1"), bots=("7", "b")),
+]
+UNSUMMED: Final = [
+    Filters(guilds=(1,)),
+    Filters(users=(5, 7)),
+    Filters(zone="Asia/Kathmandu"),
+    Filters(environments=("",)),
+]
+"""Filters that the sums do not tell apart, or zones whose hours are others."""
 _RANKS: Final = ("durations", "acks", "ranks")
 _BUCKETS: Final = dict.fromkeys(("calls", "arrival", "trend"), ("day", "hour_start"))
 

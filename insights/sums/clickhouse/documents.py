@@ -11,13 +11,15 @@ from slashspan.insights.sums.documents import Document, decode, encode
 from slashspan.insights.zones import find_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from slashspan.insights.sums.clickhouse.connection import State, SumsConnection
     from slashspan.insights.sums.clickhouse.fingerprints import Fingerprint
 
 WANTED_AT_ONCE: Final = 2_000
 """Values in a list of SQL."""
+DAYS_AT_ONCE: Final = 30
+"""Days whose hours are read at once."""
 _MADE_OF: Final = ("rows", "hash", "version", "document")
 
 
@@ -53,10 +55,10 @@ class StoredDocuments:
                     found[start] = decode(document)
         return found
 
-    def days(self, zone: str) -> Iterable[tuple[int, Fingerprint, Document]]:
+    def days(self, zone: str) -> dict[tuple[int, Fingerprint], Document]:
         """All of a zone."""
         rows = self._select(f"day, rows, hash, document FROM {self._names.days}", zone=zone)
-        return ((day, (count, hashed), decode(document)) for day, count, hashed, document in rows)
+        return {(day, (count, hashed)): decode(document) for day, count, hashed, document in rows}
 
     def write_hours(self, documents: Mapping[int, Document], made_of: Mapping[int, Fingerprint]) -> None:
         rows = [
@@ -64,16 +66,29 @@ class StoredDocuments:
         ]
         self._connection.insert(self._names.hours, ("generation", "start", *_MADE_OF), rows)
 
-    def write_days(self, zone: str, days: Collection[int], by_hour: Mapping[int, Fingerprint]) -> None:
-        """Merge these days from the documents of their hours. A day that lacks one is left out."""
+    def merged(
+        self, zone: str, days: Sequence[int], by_hour: Mapping[int, Fingerprint]
+    ) -> Iterator[tuple[dict[int, Fingerprint], dict[int, Document]]]:
+        """Fingerprints and documents of days, made of those of their hours, some at a time. Days that lack the document
+        of an hour are in the first ones alone."""
         tz = find_zone(zone)
-        rows = []
-        for day in days:
-            parts = hours_of(day, tz, by_hour, self._state.shift)
-            documents = self.hours(parts)
-            if documents.keys() == parts.keys():
-                document = hours.merged(documents, tz)
-                rows.append([self._state.generation, zone, day, *added_up(parts), *encode(document)])
+        for place in range(0, len(days), DAYS_AT_ONCE):
+            parts = {day: hours_of(day, tz, by_hour, self._state.shift) for day in days[place : place + DAYS_AT_ONCE]}
+            found = self.hours({start: made_of for each in parts.values() for start, made_of in each.items()})
+            complete = {
+                day: {start: found[start] for start in each}
+                for day, each in parts.items()
+                if each.keys() <= found.keys()
+            }
+            yield (
+                {day: added_up(each) for day, each in parts.items()},
+                {day: hours.merged(each, tz) for day, each in complete.items()},
+            )
+
+    def write_days(self, zone: str, made_of: Mapping[int, Fingerprint], documents: Mapping[int, Document]) -> None:
+        rows = [
+            [self._state.generation, zone, day, *made_of[day], *encode(document)] for day, document in documents.items()
+        ]
         self._connection.insert(self._names.days, ("generation", "zone", "day", *_MADE_OF), rows)
 
     def numbered(self, ids: Collection[int]) -> dict[int, int]:

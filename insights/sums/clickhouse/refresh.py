@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE: Final = 100_000
 """Rows that are read for one round, unless one hour has more."""
-DAYS_AT_ONCE: Final = 30
-"""Days whose documents are written in one insert."""
 
 
 def outdated(stored: StoredDocuments, by_hour: Mapping[int, Fingerprint]) -> list[int]:
@@ -44,7 +42,7 @@ def refresh_hours(connection: SumsConnection, done: Callable[[int], None]) -> in
     todo = outdated(stored, by_hour)
     total = 0
     while todo:
-        some, todo = _begin(todo, by_hour)
+        some, todo = split(todo, by_hour)
         tally, made_of = tally_hours(connection, state, set(some), by_hour)
         documents = tally.documents(stored.numbered(tally.ids))
         stored.write_hours({start: documents.get(start, {}) for start in made_of}, made_of)
@@ -68,10 +66,9 @@ def refresh_days(connection: SumsConnection, zone: str, done: Callable[[int], No
         for day in sorted({hours.day_of(start, tz) for start in by_hour} - unready)
         if added_up(hours_of(day, tz, by_hour, state.shift)) not in made_of.get(day, ())
     ]
-    for place in range(0, len(todo), DAYS_AT_ONCE):
-        some = todo[place : place + DAYS_AT_ONCE]
-        stored.write_days(zone, some, by_hour)
-        done(len(some))
+    for parts, documents in stored.merged(zone, todo, by_hour):
+        stored.write_days(zone, parts, documents)
+        done(len(parts))
 
 
 def tally_hours(
@@ -102,8 +99,8 @@ def _spans(starts: Collection[int], by_hour: Mapping[int, Fingerprint]) -> Itera
         yield begin, end
 
 
-def _begin(starts: list[int], by_hour: Mapping[int, Fingerprint]) -> tuple[list[int], list[int]]:
-    """The hours of the next round, and the others."""
+def split(starts: list[int], by_hour: Mapping[int, Fingerprint]) -> tuple[list[int], list[int]]:
+    """The first of these hours, with `ROWS_AT_ONCE` rows or a little less, and the others."""
     count = 0
     for place, start in enumerate(starts):
         count += by_hour[start][0]

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from slashspan.insights.sums import hours
 from slashspan.insights.sums.clickhouse.documents import StoredDocuments
-from slashspan.insights.sums.clickhouse.fingerprints import added_up, hours_of
-from slashspan.insights.sums.clickhouse.refresh import outdated, tally_hours
+from slashspan.insights.sums.clickhouse.refresh import outdated, split, tally_hours
 from slashspan.insights.sums.status import difference
 from slashspan.insights.sums.tally import numbers_for_all
-from slashspan.insights.zones import find_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from slashspan.insights.sums.clickhouse.connection import State, SumsConnection
     from slashspan.insights.sums.clickhouse.fingerprints import Fingerprint
-
-HOURS_AT_ONCE: Final = 12
 
 
 def differences(connection: SumsConnection, done: Callable[[int], None]) -> list[str]:
@@ -29,8 +25,8 @@ def differences(connection: SumsConnection, done: Callable[[int], None]) -> list
     by_hour = connection.fingerprints(state.shift)
     summed = sorted(by_hour.keys() - set(outdated(stored, by_hour)))
     wrong: list[str] = []
-    for place in range(0, len(summed), HOURS_AT_ONCE):
-        some = summed[place : place + HOURS_AT_ONCE]
+    while summed:
+        some, summed = split(summed, by_hour)
         tally, unchanged = tally_hours(connection, state, set(some), by_hour)
         actual = tally.documents(numbers_for_all(tally.ids, stored.numbers(tally.ids)))
         documents = stored.hours(unchanged)
@@ -46,12 +42,10 @@ def differences(connection: SumsConnection, done: Callable[[int], None]) -> list
 def _wrong_days(state: State, stored: StoredDocuments, by_hour: Mapping[int, Fingerprint]) -> list[str]:
     wrong = []
     for zone in state.zones:
-        tz = find_zone(zone)
-        for day, made_of, document in stored.days(zone):
-            parts = hours_of(day, tz, by_hour, state.shift)
-            documents = stored.hours(parts) if added_up(parts) == made_of else {}
-            if not documents or documents.keys() != parts.keys():
-                continue  # the day is out of date
-            if text := difference(document, hours.merged(documents, tz)):
-                wrong.append(f"day {day} in {zone}: {text}")
+        found = stored.days(zone)
+        for parts, documents in stored.merged(zone, sorted({day for day, _ in found}), by_hour):
+            for day, document in documents.items():
+                summed = found.get((day, parts[day]))
+                text = "" if summed is None else difference(summed, document)  # a day may be out of date
+                wrong += [f"day {day} in {zone}: {text}"] if text else []
     return wrong

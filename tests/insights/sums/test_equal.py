@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -13,37 +11,12 @@ from slashspan.insights import Filters
 from slashspan.insights.sums import open_sums, reader
 from tests.support.legacy_tables import OLD_ROWS, SQLITE
 from tests.support.stored_rows import write_rows
-from tests.support.sums import calls, check
+from tests.support.sums import EVER, PERIODS, UNSUMMED, calls, check
 from tests.support.tables import execute
 
 if TYPE_CHECKING:
     from tests.support.postgres import Postgres
 
-IN_THE_MIDDLE: Final = Filters(
-    zone="Europe/Berlin",
-    since=datetime(2026, 10, 1, 3, 17, 12, 5, tzinfo=timezone.utc),
-    until=datetime(2026, 11, 5, 1, 59, 59, tzinfo=timezone.utc),
-)
-DST_DAYS: Final = Filters(
-    zone="Europe/Berlin",
-    since=datetime(2026, 10, 23, 22, tzinfo=timezone.utc),
-    until=datetime(2026, 10, 25, 23, tzinfo=timezone.utc),
-)
-EVER: Final = [Filters(zone="Europe/Berlin", kinds=("slash", "prefix", "component"))]
-PERIODS: Final = [
-    *EVER,
-    IN_THE_MIDDLE,
-    replace(IN_THE_MIDDLE, zone="America/New_York"),  # its days have no documents
-    DST_DAYS,
-    Filters(zone="Europe/Berlin", commands=("play", "it's"), environments=("prod",)),
-    Filters(zone="Europe/Berlin", releases=("1.0", "1.1"), bots=("7", "b")),
-]
-UNSUMMED: Final = [
-    Filters(guilds=(1,)),
-    Filters(users=(5, 7)),
-    Filters(zone="Asia/Kathmandu"),
-    Filters(environments=("",)),
-]
 HERE: Final = "WHERE called_at >= '2026-10-03' AND called_at < '2026-10-04'"
 CHANGES: Final = {
     "late rows": (),
