@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS: Final = 3.0
 _COLOURS: Final = {"ok": "green", "note": "blue", "warning": "yellow", "error": "red"}
-_PACKAGES: Final = ("slashspan", "discord.py", "opentelemetry-sdk", "asyncpg")
+_PACKAGES: Final = ("slashspan", "discord.py", "opentelemetry-sdk", "asyncpg", "clickhouse-connect")
 
 
 @click.command(short_help="Find out what is wrong, and how to fix it.")
@@ -94,16 +94,17 @@ def _versions() -> list[Finding]:
 
 
 def _stores(settings: Settings) -> list[Finding]:
-    from slashspan.exporters.admin.doctor import postgres, spool, sqlite
+    from slashspan.exporters.admin.doctor import clickhouse, postgres, spool, sqlite
     from slashspan.exporters.spool.destinations import Destination
     from slashspan.table import Table
 
     found: list[Finding] = []
-    if COMMAND_CALLS in settings.exporters or not settings.exporters:
-        store = sqlite if settings.dsn.is_sqlite else postgres
-        table = Table.parse(settings.table, schemas=settings.dsn.has_schemas)
-        found += store.diagnose(settings.dsn, table)
-    here = Destination.of(None, settings.dsn, settings.table)
+    dsn, table = settings.dsn, Table.parse(settings.table, schemas=settings.dsn.has_schemas)
+    if dsn.is_clickhouse:  # whatever the exporters are: bots do not write to it themselves
+        found += clickhouse.diagnose(dsn, table, writes=COMMAND_CALLS in settings.exporters)
+    elif COMMAND_CALLS in settings.exporters or not settings.exporters:
+        found += (sqlite if dsn.is_sqlite else postgres).diagnose(dsn, table)
+    here = Destination.of(None, dsn, settings.table)
     return [*found, *spool.diagnose(settings.spool, settings.spool_max_bytes, here)]
 
 

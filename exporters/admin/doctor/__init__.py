@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+CLOCK_SECONDS: Final = 1.0
+"""Clocks may differ by this much."""
 
 
 class Level:
@@ -42,3 +47,23 @@ def age(seconds: float) -> str:
 def nearest(path: Path) -> Path:
     """The path itself, or its nearest parent that exists."""
     return path if path.exists() else nearest(path.parent)
+
+
+def is_local(host: str) -> bool:
+    """Whether it is this machine, so that nobody can listen in between."""
+    if host in ("", "localhost") or host.startswith("/"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def clock(before: float, there: float, after: float) -> Finding:
+    """Compares a server's clock with ours before and after it was asked; seconds since 1970."""
+    apart = there - (before + after) / 2
+    if abs(apart) <= CLOCK_SECONDS + (after - before) / 2:
+        return Finding(Level.OK, "clock", f"{apart * 1000:+.0f} ms to the server's")
+    return Finding(
+        Level.WARNING, "clock", f"{apart:+.1f} s to the server's", "synchronise the clocks of both machines with NTP"
+    )

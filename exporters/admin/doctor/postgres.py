@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import ssl
 import time
 from socket import gaierror
 from typing import TYPE_CHECKING, Any, Final
 
 from slashspan.exporters.admin.connections import postgres_connection, run_to_end
-from slashspan.exporters.admin.doctor import Finding, Level, age
-from slashspan.exporters.admin.migrate import plan_migration
-from slashspan.exporters.stores.errors import SchemaMismatch, StoreError
+from slashspan.exporters.admin.doctor import Finding, Level, age, clock, is_local, schema
+from slashspan.exporters.stores.errors import StoreError
 
 if TYPE_CHECKING:
     from slashspan.dsn import Dsn
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
 
 SECONDS: Final = 20.0
 """Time limit of all checks together."""
-CLOCK_SECONDS: Final = 1.0
 STORE: Final = "store"
 _RIGHTS: Final = """
 SELECT has_table_privilege($1::regclass, 'INSERT') AS insert,
@@ -49,7 +46,7 @@ def diagnose(dsn: Dsn, table: Table) -> list[Finding]:
     except (StoreError, asyncio.TimeoutError, TimeoutError) as error:
         return [_unreachable(dsn, error)]
     if not any(finding.level == Level.ERROR for finding in found):
-        found.append(_schema(dsn, table))
+        found.append(schema.diagnose(dsn, table))
     return found
 
 
@@ -94,19 +91,10 @@ async def _server(connection: Any, dsn: Dsn) -> Finding:
 def _tls(connection: Any, dsn: Dsn) -> Finding | None:
     if connection._transport.get_extra_info("ssl_object") is not None:
         return Finding(Level.OK, "TLS", "on")
-    if _is_local(dsn.host):
+    if is_local(dsn.host):
         return None
     fix = "add sslmode=verify-full&sslrootcert=… to SLASHSPAN_DSN"
     return Finding(Level.WARNING, "TLS", "off, and the server is on another machine", fix)
-
-
-def _is_local(host: str) -> bool:
-    if host in ("", "localhost") or host.startswith("/"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def _pooler(connection: Any) -> Finding | None:
@@ -123,13 +111,7 @@ async def _pooler(connection: Any) -> Finding | None:
 async def _clock(connection: Any) -> Finding:
     before = time.time()
     there = await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())::float8")
-    after = time.time()
-    apart = there - (before + after) / 2
-    if abs(apart) <= CLOCK_SECONDS + (after - before) / 2:
-        return Finding(Level.OK, "clock", f"{apart * 1000:+.0f} ms to the server's")
-    return Finding(
-        Level.WARNING, "clock", f"{apart:+.1f} s to the server's", "synchronise the clocks of both machines with NTP"
-    )
+    return clock(before, there, time.time())
 
 
 async def _rights(connection: Any, table: Table) -> list[Finding]:
@@ -150,16 +132,3 @@ async def _rights(connection: Any, table: Table) -> list[Finding]:
     rows = f", about {rights['rows']:,} rows" if rights["rows"] > 0 else ""
     said = "no rows yet" if last is None else f"the last row is {age(time.time() - last.timestamp())} old{rows}"
     return [*found, Finding(Level.NOTE, "rows", said)]
-
-
-def _schema(dsn: Dsn, table: Table) -> Finding:
-    try:
-        plan = plan_migration(dsn, str(table))
-    except SchemaMismatch as error:
-        return Finding(Level.ERROR, "schema", str(error), "choose another table with SLASHSPAN_TABLE")
-    except StoreError as error:
-        return Finding(Level.WARNING, "schema", f"could not be checked: {error}")
-    if not plan.steps:
-        return Finding(Level.OK, "schema", "up to date")
-    text = "; ".join(step.title for step in plan.steps)
-    return Finding(Level.WARNING, "schema", f"not up to date: {text}", "slashspan migrate --dry-run, then migrate")

@@ -9,9 +9,8 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from slashspan.exporters.admin.connections import file_exists, sqlite_connection
-from slashspan.exporters.admin.doctor import Finding, Level, age, nearest
-from slashspan.exporters.admin.migrate import plan_migration
-from slashspan.exporters.stores.errors import SchemaMismatch, StoreError
+from slashspan.exporters.admin.doctor import Finding, Level, age, nearest, schema
+from slashspan.exporters.stores.errors import StoreError
 from slashspan.sqlite_time import CALLED_AT_AS_ISO
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def diagnose(dsn: Dsn, table: Table) -> list[Finding]:
         if not file_exists(path):
             return [*found, Finding(Level.NOTE, STORE, f"{path} does not exist yet; the bot will create it")]
         with sqlite_connection(dsn, seconds=CHECK_SECONDS) as connection:
-            found += [_integrity(connection, path), _schema(dsn, table)]
+            found += [_integrity(connection, path), schema.diagnose(dsn, table)]
             if found[-1].level != Level.ERROR:
                 found.append(_last(connection, table))
     except StoreError as error:
@@ -74,17 +73,6 @@ def _integrity(connection: sqlite3.Connection, path: Path) -> Finding:
         return Finding(Level.OK, "integrity", "sound")
     fix = f"sqlite3 {path} .recover, or move the file away: a new one is created"
     return Finding(Level.ERROR, "integrity", f"damaged: {said}", fix)
-
-
-def _schema(dsn: Dsn, table: Table) -> Finding:
-    try:
-        plan = plan_migration(dsn, str(table))
-    except SchemaMismatch as error:
-        return Finding(Level.ERROR, "schema", str(error), "choose another table with SLASHSPAN_TABLE")
-    if not plan.steps:
-        return Finding(Level.OK, "schema", "up to date")
-    text = "; ".join(step.title for step in plan.steps)
-    return Finding(Level.WARNING, "schema", f"not up to date: {text}", "slashspan migrate --dry-run, then migrate")
 
 
 def _last(connection: sqlite3.Connection, table: Table) -> Finding:
