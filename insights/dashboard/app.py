@@ -19,6 +19,7 @@ from slashspan.insights.dashboard.pool import ReaderPool
 from slashspan.insights.dashboard.site import Options, Site
 from slashspan.insights.dashboard.stream import Stream
 from slashspan.insights.dashboard.summary import Summary
+from slashspan.insights.dashboard.upkeep import Upkeep
 from slashspan.insights.pages.sections import SECTIONS
 from slashspan.insights.readers.base import ReadError
 from slashspan.semconv import Kind
@@ -70,9 +71,12 @@ class Dashboard:
         return app
 
     async def _running(self, _: web.Application) -> AsyncIterator[None]:
-        live = asyncio.create_task(self._live.run())
+        running = [asyncio.create_task(self._live.run())]
+        if self._options.catch_up is not None:
+            upkeep = Upkeep(self._pool, self._live.heard, self._options.catch_up)
+            running.append(asyncio.create_task(upkeep.run()))
         yield
-        tasks = [live, *([self._script] if self._script else [])]
+        tasks = [*running, *([self._script] if self._script else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -57,10 +57,14 @@ class Live:
     async def run(self) -> None:
         """Until `close`, or until it is cancelled."""
         while not self.closed:
-            await self._heard.wait()
+            await self.heard()
             await self._ask()
             await asyncio.sleep(self._poll_seconds)
             self._leave_out_the_gone()
+
+    async def heard(self) -> None:
+        """Until somebody listens."""
+        await self._heard.wait()
 
     @contextlib.contextmanager
     def listening(self, connected: Callable[[], bool] = lambda: True) -> Iterator[None]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from slashspan.dsn import Dsn
 from slashspan.errors import ConfigurationError
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from slashspan.insights.sums.status import Status
 
 __all__ = ["Sums", "open_sums"]
+
+LOCK_SECONDS: Final = 120.0
 
 
 class Sums(Protocol):
@@ -44,8 +46,11 @@ class Sums(Protocol):
     def pending(self) -> int:
         """How much a refresh has to do, in the unit that it reports."""
 
-    def refresh(self, done: Callable[[int], None] = ...) -> int:
-        """Sum what has changed. Several processes may do it at once. `done` gets how much was done, after each step."""
+    def refresh(self, done: Callable[[int], None] = ..., *, seconds: float = ...) -> int:
+        """Sum what has changed; returns how much. Several processes may do it at once.
+
+        `done` gets how much was done, after each step. No step begins after so many seconds.
+        """
 
     def verify(self, done: Callable[[int], None] = ...) -> list[str]:
         """Compare with the rows; each difference as a line of text. What is waiting for a refresh is left out."""
@@ -61,8 +66,11 @@ class Sums(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
-def open_sums(dsn: Dsn | str, *, table: str = "command_calls") -> Sums:
-    """The sums of a table, whether there are any or not. Raises ConfigurationError without pyroaring."""
+def open_sums(dsn: Dsn | str, *, table: str = "command_calls", lock_seconds: float = LOCK_SECONDS) -> Sums:
+    """The sums of a table, whether there are any or not. Raises ConfigurationError without pyroaring.
+
+    `lock_seconds`: how long to wait for others who write the sums or, in SQLite, anything. ClickHouse has no locks.
+    """
     if find_spec("pyroaring") is None:
         raise ConfigurationError(f"sums need an extra: {ROLLUP_EXTRA}")
     dsn = Dsn.parse(dsn)
@@ -70,11 +78,11 @@ def open_sums(dsn: Dsn | str, *, table: str = "command_calls") -> Sums:
     if dsn.is_sqlite:
         from slashspan.insights.sums.sqlite import SqliteSums
 
-        return SqliteSums(dsn.path, named)
+        return SqliteSums(dsn.path, named, lock_seconds)
     if dsn.is_clickhouse:
         from slashspan.insights.sums.clickhouse.sums import ClickhouseSums
 
         return ClickhouseSums(dsn, named)
     from slashspan.insights.sums.postgres import PostgresSums
 
-    return PostgresSums(dsn, named)
+    return PostgresSums(dsn, named, lock_seconds)

@@ -102,6 +102,11 @@ class SummedReader:
             return None
         return found
 
+    async def sums(self) -> Snapshot | None:
+        """What is summed; None if there are no sums that can be trusted. Raises ReadError."""
+        async with self.snapshot():
+            return await self._source.open(self._reader)
+
     async def progress(self) -> Progress | None:
         """How far the sums have been built; None if they can be used, or if there are none. Raises ReadError."""
         async with self.snapshot():

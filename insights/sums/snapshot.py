@@ -44,11 +44,17 @@ class Snapshot:
     """Only in SQLite: whether times do not sort as text."""
     above: int = 0
     """Only in SQLite: about how many rows there are above the watermark."""
+    unwatched: bool = False
+    """Only in PostgreSQL: whether there are partitions without triggers, or some are gone since the last refresh."""
 
     @property
     def is_behind(self) -> bool:
         """Whether so much is not summed yet that reports about all times do without the sums."""
-        return self.above > NEW_ROWS or self.changed(hours.FIRST, hours.END) is None
+        return self.above > NEW_ROWS or self.changed_ever() is None
+
+    def changed_ever(self) -> set[int] | None:
+        """All hours with marks; None if they are too many."""
+        return self.changed(hours.FIRST, hours.END)
 
     def changed(self, low: int, high: int) -> set[int] | None:
         """The hours from `low` to `high` with marks; None if they are too many."""
@@ -155,8 +161,10 @@ class PostgresSource:
         edges = {"first": float(hours.FIRST), "last": float(hours.END)}
         marks = await reader.query("sum_marks", Filters(), {"marks": found.names.marks}, **edges)
         marked = [(row["first_s"], row["end_s"]) for row in marks]
-        marked += found.unmarked(catalog.partitions_of(state["partitions"]))
-        return Snapshot(found.names, state["shift"], complete_zones(state), tuple(marked))
+        unmarked = found.unmarked(catalog.partitions_of(state["partitions"]))
+        return Snapshot(
+            found.names, state["shift"], complete_zones(state), (*marked, *unmarked), unwatched=bool(unmarked)
+        )
 
 
 async def read_state(reader: Reader, names: SumTables) -> Mapping[str, Any] | None:

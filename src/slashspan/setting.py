@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 import platformdirs
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 NONE: Final = "none"
+DEFAULT_ZONE: Final = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,15 @@ def flag(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise ValueError("must be true or false")
     return text.lower() == "true"
+
+
+def zone_name(text: str) -> str:
+    try:
+        if text != DEFAULT_ZONE:  # which is known everywhere
+            ZoneInfo(text)
+    except (LookupError, ValueError, OSError):
+        raise ValueError("is no time zone; use a name such as Europe/Berlin, or UTC") from None
+    return text
 
 
 def log_format(text: str) -> str:

@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Final
 from slashspan.dsn import Dsn
 from slashspan.errors import ConfigurationError
 from slashspan.semconv import Kind, Sync
-from slashspan.setting import NONE, Setting, choice, exporter_names, flag, kind_names, log_format, number, spool_folder
+from slashspan.setting import (
+    DEFAULT_ZONE,
+    NONE,
+    Setting,
+    choice,
+    exporter_names,
+    flag,
+    kind_names,
+    log_format,
+    number,
+    spool_folder,
+    zone_name,
+)
 from slashspan.signal_settings import LogSettings, MetricSettings
 from slashspan.standard.rules import LARGEST_COUNT, LONGEST_MS, is_true
 
@@ -192,6 +204,18 @@ SETTINGS: Final = (
         "`false`: iterations of `ext.tasks` loops get no span; a loop of 0.5 s makes 172,800 a day",
     ),
     Setting(
+        "SLASHSPAN_ZONE",
+        DEFAULT_ZONE,
+        zone_name,
+        "Time zone of the days and hours in reports and sums, such as Europe/Berlin; `--zone` of a command wins",
+    ),
+    Setting(
+        "SLASHSPAN_REFRESH_SUMS",
+        "true",
+        flag,
+        "`false`: `stats`, `report`, `chart` and `dashboard` write nothing; else they bring existing sums up to date",
+    ),
+    Setting(
         "OTEL_BSP_SCHEDULE_DELAY",
         "1000",
         number(int, 1, LONGEST_MS),
@@ -243,6 +267,8 @@ class Settings:
     trace_ratio: float
     rest_spans: bool
     loop_spans: bool
+    zone: str
+    refresh_sums: bool
     schedule_delay_ms: int
     batch_rows: int
     queue_rows: int
@@ -282,6 +308,8 @@ class Settings:
             trace_ratio=value["SLASHSPAN_TRACE_RATIO"],
             rest_spans=value["SLASHSPAN_REST_SPANS"],
             loop_spans=value["SLASHSPAN_LOOP_SPANS"],
+            zone=value["SLASHSPAN_ZONE"],
+            refresh_sums=value["SLASHSPAN_REFRESH_SUMS"],
             schedule_delay_ms=value["OTEL_BSP_SCHEDULE_DELAY"],
             batch_rows=batch,
             queue_rows=queue,

@@ -11,6 +11,7 @@ import click
 from slashspan.errors import ConfigurationError
 from slashspan.telemetry.cli.options import dsn_option, env_file_option, settings_of
 from slashspan.telemetry.cli.output import progress, say
+from slashspan.telemetry.cli.reading import opened_reader
 from slashspan.telemetry.cli.stats import completed_from, filter_options, filters_of
 
 FORMATS: Final = (".png", ".svg", ".json")
@@ -38,7 +39,6 @@ def chart(
 
     Needs the extra `charts`.
     """
-    from slashspan import insights
     from slashspan.insights.charts import CHARTS, find_chart, picture
 
     if listed:
@@ -51,8 +51,9 @@ def chart(
         raise click.UsageError(f"{file}: the name of the file must end with one of {', '.join(FORMATS)}")
     found = find_chart(name)
     settings = settings_of(dsn)
-    with insights.open_reader(settings.dsn, table=settings.table) as reader:
-        _, drawing = reader.run(found.read, filters_of(settings, **chosen))
+    filters = filters_of(settings, **chosen)
+    with opened_reader(settings, filters) as reader:
+        _, drawing = reader.run(found.read, filters)
     if file.suffix.lower() == ".png":
         _write(file, picture.png(drawing, width=width, dark=dark))
     elif file.suffix.lower() == ".svg":
@@ -73,12 +74,11 @@ def report(dsn: str | None, file: Path, title: str, **chosen: Any) -> None:
 
     It is one file without scripts, for a browser in light or dark, for print and for mail. Needs the extra `charts`.
     """
-    from slashspan import insights
     from slashspan.insights.pages.report import chart_names, numbers, render
 
     settings = settings_of(dsn)
     filters = filters_of(settings, **chosen)
-    with insights.open_reader(settings.dsn, table=settings.table) as reader, progress("reports") as bar:
+    with opened_reader(settings, filters) as reader, progress("reports") as bar:
         task = bar.add_task("", total=len(list(chart_names())))
         found = reader.run(numbers, filters, lambda _: bar.advance(task))
     _write(file, render(found, title=title).encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -9,6 +10,7 @@ import click
 from slashspan.errors import ConfigurationError
 from slashspan.telemetry.cli.options import dsn_option, env_file_option, settings_of
 from slashspan.telemetry.cli.output import say
+from slashspan.telemetry.cli.reading import opened_reader
 from slashspan.telemetry.cli.stats import stored_ids_of
 
 if TYPE_CHECKING:
@@ -34,7 +36,11 @@ TOKEN_LENGTH: Final = 16
 @click.option(
     "--allow-host", "allowed", multiple=True, metavar="NAME", help="A name under which a proxy serves the page."
 )
-@click.option("--zone", default="UTC", show_default=True, help="Time zone, until a visitor chooses another one.")
+@click.option(
+    "--zone",
+    metavar="NAME",
+    help="Time zone, until a visitor chooses another one.  [default: SLASHSPAN_ZONE, or UTC]",
+)
 @click.option("--title", default="Commands", show_default=True, help="Heading of the page.")
 @click.option("--trace-link", metavar="URL", help="Address of a call's trace, with {trace_id} in it.")
 @click.option("--open", "opened", is_flag=True, help="Open the page in the browser.")
@@ -44,17 +50,19 @@ def dashboard(
     port: int,
     token: str | None,
     allowed: Sequence[str],
-    zone: str,
+    zone: str | None,
     title: str,
     trace_link: str | None,
     opened: bool,
 ) -> None:
     """Serve a page with all reports and charts, which shows new calls as they come.
 
-    It reads the table and never writes. Ctrl-C ends it. Needs the extra `dashboard`.
+    It reads rows and never writes them. While a page is open, it keeps sums up to date that `slashspan rollup build`
+    has made, unless SLASHSPAN_REFRESH_SUMS is false. Ctrl-C ends it. Needs the extra `dashboard`.
     """
-    from slashspan import insights
+    from slashspan.insights import Filters
     from slashspan.insights.readers import connector
+    from slashspan.insights.sums.freshness import catch_up
     from slashspan.insights.zones import find_zone
 
     try:
@@ -76,9 +84,10 @@ def dashboard(
         raise ConfigurationError(f"the token must have at least {TOKEN_LENGTH} characters")
     if trace_link and (not trace_link.startswith(("https://", "http://")) or "{trace_id}" not in trace_link):
         raise ConfigurationError("--trace-link must be a web address with {trace_id} in it")
-    find_zone(zone)
     settings = settings_of(dsn)
-    with insights.open_reader(settings.dsn, table=settings.table):
+    zone = zone or settings.zone
+    find_zone(zone)
+    with opened_reader(settings, Filters(zone=zone)):
         pass  # what is wrong with the store is said now, and not on the page
     hosts = {*security.LOOPBACK_NAMES, *allowed, *(() if host in ("0.0.0.0", "::") else (host,))}  # noqa: S104
     options = Options(
@@ -88,6 +97,7 @@ def dashboard(
         token=token or None,
         trace_link=trace_link,
         stored_ids=lambda user: stored_ids_of([user], settings),
+        catch_up=partial(catch_up, settings.dsn, table=settings.table) if settings.refresh_sums else None,
     )
     served = Dashboard(connector(settings.dsn, table=settings.table), options)
     serve(served.application(), host=host, port=port, said=say, opened=opened)

@@ -94,9 +94,10 @@ def console() -> Console:
 
 
 def progress(description: str) -> Progress:
-    """A progress bar on stderr that disappears at the end; give `add_task` an empty description."""
+    """A progress bar that disappears at the end, if stderr is a terminal; give `add_task` an empty description."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn(description, markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True, highlight=False, markup=False), transient=True)
+    terminal = Console(stderr=True, highlight=False, markup=False)
+    return Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal)

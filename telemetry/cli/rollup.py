@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 
 from slashspan.errors import ConfigurationError
+from slashspan.setting import DEFAULT_ZONE
 from slashspan.telemetry.cli.options import FAILED_STATUS, dsn_option, env_file_option, settings_of
 from slashspan.telemetry.cli.output import progress, say, say_json
 
@@ -24,7 +25,7 @@ LATE_MARKS: Final = 10_000
 """More than this waits for a refresh: nobody seems to run it."""
 NOT_BUILT: Final = "there are no sums of {table}: run `slashspan rollup build`"
 zone_option = click.option(
-    "--zone", default=None, help="Time zone whose days are summed, such as Europe/Berlin.  [default: UTC]"
+    "--zone", default=None, help="Time zone whose days are summed.  [default: SLASHSPAN_ZONE, or UTC]"
 )
 
 
@@ -53,19 +54,21 @@ def build(dsn: str | None, zone: str | None, every: float | None) -> None:
 
     The first time, it creates tables and triggers beside the rows, as the owner of the table; from then on, writing a
     row costs a little more. Another --zone is added. A bot can write at the same time. Safe to interrupt and to run
-    again, and several may run at once.
+    again, and several may run at once. `stats`, `report`, `chart` and `dashboard` bring the sums up to date
+    themselves, where they may.
     """
     from slashspan.insights.zones import find_zone
 
     settings = settings_of(dsn)
-    find_zone(zone or "UTC")
+    wanted = zone or settings.zone
+    find_zone(wanted)
     with _opened(settings) as sums:
-        sums.install(zone or "UTC")
+        sums.install(wanted)
         _refresh(sums)
-        if zone is not None and not sums.status().zones.get(zone):
+        if (zone or wanted != DEFAULT_ZONE) and not sums.status().zones.get(wanted):
             with progress("days") as bar:
                 task = bar.add_task("", total=None)
-                sums.add_zone(zone, lambda count: bar.advance(task, count))
+                sums.add_zone(wanted, lambda count: bar.advance(task, count))
         status = sums.status()
         say(f"{status.hours:,} hours of {settings.table} are summed, for days in {', '.join(status.zones)}")
         if every is not None:
@@ -97,9 +100,9 @@ def rebuild(dsn: str | None, zone: str | None) -> None:
     from slashspan.insights.zones import find_zone
 
     settings = settings_of(dsn)
-    find_zone(zone or "UTC")
+    find_zone(zone or settings.zone)
     with _opened(settings) as sums:
-        zones = [zone] if zone else list(sums.status().zones) or ["UTC"]
+        zones = [zone] if zone else list(sums.status().zones) or [settings.zone]
         sums.remove()
         sums.install(zones[0])
         _refresh(sums)
@@ -218,7 +221,7 @@ def diagnose_sums(settings: Settings) -> list[Finding]:
         return []  # said by the store's own findings
     except ConfigurationError as error:
         return [Finding(Level.WARNING, "sums", f"reports read all rows: {error}", None)]
-    fix = "slashspan rollup build, every few minutes or with --every; or slashspan rollup drop"
+    fix = "slashspan rollup build, as a role that may write the sums; or slashspan rollup drop"
     if not (status.installed and status.current):
         return [Finding(Level.WARNING, "sums", "not in use: out of order, or of another version", fix)]
     if status.rows_waiting > LATE_ROWS or status.hours_marked > LATE_MARKS:

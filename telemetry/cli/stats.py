@@ -11,6 +11,7 @@ import click
 
 from slashspan.telemetry.cli.options import USER_ID, dsn_option, env_file_option, settings_of
 from slashspan.telemetry.cli.output import console, print_csv, say
+from slashspan.telemetry.cli.reading import opened_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -54,7 +55,9 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 help="Begin of the period: 24h, 7d (whole days), 4w, 2026-11-01, 2026-11-01T18:30 or all.",
             ),
             click.option("--until", metavar="WHEN", help="End of the period, like --since.  [default: now]"),
-            click.option("--zone", default="UTC", show_default=True, help="Time zone, such as Europe/Berlin."),
+            click.option(
+                "--zone", metavar="NAME", help="Time zone, such as Europe/Berlin.  [default: SLASHSPAN_ZONE, or UTC]"
+            ),
             click.option(
                 "--command", "commands", metavar="NAME", **several, help="Qualified name, such as 'admin ban'."
             ),
@@ -78,13 +81,16 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def filters_of(settings: Settings, since: str, until: str | None, zone: str, **chosen: tuple[Any, ...]) -> Filters:
+def filters_of(
+    settings: Settings, since: str, until: str | None, zone: str | None, **chosen: tuple[Any, ...]
+) -> Filters:
     """Raises ConfigurationError."""
     from slashspan.errors import ConfigurationError
     from slashspan.insights import Filters, parse_moment
     from slashspan.insights.filters import ALL_KINDS
     from slashspan.insights.zones import find_zone
 
+    zone = zone or settings.zone
     tz = find_zone(zone)
     kinds, users = chosen.pop("kinds"), chosen.pop("users")
     for kind in kinds:
@@ -133,7 +139,7 @@ def stats(
     settings = settings_of(dsn)
     filters = filters_of(settings, **chosen)
     found = insights.find_report(report) if report else None
-    with _no_collections(), insights.open_reader(settings.dsn, table=settings.table) as reader:
+    with _no_collections(), opened_reader(settings, filters) as reader:
         if found is None:
             _overview(reader, filters, limit, as_json=as_json)
             return

@@ -36,9 +36,9 @@ class Answer:
     drawing: Drawing | None = None
 
 
-async def summary(reader: Reader, period: str) -> Answer:
+async def summary(reader: Reader, period: str, zone: str) -> Answer:
     """Of all commands. Raises ReadError."""
-    filters = Filters.last(period)
+    filters = Filters.last(period, zone=zone)
     title = f"Commands, {PERIODS[period]}"
     async with reader.snapshot():
         embed = await _head(reader, filters, title)
@@ -57,10 +57,10 @@ async def summary(reader: Reader, period: str) -> Answer:
         return Answer(embed, draw(await insights.calls(reader, filters)))
 
 
-async def command(reader: Reader, name: str, period: str) -> Answer:
+async def command(reader: Reader, name: str, period: str, zone: str) -> Answer:
     """Of the command with this qualified name. Raises ReadError."""
     name = name.strip().removeprefix("/")
-    filters = Filters.last(period, commands=(name,))
+    filters = Filters.last(period, zone=zone, commands=(name,))
     title = f"{safe(name)}, {PERIODS[period]}"
     async with reader.snapshot():
         embed = await _head(reader, filters, title)
@@ -75,9 +75,9 @@ async def command(reader: Reader, name: str, period: str) -> Answer:
         return Answer(embed, draw(await insights.calls(reader, filters)))
 
 
-async def user(reader: Reader, name: str, ids: tuple[int, ...], period: str, *, dropped: bool) -> Answer:
+async def user(reader: Reader, name: str, ids: tuple[int, ...], period: str, zone: str, *, dropped: bool) -> Answer:
     """Of the user, whose rows have one of these ids. `dropped`: ids of users are not stored. Raises ReadError."""
-    filters = Filters.last(period, users=ids)
+    filters = Filters.last(period, zone=zone, users=ids)
     title = f"{safe(name)}, {PERIODS[period]}"
     async with reader.snapshot():
         embed = await _head(reader, filters, title)
@@ -109,7 +109,7 @@ async def _head(reader: Reader, filters: Filters, title: str) -> discord.Embed |
     embed = discord.Embed(title=title, timestamp=filters.end)
     for tile in tiles(now, await _totals(reader, previous) if previous else None):
         embed.add_field(name=tile.label, value=f"**{tile.value}**\n{tile.change}".strip(), inline=True)
-    embed.set_footer(text="Commands only, days in UTC")
+    embed.set_footer(text=f"Commands only, days in {filters.zone}")
     return embed
 
 

@@ -77,13 +77,13 @@ class SlashspanCog(commands.GroupCog, group_name="slashspan", group_description=
     @app_commands.describe(period=_PERIOD)
     async def summary(self, interaction: discord.Interaction[Any], period: Period = "7d") -> None:
         """All commands in numbers, and what is wrong"""
-        await self._answer(interaction, lambda reader, _: answers.summary(reader, period))
+        await self._answer(interaction, lambda reader, settings: answers.summary(reader, period, settings.zone))
 
     @app_commands.command()
     @app_commands.describe(name="Which command", period=_PERIOD)
     async def command(self, interaction: discord.Interaction[Any], name: str, period: Period = "7d") -> None:
         """One command: calls, durations, errors, slow steps"""
-        await self._answer(interaction, lambda reader, _: answers.command(reader, name, period))
+        await self._answer(interaction, lambda reader, settings: answers.command(reader, name, period, settings.zone))
 
     @app_commands.command()
     @app_commands.describe(user="Whose calls", period=_PERIOD)
@@ -92,7 +92,7 @@ class SlashspanCog(commands.GroupCog, group_name="slashspan", group_description=
 
         def ask(reader: Reader, settings: Settings) -> Awaitable[Answer]:
             ids = stored_ids(user.id, settings.user_id_key)
-            return answers.user(reader, user.name, ids, period, dropped=settings.user_ids == "drop")
+            return answers.user(reader, user.name, ids, period, settings.zone, dropped=settings.user_ids == "drop")
 
         await self._answer(interaction, ask)
 

@@ -7,6 +7,7 @@ arrive meanwhile stays for the next refresh; until then reports read its rows.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from slashspan.insights.filters import Filters
@@ -34,14 +35,15 @@ def outdated(stored: StoredDocuments, by_hour: Mapping[int, Fingerprint]) -> lis
     return sorted((start for start, rows in by_hour.items() if rows not in made_of.get(start, ())), reverse=True)
 
 
-def refresh_hours(connection: SumsConnection, done: Callable[[int], None]) -> int:
-    """All hours that are out of date; their number."""
+def refresh_hours(connection: SumsConnection, done: Callable[[int], None], seconds: float) -> int:
+    """The hours that are out of date; their number. No round begins after so many seconds."""
+    deadline = time.monotonic() + seconds
     state = connection.installed()
     stored = StoredDocuments(connection, state)
     by_hour = connection.fingerprints(state.shift)
     todo = outdated(stored, by_hour)
     total = 0
-    while todo:
+    while todo and time.monotonic() < deadline:
         some, todo = split(todo, by_hour)
         tally, made_of = tally_hours(connection, state, set(some), by_hour)
         documents = tally.documents(stored.numbered(tally.ids))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import random
 from typing import TYPE_CHECKING
 
@@ -96,8 +97,8 @@ class ClickhouseSums:
         state = self._connection.installed()
         return len(outdated(StoredDocuments(self._connection, state), self._connection.fingerprints(state.shift)))
 
-    def refresh(self, done: Callable[[int], None] = lambda _: None) -> int:
-        total = refresh_hours(self._connection, done)
+    def refresh(self, done: Callable[[int], None] = lambda _: None, *, seconds: float = math.inf) -> int:
+        total = refresh_hours(self._connection, done, seconds)
         for zone in self._connection.installed().zones:
             refresh_days(self._connection, zone)
         return total

@@ -58,9 +58,10 @@ class State:
 class SumsConnection:
     """To be used in its own event loop, after `open`. Raises the driver's errors, and ReadError."""
 
-    def __init__(self, dsn: Dsn, table: Table) -> None:
+    def __init__(self, dsn: Dsn, table: Table, lock_seconds: float) -> None:
         self._dsn = dsn
         self._table = table
+        self._lock_seconds = lock_seconds
 
     async def open(self) -> None:
         import asyncpg
@@ -71,6 +72,7 @@ class SumsConnection:
             timeout=self._dsn.connect_timeout or CONNECT_SECONDS,
             statement_cache_size=0,
         )
+        await self.asyncpg.execute(f"SET lock_timeout = {int(self._lock_seconds * 1000)}")
 
     async def close(self) -> None:
         await self.asyncpg.close(timeout=1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from slashspan.dsn import POSTGRESQL_EXTRA
@@ -39,7 +41,7 @@ DAYS: Final = 30
 class PostgresSums:
     """One connection that writes, in a thread of its own. For a `with` block; every method raises ReadError."""
 
-    def __init__(self, dsn: Dsn, table: Table) -> None:
+    def __init__(self, dsn: Dsn, table: Table, lock_seconds: float) -> None:
         try:
             import asyncpg
         except ModuleNotFoundError:
@@ -47,7 +49,7 @@ class PostgresSums:
         self._errors = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.TimeoutError)
         self._dsn = dsn
         self._table = table
-        self._connection = SumsConnection(dsn, table)
+        self._connection = SumsConnection(dsn, table, lock_seconds)
 
     def __enter__(self) -> Self:
         self._thread = LoopThread("slashspan-sums")
@@ -86,8 +88,8 @@ class PostgresSums:
     def add_zone(self, zone: str, done: Callable[[int], None]) -> None:
         self._wait(self._add_zone(zone, done))
 
-    def refresh(self, done: Callable[[int], None] = lambda _: None) -> int:
-        return self._wait(self._refresh(done))
+    def refresh(self, done: Callable[[int], None] = lambda _: None, *, seconds: float = math.inf) -> int:
+        return self._wait(self._refresh(done, seconds))
 
     def verify(self, done: Callable[[int], None] = lambda _: None) -> list[str]:
         return self._wait(self._verify(done))
@@ -189,11 +191,12 @@ class PostgresSums:
             marks = await read_marks(self._connection.asyncpg, state.names)
             return len(await marked_hours(self._connection.asyncpg, state, marks))
 
-    async def _refresh(self, done: Callable[[int], None]) -> int:
+    async def _refresh(self, done: Callable[[int], None], seconds: float) -> int:
         total = 0
+        deadline = time.monotonic() + seconds
         if (await self._connection.installed()).unmarked:
             await self._connection.patiently(lambda: watch_partitions(self._connection))
-        while (count := await refresh_once(self._connection)) is not None:
+        while time.monotonic() < deadline and (count := await refresh_once(self._connection)) is not None:
             total += count
             done(count)
         return total

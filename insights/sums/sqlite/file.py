@@ -6,7 +6,7 @@ import contextlib
 import json
 import sqlite3
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from slashspan.insights.readers.base import ReadError
 from slashspan.sum_tables import FORMAT, SumTables, sqlite_triggers
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from slashspan.insights.sums.status import Zones
     from slashspan.table import Table
-
-LOCK_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class State:
 class SumsFile:
     """One connection that writes."""
 
-    def __init__(self, path: Path, table: Table) -> None:
+    def __init__(self, path: Path, table: Table, lock_seconds: float) -> None:
         """Raises ReadError if there is no such file."""
         self._path = path
         self.table = table
@@ -45,7 +43,7 @@ class SumsFile:
             if not path.is_file():
                 raise ReadError(f"{path} does not exist")
             uri = f"{path.resolve().as_uri()}?mode=rw"
-            self.connection = sqlite3.connect(uri, uri=True, timeout=LOCK_SECONDS, isolation_level=None)
+            self.connection = sqlite3.connect(uri, uri=True, timeout=lock_seconds, isolation_level=None)
             self.connection.text_factory = lambda data: data.decode("utf-8", "replace")
 
     def close(self) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from slashspan.insights.readers.base import ReadError
@@ -30,12 +32,13 @@ DAYS: Final = 30
 class SqliteSums:
     """One connection that writes. To be used in a `with` block; every method raises ReadError."""
 
-    def __init__(self, path: Path, table: Table) -> None:
+    def __init__(self, path: Path, table: Table, lock_seconds: float) -> None:
         self._path = path
         self._table = table
+        self._lock_seconds = lock_seconds
 
     def __enter__(self) -> Self:
-        self._file = SumsFile(self._path, self._table)
+        self._file = SumsFile(self._path, self._table, self._lock_seconds)
         self._names = self._file.names
         return self
 
@@ -135,10 +138,11 @@ class SqliteSums:
         status = self.status()
         return status.rows_waiting + status.hours_marked
 
-    def refresh(self, done: Callable[[int], None] = lambda _: None) -> int:
+    def refresh(self, done: Callable[[int], None] = lambda _: None, *, seconds: float = math.inf) -> int:
         total = 0
+        deadline = time.monotonic() + seconds
         with self._file.as_read_error():
-            while (count := refresh_once(self._file)) is not None:
+            while time.monotonic() < deadline and (count := refresh_once(self._file)) is not None:
                 total += count
                 done(count)
         return total

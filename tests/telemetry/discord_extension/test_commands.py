@@ -19,6 +19,7 @@ from discord.ext import commands
 from discord_standin import StandIn, User
 from discord_standin.people import NAMES
 
+from slashspan.insights import Filters
 from slashspan.telemetry.instrument.privacy import pseudonym
 from tests.support import ROOT
 from tests.support.bots import running
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 EXTENSION = "slashspan.telemetry.discord_extension"
 NELLY = User(80351110224678912, "nelly")
+OWN = User(FULL.discord_uid, "own")
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -124,6 +126,21 @@ async def test_the_owner_sees_numbers_and_a_chart_and_the_loop_waits_for_neither
     assert action.files["chart.png"].startswith(b"\x89PNG\r\n")
     assert threads
     assert threading.get_ident() not in threads
+
+
+@pytest.mark.usefixtures("no_charts")
+@pytest.mark.parametrize("zone", ["", "Pacific/Kiritimati", "Pacific/Niue"])
+async def test_days_begin_in_the_zone_of_the_settings(zone: str, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLASHSPAN_ZONE", zone)
+    first = Filters.last("7d", zone=zone or "UTC").since
+    assert first is not None
+    begin_us = (first - EPOCH) // timedelta(microseconds=1)
+    write_rows(store, [dataclasses.replace(called(n), called_at=begin_us + n) for n in (-1, 0, 1)])
+    async with loaded() as (standin, _):
+        for what, options in (("summary", {}), ("command", {"name": FULL.command}), ("user", {"user": OWN})):
+            action = await asked(standin, what, options={**options, "period": "7d"})
+            assert fields_of(action)["calls"] == "**2**"
+            assert embed_of(action).footer.text == f"Commands only, days in {zone or 'UTC'}"
 
 
 @pytest.mark.usefixtures("no_charts")
