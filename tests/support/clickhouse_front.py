@@ -4,7 +4,8 @@
 
 No package carries ClickHouse's server. This is transport for tests only: it reads requests, compresses blocks, and
 answers as the server does. SQL, formats, storage and errors are the engine's. Not there: streaming, sessions that keep
-temporary tables, users other than the one named here, async_insert, clusters.
+temporary tables, users other than the one named here, async_insert, and several nodes: `--cluster NAME` makes a cluster
+of this node alone, for which ON CLUSTER and the replication of tables are left out of statements.
 
 Sources: https://clickhouse.com/docs/interfaces/http, https://clickhouse.com/docs/native-protocol/compression
 """
@@ -22,6 +23,7 @@ import sys
 import tempfile
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import BasicAuth, web
@@ -155,13 +157,35 @@ class Statement:
     parameters: dict[str, str]
 
 
+CLUSTER: Final = """
+<clickhouse>
+  <tcp_port>9000</tcp_port>
+  <remote_servers><{name}><shard><replica><host>localhost</host><port>9000</port></replica></shard></{name}></remote_servers>
+</clickhouse>
+"""
+"""The engine takes a node with its own name and port for itself, and nothing listens there."""
+ON_CLUSTER: Final = re.compile(rb" ON CLUSTER `\w+`")
+REPLICATED: Final = re.compile(rb"Replicated(\w*MergeTree\()'[^']*', '[^']*'(?:, )?")
+WINDOW: Final = re.compile(rb"\breplicated_deduplication_window")
+
+
+def of_one_node(query: bytes) -> bytes:
+    """The statement as it is carried out on each node of a cluster, without Keeper."""
+    query = REPLICATED.sub(rb"\1", ON_CLUSTER.sub(b"", query))
+    return WINDOW.sub(b"non_replicated_deduplication_window", query)
+
+
 class Engine:
     """chdb on one folder. Each statement has a connection of its own, so that it leaves no settings behind."""
 
-    def __init__(self, folder: str, profile: dict[str, str]) -> None:
+    def __init__(self, folder: str, profile: dict[str, str], cluster: str | None) -> None:
         import chdb
 
-        self._connect = chdb.connect
+        self._connect, self._has_cluster = chdb.connect, cluster is not None
+        if cluster is not None:
+            config = Path(f"{folder}.xml")
+            config.write_text(CLUSTER.format(name=cluster), "utf-8")
+            folder = f"{folder}?config-file={config}"
         self._folder, self._profile = folder, profile
         self._first = chdb.connect(folder)  # the engine stays open with it
         self.version, self.zone = (self._text(f"SELECT {what}()") for what in ("version", "timezone"))
@@ -176,10 +200,12 @@ class Engine:
             for name, value in (self._profile | statement.settings).items():
                 quoted = value.replace("\\", "\\\\").replace("'", "\\'")
                 connection.query(f"SET {name} = '{quoted}'")
-            connection.query(f"USE `{statement.database}`")
+            database = statement.database.replace("\\", "\\\\").replace("`", "\\`")
+            connection.query(f"USE `{database}`")
             if statement.data is not None:
                 return self._insert(connection, statement.query, statement.data)
-            query = statement.query.decode("utf-8", "surrogateescape")
+            asked = of_one_node(statement.query) if self._has_cluster else statement.query
+            query = asked.decode("utf-8", "surrogateescape")
             result = connection.query(query, statement.format, params=statement.parameters or None)
             return result.bytes() or b"", {"read_rows": result.rows_read(), "read_bytes": result.bytes_read()}
         except Exception as error:
@@ -282,13 +308,16 @@ def main() -> None:
     parser.add_argument("--user", default="default")
     parser.add_argument("--password", default="")
     parser.add_argument("--profile", type=json.loads, default={}, help="settings of the user, as JSON")
+    parser.add_argument("--cluster", help="the name of a cluster of one node")
     parser.add_argument("--log", action="store_true", help="print each statement")
     told = parser.parse_args()
     logging.basicConfig(level=logging.INFO if told.log else logging.WARNING, format="%(asctime)s %(message)s")
     sys.path.append(told.packages)
     app = web.Application(client_max_size=1 << 30)
     app.router.add_get("/ping", _ping)
-    app.router.add_route("*", "/", Front(Engine(told.data, told.profile), told.user, told.password).answer)
+    app.router.add_route(
+        "*", "/", Front(Engine(told.data, told.profile, told.cluster), told.user, told.password).answer
+    )
     web.run_app(app, host="127.0.0.1", port=told.port, print=None)
 
 

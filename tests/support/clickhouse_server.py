@@ -32,7 +32,7 @@ START_SECONDS: Final = 120.0
 class ClickhouseServer:
     """An engine on one folder and one port. `kill` sends SIGKILL; `start` may be called again afterwards.
 
-    `profile`: settings of its user, such as `readonly`.
+    `profile`: settings of its user, such as `readonly`. `cluster`: the name of one that this node is alone in.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class ClickhouseServer:
         user: str = "default",
         password: str = "",
         profile: Mapping[str, str] | None = None,
+        cluster: str | None = None,
         log: bool = False,
     ) -> None:
         self.port: Final = free_port()
@@ -49,6 +50,7 @@ class ClickhouseServer:
         self.password: Final = password
         self._folder = folder
         self._options = [f"--profile={json.dumps(dict(profile or {}))}", *(["--log"] if log else [])]
+        self._options += [f"--cluster={cluster}"] if cluster else []
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
