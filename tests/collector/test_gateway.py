@@ -213,3 +213,16 @@ def test_prometheus_reads_how_often_and_how_fast_commands_are(tmp_path: Path) ->
         }
         assert (below["1"], below["2.5"]) == (0.0, 3.0)
         assert not [labels for _, labels, _ in found if "nelly" in labels.values()]
+
+
+def test_rows_do_not_wait_for_a_trace_store_that_is_away(tmp_path: Path) -> None:
+    """Its queue is full: traces are left out and counted, and commands are rows as before."""
+    with gateway(tmp_path, SAMPLING_PERCENT="100", QUEUE_SIZE="5000") as running:
+        running.traces.stop()
+        for first in range(0, 6000, 1000):
+            running.send([span for number in range(first, first + 1000) for span in command(number)])
+        running.rows.wait_for(6000, 90)
+        failed = "otelcol_exporter_enqueue_failed_spans_total"
+        until(lambda: any(name == failed for name, _, _ in samples(running.collector.own_metrics_port)), 60)
+        running.send([span for number in range(6000, 6500) for span in command(number)])
+        assert sent(running.rows.wait_for(6500, 60)) == list(range(6500)), "nothing was sent twice"
