@@ -95,14 +95,15 @@ def to_clickhouse(folder: Path, server: ClickhouseServer, *, fsync: bool) -> Ite
 
 
 @contextlib.contextmanager
-def gateway(folder: Path, server: ClickhouseServer, traces: Pipeline) -> Iterator[Pipeline]:
-    """collector-gateway.yaml: commands to ClickHouse and into metrics, a sample of traces to another collector."""
+def gateway(folder: Path, server: ClickhouseServer, traces: Pipeline, wait: str = "1s") -> Iterator[Pipeline]:
+    """collector-gateway.yaml: commands to ClickHouse and into metrics, a sample of traces to another collector, for
+    whose decision they `wait` in memory."""
     folder.mkdir()
     environ = _clickhouse(server) | {
         "OTLP_TOKEN": TOKEN,
         "TRACE_STORE_ENDPOINT": f"127.0.0.1:{traces.collector.grpc_port}",
         "TRACE_STORE_INSECURE": "true",
-        "SAMPLING_WAIT": "1s",
+        "SAMPLING_WAIT": wait,
     }
     with running_collector(folder, ONE_CORE | environ, GATEWAY) as running:
         yield Pipeline(running, lambda: _count(server, "otel_traces"), server)
@@ -136,3 +137,8 @@ def _accepted(running: Collector) -> float:
 def cpu_seconds(pid: int) -> float:
     used = psutil.Process(pid).cpu_times()
     return float(used.user + used.system)
+
+
+def memory_bytes(pid: int) -> int:
+    """Of physical memory."""
+    return int(psutil.Process(pid).memory_info().rss)

@@ -18,7 +18,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
 from benchmarks._otlp_load import REQUEST_SPANS, Load, provider_with, record, recorded
-from benchmarks._pipelines import TOKEN, clickhouse, cpu_seconds, gateway, null_collector, to_backend, to_clickhouse
+from benchmarks._pipelines import (
+    TOKEN,
+    clickhouse,
+    cpu_seconds,
+    gateway,
+    memory_bytes,
+    null_collector,
+    to_backend,
+    to_clickhouse,
+)
 from benchmarks._report import Report, median
 from benchmarks._sinks import NoExporter
 from benchmarks._whole_bot import modes, seconds_per_command
@@ -95,7 +104,9 @@ def run(*, quick: bool = False) -> Report:
             for way in ways:
                 _send(way, measured)
         stored = _stored(server)
-    return _report(measured, load, stored, f"medians of {rounds} rounds of {load.commands:,} commands")
+        with gateway(folder / "waiting", server, traces, wait="1h") as waiting:
+            held = _held(waiting, load)
+    return _report(measured, load, stored, held, f"medians of {rounds} rounds of {load.commands:,} commands")
 
 
 def _on(fsync: bool) -> str:
@@ -151,7 +162,15 @@ def _stored(server: ClickhouseServer) -> dict[str, float]:
     return {row["table"]: row["bytes"] for row in found}
 
 
-def _report(measured: Measured, load: Load, stored: Mapping[str, float], said: str) -> Report:
+def _held(waiting: Pipeline, load: Load) -> float:
+    """Bytes of memory per trace that waits for its decision; what the gateway needs without any is not counted."""
+    before, arrived = memory_bytes(waiting.collector.pid), waiting.arrived()
+    load.send(waiting.collector.grpc_port, TOKEN)
+    waiting.drain(arrived, load.commands)
+    return (memory_bytes(waiting.collector.pid) - before) / load.commands
+
+
+def _report(measured: Measured, load: Load, stored: Mapping[str, float], held: float, said: str) -> Report:
     seconds = {name: median(values) for name, values in measured.items()}
     rows = [
         (
@@ -177,6 +196,7 @@ def _report(measured: Measured, load: Load, stored: Mapping[str, float], said: s
             "bot: made, ended and delivered in one process; the difference to discarding them is the exporter",
             f"sent: {plain:.0f} bytes per span, {packed:.0f} with gzip; stored: "
             + ", ".join(f"{size:.0f} per row of {table}" for table, size in sorted(stored.items())),
+            f"a trace that waits in the gateway for its decision takes {held / 1024:.1f} KiB of memory",
         ),
     )
 
