@@ -71,7 +71,7 @@ def tiles(
 
 def last_stored(result: Result[PipelineRow]) -> PipelineRow:
     """The last hour or day of `pipeline` that has rows."""
-    nothing = PipelineRow(result.filters.end, 0, None, None, None, None, 0)
+    nothing = PipelineRow(result.filters.end, 0, None, None, None, None, 0, None, None)
     return next((row for row in reversed(result.rows) if row.calls), nothing)
 
 

@@ -10,6 +10,7 @@ from slashspan.insights.reports.registry import report
 from slashspan.insights.reports.shared import (
     all_starts,
     bucket_column,
+    bucket_seconds,
     bucket_start,
     default_bucket,
     ranks,
@@ -96,11 +97,15 @@ class ArrivalRow:
     negative: int = column("count", "negative", "Calls received before Discord sent them: a clock is wrong")
 
 
+def _hour_or_day(bucket: Bucket | None, filters: Filters) -> Bucket:
+    return "hour" if bucket == "hour" else "day" if bucket else default_bucket(filters)
+
+
 async def _by_bucket(
     reader: Reader, filters: Filters, query: str, bucket: Bucket | None, **values: Any
 ) -> list[tuple[datetime, Row]]:
     """Rows of a query with percentiles of each hour or day, all of which are there."""
-    bucket = "hour" if bucket == "hour" else "day" if bucket else default_bucket(filters)
+    bucket = _hour_or_day(bucket, filters)
     found = {
         bucket_start(row["bucket"], bucket, filters): row
         for row in await reader.query(query, filters, bucket_column(bucket), **values)
@@ -127,6 +132,14 @@ class PipelineRow:
     p99_ms: float | None = column("ms", "p99", "99 % of the lags")
     longest_ms: float | None = column("ms", "longest", "The longest lag")
     late: int = column("count", "late", "Rows that were inserted more than a minute after the call")
+    batch_rows: float | None = column(
+        "ratio",
+        "batch",
+        "Rows written at a time: rows ÷ different times of insertion; in SQLite a batch may have several",
+    )
+    waiting: float | None = column(
+        "ratio", "waiting", "Rows that waited, on average over the time: the sum of their waits ÷ its length"
+    )
 
 
 @report("How late rows are stored", PipelineRow)
@@ -134,10 +147,21 @@ async def pipeline(
     reader: Reader, filters: Filters, *, bucket: Bucket | None = None, late_ms: float = LATE_MS
 ) -> list[PipelineRow]:
     """Time from the receive of a call to the insertion of its row, by hour or day of the call. It contains the call's
-    own duration and the wait for a batch; an outage shows as a long lag. `slashspan spool` says what has not arrived
-    yet, and the exporter's metrics say how it does."""
+    own duration and the wait for a batch; an outage shows as a long lag. A row waits from the end of its call to its
+    insertion, in memory or in the spool; so the rows tell how many waited (Little's law), but only once they have
+    arrived. `slashspan spool` says what has not, and the exporter's metrics (docs/metrics.md) what rows cannot tell:
+    how full the queue is now, how long a flush takes, what was retried or dropped."""
+    bucket = _hour_or_day(bucket, filters)
     return [
-        PipelineRow(start, row.get("calls", 0), *ranks(row.get("ranks")), row.get("longest"), row.get("late", 0))
+        PipelineRow(
+            start=start,
+            calls=row.get("calls", 0),
+            **dict(zip(("p50_ms", "p95_ms", "p99_ms"), ranks(row.get("ranks")), strict=True)),
+            longest_ms=row.get("longest"),
+            late=row.get("late", 0),
+            batch_rows=ratio(row.get("calls"), row.get("batches")),
+            waiting=ratio((row.get("waited_ms") or 0.0) / 1000, bucket_seconds(start, bucket, filters)),
+        )
         for start, row in await _by_bucket(reader, filters, "pipeline", bucket, late_ms=late_ms)
     ]
 

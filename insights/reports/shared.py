@@ -93,6 +93,17 @@ def bucket_start(number: int, bucket: Bucket, filters: Filters) -> datetime:
     return zones.start_of_day(day, filters.tz).astimezone(timezone.utc)
 
 
+def bucket_seconds(start: datetime, bucket: Bucket, filters: Filters) -> float:
+    """How long the bucket is, as far as it is in the period and over."""
+    begin = start.astimezone(timezone.utc)
+    if bucket == "hour":
+        end = begin + timedelta(hours=1)
+    else:
+        end = zones.start_of_day(zones.next_day(start.astimezone(filters.tz).date(), bucket), filters.tz)
+    begin, end = max(begin, filters.since or begin), min(end.astimezone(timezone.utc), filters.end)
+    return max(0.0, (end - begin).total_seconds())
+
+
 def all_starts(found: Iterable[datetime], bucket: Bucket, filters: Filters) -> list[datetime]:
     """The beginnings of all buckets of the period, or between the first and the last that was found, in UTC.
 

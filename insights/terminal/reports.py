@@ -27,6 +27,7 @@ _COLUMNS: Final = {
     "commands": ("command", "kind", "calls", "users", "error_rate", "p50_ms", "p95_ms", "over_3s"),
     "recent": ("at", "command", "outcome", "error_type", "duration_ms", "user_name"),
     "releases": ("release", "first", "calls", "error_rate", "error_verdict", "p95_ms", "p95_verdict"),
+    "pipeline": ("start", "calls", "p50_ms", "p95_ms", "longest_ms", "late", "batch_rows", "waiting"),
     "error-types": ("error_type", "command", "outcome", "calls", "users", "last"),
 }
 """What is shown of reports with many columns; --json and --csv have all."""

@@ -34,7 +34,7 @@ def stored(**changes: Any) -> PipelineRow:
     return PipelineRow(**{"start": NOW, "calls": 9, "p95_ms": 900.0, "late": 0, **dict.fromkeys(MISSING), **changes})
 
 
-MISSING = ("p50_ms", "p99_ms", "longest_ms")
+MISSING = ("p50_ms", "p99_ms", "longest_ms", "batch_rows", "waiting")
 
 
 def test_tiles_say_in_words_what_changed() -> None:

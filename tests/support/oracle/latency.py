@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tests.support.oracle.shared import (
@@ -15,10 +16,12 @@ from tests.support.oracle.shared import (
     late,
     nearest_rank,
     ranks,
+    start_of,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from slashspan.insights import Filters
     from tests.support.call_history import Call
@@ -67,6 +70,15 @@ def arrival(all_calls: Sequence[Call], filters: Filters) -> Rows:
     ]
 
 
+def seconds_of(start: datetime, bucket: str, filters: Filters) -> float:
+    """The length of the hour or day, as far as it is in the period and over."""
+    end = start + timedelta(hours=1)
+    if bucket == "day":
+        end = start_of(start.astimezone(filters.tz).date() + timedelta(1), filters)
+    inside = min(end, filters.end) - max(start, filters.since or start)
+    return max(0.0, inside / timedelta(seconds=1))
+
+
 def pipeline(all_calls: Sequence[Call], filters: Filters) -> Rows:
     stored = [call for call in chosen(all_calls, filters) if call.lag is not None]
     return [
@@ -76,6 +88,11 @@ def pipeline(all_calls: Sequence[Call], filters: Filters) -> Rows:
             **ranks([call.lag for call in some], "p50_ms", "p95_ms", "p99_ms"),
             "longest_ms": max((call.lag or 0.0 for call in some), default=None),
             "late": sum((call.lag or 0) > 60_000 for call in some),
+            "batch_rows": div(len(some), len({call.at + timedelta(milliseconds=call.lag or 0) for call in some})),
+            "waiting": div(
+                sum(max(0.0, (call.lag or 0) - (call.duration or 0)) for call in some) / 1000,
+                seconds_of(start, default_bucket(filters), filters),
+            ),
         }
         for start, some in buckets(stored, filters, default_bucket(filters)).items()
     ]
