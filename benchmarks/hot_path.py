@@ -28,8 +28,11 @@ from benchmarks._sinks import NoExporter, NoStore
 from slashspan import DiscordInstrumentor
 from slashspan.exporters.delivery.exporter import CommandCallsExporter
 from slashspan.exporters.delivery.processor import CommandCallsProcessor
+from slashspan.exporters.delivery.retrying_exporter import RetryingExporter
+from slashspan.exporters.delivery.traces_processor import TracesProcessor
 from slashspan.exporters.spool.journal import Journal
 from slashspan.exporters.spool.row_spool import RowSpool
+from slashspan.exporters.spool.span_spool import SpanSpool
 from slashspan.semconv import Kind
 from slashspan.settings import Settings
 
@@ -76,6 +79,9 @@ async def _measure(rounds: int, calls: int, peer: dict[str, float]) -> Report:
     folder = tempfile.TemporaryDirectory()
     processor = _spooled(Path(folder.name))
     spooling.add_span_processor(processor)
+    sending = TracerProvider(shutdown_on_exit=False)
+    traces = _spooled_traces(Path(folder.name))
+    sending.add_span_processor(traces)
     bot = OfflineBot()
     attributes = await _attributes(bot)
     descriptor = os.open(Path(folder.name) / "bare", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -83,6 +89,7 @@ async def _measure(rounds: int, calls: int, peer: dict[str, float]) -> Report:
     ours: dict[str, list[float]] = {name: [] for name in FRAMES}
     bare: list[float] = []
     spooled: list[float] = []
+    spooled_traces: list[float] = []
     appended: list[float] = []
     for _ in range(rounds):
         for name, frame in FRAMES.items():
@@ -101,6 +108,9 @@ async def _measure(rounds: int, calls: int, peer: dict[str, float]) -> Report:
             with _instrumented(spooling):
                 spooled.append(await cost() - without - added)
             processor._flush(30.0)  # in this thread, so that nothing runs in parallel to the next measurement
+            with _instrumented(sending):
+                spooled_traces.append(await cost() - without - added)
+            traces._flush(30.0)
             for times, inside in (
                 (bare, lambda: _bare_span(tracer, attributes)),
                 (appended, lambda: _two_appends(descriptor)),
@@ -110,6 +120,7 @@ async def _measure(rounds: int, calls: int, peer: dict[str, float]) -> Report:
                 bot.inside = None
     provider.shutdown()
     processor.shutdown_within(30.0)
+    traces.shutdown_within(30.0)
     os.close(descriptor)
     folder.cleanup()
     base = median(bare)
@@ -126,6 +137,8 @@ async def _measure(rounds: int, calls: int, peer: dict[str, float]) -> Report:
     ]
     spool = median(spooled)
     rows.append(("the spool adds to a slash command (start and end)", _us(spool), f"{spool / base:.2f}", "–"))
+    sent = median(spooled_traces)
+    rows.append(("the spool of spans for a collector adds (start and end)", _us(sent), f"{sent / base:.2f}", "–"))
     floor = median(appended)
     rows.append((f"two bare appends of {RECORD_BYTES} bytes in the command", _us(floor), f"{floor / base:.2f}", "–"))
     return Report(
@@ -157,6 +170,13 @@ def _spooled(folder: Path) -> CommandCallsProcessor:
     exporter = CommandCallsExporter(NoStore(), kinds=Kind.ALL, spool=spool)
     bounds = {"schedule_delay_ms": 3_600_000, "batch_rows": 2048, "queue_rows": 2048}
     return CommandCallsProcessor(exporter, kinds=Kind.ALL, **bounds)
+
+
+def _spooled_traces(folder: Path) -> TracesProcessor:
+    """A processor of spans for a collector, with an exporter that discards every span."""
+    spool = SpanSpool(Journal(folder / "traces", max_bytes=2**28))
+    exporter = RetryingExporter(NoExporter(), spool, name="otlp")
+    return TracesProcessor(exporter, spool, schedule_delay_ms=3_600_000, batch_rows=2048, queue_rows=2048)
 
 
 def _two_appends(descriptor: int) -> None:

@@ -46,6 +46,8 @@ KILLS: Final = (
     ("bot", "collector", "clickhouse"),
 )
 """What is killed together; the collector is also ended by SIGTERM, as by an upgrade."""
+UNANSWERED: Final = 30
+"""Commands at a time, so that most of them have finished when the bot is killed."""
 DELIVERED_SECONDS: Final = 180.0
 DATABASE: Final = "trial"
 COUNT: Final = f"SELECT count() AS count FROM {DATABASE}.otel_traces WHERE mapContains(SpanAttributes, '{KIND}')"
@@ -95,7 +97,7 @@ class Trial:
     async def round(self, kills: Sequence[str]) -> None:
         """Kill these in the middle of the load, which goes on while they start again."""
         assert self.bot is not None
-        loading = asyncio.create_task(load(self.discord, self.bot, self.chance, 3600.0))
+        loading = asyncio.create_task(load(self.discord, self.bot, self.chance, 3600.0, unanswered=UNANSWERED))
         await asyncio.sleep(self.chance.uniform(0.2, 1.5))
         for what in kills:
             await self.kill(what)

@@ -30,6 +30,8 @@ from tests.support.stored_rows import read_rows
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from discord_standin import Action
+
 POINTS = ("time", "time", "commit", "append", "start")
 
 
@@ -116,14 +118,24 @@ async def start_bot(environ: dict[str, str]) -> asyncio.subprocess.Process:
     )
 
 
-async def load(discord: StandIn, process: asyncio.subprocess.Process, chance: random.Random, seconds: float) -> None:
-    """Send commands as fast as possible, until the bot dies or the time is up."""
+async def load(
+    discord: StandIn,
+    process: asyncio.subprocess.Process,
+    chance: random.Random,
+    seconds: float,
+    *,
+    unanswered: int = sys.maxsize,
+) -> None:
+    """Send commands as fast as possible, until the bot dies or the time is up; up to so many that are not answered."""
     end = asyncio.get_running_loop().time() + seconds
+    waiting: list[Action] = []
     while process.returncode is None and asyncio.get_running_loop().time() < end:
-        try:
-            await discord.slash(chance.choice(("ping", "slow")))
-        except (ConnectionError, KeyError):
-            return  # the bot is dead, and its connection closed
+        waiting = [action for action in waiting if action.ack is None]
+        if len(waiting) < unanswered:
+            try:
+                waiting.append(await discord.slash(chance.choice(("ping", "slow"))))
+            except (ConnectionError, KeyError):
+                return  # the bot is dead, and its connection closed
         await asyncio.sleep(0.001)
 
 
