@@ -18,12 +18,13 @@ from slashspan.exporters.common import at_fork
 from slashspan.exporters.common.at_fork import ForkAware
 from slashspan.exporters.common.gil import yielding_gil
 from slashspan.exporters.rows.counts import DropReason
+from slashspan.exporters.spool.adoption import Adoption
 from slashspan.exporters.spool.losses import Losses
 from slashspan.exporters.spool.periodic_sync import PeriodicSync
-from slashspan.exporters.spool.records import NewerFormat, RecordType, frame
+from slashspan.exporters.spool.records import RecordType, frame
 from slashspan.exporters.spool.segment import RecordState, Segment
 from slashspan.exporters.spool.segment_set import SegmentSet
-from slashspan.exporters.spool.writers import Writer, dead_writers
+from slashspan.exporters.spool.writers import Writer
 from slashspan.semconv import Sync
 
 if TYPE_CHECKING:
@@ -62,13 +63,11 @@ class Journal(ForkAware):
 
     def _start(self) -> None:
         self.lock = threading.Lock()
-        self.adopted = 0
-        """Records adopted from processes that died."""
         self._losses = Losses(self.folder)
+        self._adoption = Adoption(self.folder, self.max_bytes, self.lock, self._losses)
         self._set = SegmentSet()
         self._in_flight: InFlight | None = None
         """Those of our own writer, while they can be written."""
-        self._unreadable: set[Path] = set()
         self._not_before = 0.0
         self._periodic_sync: PeriodicSync | None = None
         self._closed = False
@@ -167,30 +166,7 @@ class Journal(ForkAware):
 
     def adopt(self) -> int:
         """Adopt what dead processes left; returns the number of waiting records."""
-        with self.lock:
-            ours = {writer.folder for writer in self._set.writers()} | self._unreadable
-        found = 0
-        with self._losses.logging_os_errors():
-            for writer in dead_writers(self.folder, ours):
-                found += self._adopt(writer)
-        return found
-
-    def _adopt(self, writer: Writer) -> int:
-        try:
-            lost = writer.load()
-        except (NewerFormat, OSError) as error:
-            writer.leave()
-            self._unreadable.add(writer.folder)
-            _log.warning("%s is left alone: %s", writer.folder, error)
-            return 0
-        with self.lock:
-            pending = writer.pending
-            self.adopted += pending + lost
-            self._set.adopted_writers.append(writer)
-            self._losses.damaged(lost, writer.folder)
-            self._losses.spool_full(self._set.keep_within(self.max_bytes))
-        self._collect()
-        return pending
+        return self._adoption.adopt(self._set, self._collect)
 
     def lease(self, limit: int) -> list[tuple[Receipt, Record]]:
         """Lease up to `limit` records for replay, oldest first. Each has to be acknowledged or released."""
@@ -279,6 +255,11 @@ class Journal(ForkAware):
     def refused(self) -> int:
         """Records that could not be written to disk."""
         return self._losses.refused
+
+    @property
+    def adopted(self) -> int:
+        """Records adopted from processes that died."""
+        return self._adoption.records
 
     @property
     def pending(self) -> int:
