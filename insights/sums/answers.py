@@ -6,7 +6,7 @@ Counts, users and times are exact; percentiles are those of the histograms, to 1
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pyroaring import BitMap
 
@@ -18,68 +18,16 @@ from slashspan.insights.zones import EPOCH
 from slashspan.semconv import Kind, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
-    from slashspan.insights.filters import Filters
     from slashspan.insights.readers.base import Row
-    from slashspan.insights.sums.documents import Key
+    from slashspan.insights.sums.chosen import Period
     from slashspan.insights.sums.period import Cell
 
 LONG_GAP: Final = 31
 """Days: `user_days` does not tell longer gaps apart. No report does; only the last 30 days count for one."""
 _NO_ANSWER_DUE: Final = (Kind.PREFIX, "")
-
-
-class Period:
-    """The documents of a period, and the groups in them that the filters let through."""
-
-    def __init__(self, cells: list[Cell], filters: Filters) -> None:
-        self.filters = filters
-        self.cells = cells
-        self._merged: dict[Key, Group] | None = None
-        ids = {int(bot) for bot in filters.bots if bot.isdecimal()}
-        kinds, bots = set(filters.counted_kinds), set(filters.bots)
-        commands, environments, releases = map(set, (filters.commands, filters.environments, filters.releases))
-
-        def wanted(key: Key) -> bool:
-            return (
-                key.kind in kinds
-                and (not commands or key.command in commands)
-                and (not environments or key.environment in environments)
-                and (not releases or key.release in releases)
-                and (not bots or key.service_name in bots or key.application_id in ids)
-            )
-
-        self._wanted = wanted
-
-    def groups(self, cell: Cell) -> Iterator[tuple[Key, Group]]:
-        """Of one cell."""
-        return ((key, group) for key, group in cell.document.items() if self._wanted(key))
-
-    @property
-    def merged(self) -> dict[Key, Group]:
-        """All cells together."""
-        if self._merged is None:
-            self._merged = {}
-            for cell in self.cells:
-                for key, group in self.groups(cell):
-                    self._merged.setdefault(key, Group()).add(group)
-        return self._merged
-
-    def by(self, choose: Callable[[Key], Any]) -> dict[Any, Group]:
-        """Sums of all groups for which `choose` returns the same."""
-        found: dict[Any, Group] = defaultdict(Group)
-        for key, group in self.merged.items():
-            found[choose(key)].add(group)
-        return found
-
-    def users_by(self, choose: Callable[[int], int]) -> dict[int, BitMap]:
-        """Users by what `choose` makes of the day."""
-        found: dict[int, list[BitMap]] = defaultdict(list)
-        for cell in self.cells:
-            found[choose(cell.day)] += [group.users for _, group in self.groups(cell) if group.users]
-        return {day: BitMap.union(*users) for day, users in found.items() if users}
 
 
 def _moment(us: int) -> datetime:

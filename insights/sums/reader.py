@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from slashspan.insights.filters import Filters
     from slashspan.insights.readers.base import Reader, Row
-    from slashspan.insights.sums.answers import Period
     from slashspan.insights.sums.cache import Documents
+    from slashspan.insights.sums.chosen import Period
     from slashspan.insights.sums.progress import Progress
     from slashspan.insights.sums.snapshot import Snapshot, Source
 
@@ -84,7 +84,7 @@ class SummedReader:
         if snapshot is None:
             return None
         if (filters, hourly) not in self._periods:
-            from slashspan.insights.sums.answers import Period
+            from slashspan.insights.sums.chosen import Period
             from slashspan.insights.sums.period import load
 
             cells = await load(self._reader, snapshot, self._documents, filters, hourly=hourly)
