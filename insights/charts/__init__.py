@@ -10,7 +10,14 @@ from slashspan.insights.charts.audience import funnel, guilds, locales, next_com
 from slashspan.insights.charts.calls import calls
 from slashspan.insights.charts.drawing import Chart, Drawing
 from slashspan.insights.charts.failures import error_types, errors, outcomes, releases
-from slashspan.insights.charts.latency import acknowledgements, arrival, checkpoints, durations, pipeline
+from slashspan.insights.charts.latency import (
+    acknowledgements,
+    arrival,
+    checkpoints,
+    duration_histogram,
+    durations,
+    pipeline,
+)
 from slashspan.insights.charts.usage import commands, hours
 from slashspan.insights.charts.users import (
     active_users,
@@ -27,7 +34,7 @@ if TYPE_CHECKING:
 _LISTED: Final = (
     *(calls, commands, hours),
     *(outcomes, errors, error_types),
-    *(durations, checkpoints, acknowledgements, arrival),
+    *(durations, duration_histogram, checkpoints, acknowledgements, arrival),
     *(active_users, stickiness, retention, lifecycle, calls_per_user, power_users),
     *(guilds, locales, next_commands, funnel, releases, pipeline),
 )

@@ -11,6 +11,9 @@ from slashspan.insights.charts.registry import NO_CALLS, chart, distinct, names,
 from slashspan.insights.wording import command_name, milliseconds, percent, plural
 
 if TYPE_CHECKING:
+    from slashspan.insights.filters import Filters
+    from slashspan.insights.readers.base import Reader
+    from slashspan.insights.reports.usage import TotalsRow
     from slashspan.insights.result import Result
 
 
@@ -26,20 +29,52 @@ def durations(result: Result[Any]) -> Drawing:
     )
 
 
+async def _percentiles(reader: Reader, filters: Filters) -> TotalsRow:
+    return (await reports.totals(reader, filters)).rows[0]
+
+
+@chart(reports.duration_histogram, _percentiles)
+def duration_histogram(result: Result[Any], total: TotalsRow | None = None) -> Drawing:
+    if not result.rows:
+        return NO_CALLS
+    calls = sum(row.calls for row in result.rows)
+    most = max(result.rows, key=lambda row: row.calls)
+    upper = f"to {milliseconds(most.at_most_ms)}" if most.at_most_ms else "or longer"
+    sentence = f"{percent(most.share)} of {plural(calls, 'call')} take {milliseconds(most.at_least_ms)} {upper}"
+    marks: dict[str, float | None] = {}
+    if total is not None and total.p95_ms is not None:
+        half = milliseconds(total.p50_ms)
+        sentence = f"Half of {plural(calls, 'call')} take at most {half}, 95 % at most {milliseconds(total.p95_ms)}"
+        marks = {"p50": total.p50_ms, "p95": total.p95_ms, "p99": total.p99_ms}
+    return Drawing(sentence, shapes.histogram(result, {name: at for name, at in marks.items() if at}))
+
+
 @chart(reports.checkpoints)
 def checkpoints(result: Result[Any]) -> Drawing:
-    rows = [row for row in result.rows if row.p95_ms is not None][:LIMIT]
+    rows = [row for row in result.rows if row.p95_ms is not None]
     if not rows:
         return Drawing("No checkpoints in this period", None)
-    top = rows[0]
-    labels = distinct([f"{command_name(row)} · {row.step}" for row in rows])
+    if len(result.filters.commands) == 1:
+        return _waterfall(result, sorted(rows, key=lambda row: (row.kind, row.reached_ms or 0.0)))
+    shown, top = rows[:LIMIT], rows[0]
+    labels = distinct([f"{command_name(row)} · {row.step}" for row in shown])
     slow = sum(row.slow for row in result.rows)
     sentence = (
         f"{plural(slow, 'step')} took longer than 100 ms, most of them {command_name(top)} · {top.step}"
         if slow
         else "No step took longer than 100 ms"
     )
-    return Drawing(sentence, shapes.bars(result, rows, labels, "p95_ms", colour=ORANGE), ranked_height(rows))
+    return Drawing(sentence, shapes.bars(result, shown, labels, "p95_ms", colour=ORANGE), ranked_height(shown))
+
+
+def _waterfall(result: Result[Any], rows: list[Any]) -> Drawing:
+    """The steps of one command, each where it begins and ends in half of the calls."""
+    longest = max(rows, key=lambda row: row.p50_ms or 0.0)
+    name = command_name(longest)
+    share = f", {percent(longest.share)} of the time of {name}" if longest.share else ""
+    sentence = f"The longest step is {longest.step}: half of them take at most {milliseconds(longest.p50_ms)}{share}"
+    labels = distinct([row.step for row in rows])
+    return Drawing(sentence, shapes.waterfall(result, rows, labels), ranked_height(rows))
 
 
 @chart(reports.acknowledgements)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from slashspan.insights.charts.drawing import BLUE, FORMATS, SERIES, Spec, tooltip, values
+from slashspan.insights.wording import cell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ VALUE: Final = "value"
 _AXIS_FORMATS: Final = {**FORMATS, "share": ".1~%", "ratio": "~r"}
 _POWERS: Final = [10.0**power for power in range(-3, 11)]
 _DAY: Final = 86_400_000
+_STEP: Final = 1.4
+"""How wide the first and the last step of a histogram are drawn, which have no end."""
 
 
 def number_axis(title: str | None, unit: str, *, log: bool = False, **scale: Any) -> Spec:
@@ -189,6 +192,63 @@ def dumbbells(result: Result[Any], rows: Sequence[Any], labels: Sequence[str], f
                     "color": series([column.label for column in chosen], SERIES),
                     "shape": {"field": SERIES_FIELD, "type": "nominal", "scale": shapes},
                 },
+            },
+        ],
+    }
+
+
+def histogram(result: Result[Any], marks: Mapping[str, float]) -> Spec:
+    """Bars from `at_least_ms` to `at_most_ms` on a logarithmic scale; `marks`: vertical lines with their names."""
+    data = values(result)
+    for entry in data:  # neither 0 nor infinity has a place on the scale
+        entry["low"] = entry["at_least_ms"] or entry["at_most_ms"] / _STEP
+        entry["high"] = entry["at_most_ms"] or entry["at_least_ms"] * _STEP
+    scale = number_axis("ms, logarithmic", "ms", log=True, nice=False)
+    layers: list[Spec] = [
+        {
+            "mark": {"type": "bar", "binSpacing": 1, "color": BLUE},
+            "encoding": {
+                "x": {"field": "low", **scale},
+                "x2": {"field": "high"},
+                "y": {"field": "calls", **number_axis(None, "count", zero=True)},
+                "y2": {"datum": 0},
+                "tooltip": tooltip(result.columns),
+            },
+        }
+    ]
+    rows = [{"at": at, "name": name, "text": cell(at, "ms")} for name, at in marks.items()]
+    x = {"field": "at", "type": "quantitative"}
+    tips = [{"field": "text", "type": "nominal", "title": "at most"}, {"field": "name", "type": "nominal"}]
+    for mark, more in (
+        ({"type": "rule", "strokeWidth": 1.5}, {}),
+        (
+            {"type": "text", "align": "left", "baseline": "top", "dx": 4, "fontSize": 11},
+            {"y": {"value": 0}, "text": {"field": "name", "type": "nominal"}},
+        ),
+    ):
+        layers.append({"data": {"values": rows}, "mark": mark, "encoding": {"x": x, "tooltip": tips, **more}})
+    return {"data": {"values": data}, "layer": layers if rows else layers[:1]}
+
+
+def waterfall(result: Result[Any], rows: Sequence[Any], labels: Sequence[str]) -> Spec:
+    """For each step a bar up to when half of the calls reach it, as long as its p50, and a line as long as its p95."""
+    data = [{**row, LABEL: label} for row, label in zip(values(result, rows), labels, strict=True)]
+    for entry in data:
+        end = entry["reached_ms"] if entry["reached_ms"] is not None else entry["p50_ms"]
+        begin = max(0.0, end - entry["p50_ms"])
+        entry.update(begin=begin, end=begin + entry["p50_ms"], late=begin + entry["p95_ms"])
+    scale = number_axis("ms since the receive: p50 as a bar, p95 as a line", "ms", zero=True)
+    return {
+        "data": {"values": data},
+        "encoding": {"y": rank_axis(), "tooltip": tooltip(result.columns)},
+        "layer": [
+            {
+                "mark": {"type": "rule", "strokeWidth": 2, "color": SERIES[1]},
+                "encoding": {"x": {"field": "begin", **scale}, "x2": {"field": "late"}},
+            },
+            {
+                "mark": {"type": "bar", "color": BLUE, "height": {"band": 0.6}, "cornerRadius": 2},
+                "encoding": {"x": {"field": "begin", "type": "quantitative"}, "x2": {"field": "end"}},
             },
         ],
     }

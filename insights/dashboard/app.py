@@ -20,7 +20,7 @@ from slashspan.insights.dashboard.site import Options, Site
 from slashspan.insights.dashboard.stream import Stream
 from slashspan.insights.dashboard.summary import Summary
 from slashspan.insights.dashboard.upkeep import Upkeep
-from slashspan.insights.pages.sections import SECTIONS
+from slashspan.insights.pages.sections import sections_of
 from slashspan.insights.readers.base import ReadError
 from slashspan.semconv import Kind
 
@@ -58,6 +58,7 @@ class Dashboard:
                 web.get("/pictures/{name}.png", self._answered(cards.picture)),
                 web.get("/tables/{name}.csv", self._answered(cards.csv)),
                 web.get("/tables/{name}", self._answered(cards.table)),
+                web.get("/failed", self._answered(stream.failed)),
                 web.get("/comparison", self._answered(Comparison(self._site).compare)),
                 web.get("/choices", self._answered(summary.choices)),
                 web.get("/live", self._answered(stream.stream)),
@@ -110,7 +111,7 @@ class Dashboard:
             described=described(filters),
             kinds=Kind.ALL,
             users=[value for name, value in state.pairs if name == "user"],
-            sections=SECTIONS,
+            sections=sections_of(filters),
             charts=CHARTS,
         )
         return web.Response(text=text, content_type="text/html")

@@ -1,4 +1,4 @@
-"""The page's server-sent events."""
+"""Lists of the latest calls: those of the page's server-sent events, and those that failed."""
 
 from __future__ import annotations
 
@@ -45,17 +45,24 @@ class Stream:
                     await response.write(b": still there\n\n")
         return response
 
+    async def failed(self, _: web.Request, state: State) -> web.StreamResponse:
+        """The latest calls that failed, as HTML."""
+        return web.Response(text=await self._list(state, only_failed=True), content_type="text/html")
+
     async def _calls(self, state: State) -> bytes:
         problem = self._live.problem
         if not problem:
             try:
-                async with self._site.pool.reader() as reader:
-                    rows = (await recent(reader, state.filters, count=ROWS, only_failed=state.only_failed)).rows
-                link = self._site.options.trace_link
-                return _event("calls", self._site.render("calls.html.j2", rows=rows, trace_link=link, state=state))
+                return _event("calls", await self._list(state, only_failed=state.only_failed))
             except ReadError as error:
                 problem = str(error)
         return _event("problem", problem)
+
+    async def _list(self, state: State, *, only_failed: bool) -> str:
+        async with self._site.pool.reader() as reader:
+            rows = (await recent(reader, state.filters, count=ROWS, only_failed=only_failed)).rows
+        link = self._site.options.trace_link
+        return self._site.render("calls.html.j2", rows=rows, trace_link=link, state=state)
 
 
 def _event(name: str, data: str) -> bytes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from slashspan.insights.charts import CHARTS
 from slashspan.insights.charts.picture import inline_svg
 from slashspan.insights.pages.environment import environment
-from slashspan.insights.pages.sections import SECTIONS
+from slashspan.insights.pages.sections import sections_of
 from slashspan.insights.pages.tiles import last_stored, tiles
 from slashspan.insights.pages.trend import trend
 from slashspan.insights.reports import pipeline, totals
@@ -51,16 +51,16 @@ async def numbers(reader: Reader, filters: Filters, progress: Callable[[str], No
         before = await totals(reader, previous) if previous else None
         points = await trend(reader, filters)
         results, contexts = {}, {}
-        for name in chart_names():
+        for name in chart_names(filters):
             progress(name)
             results[name] = await CHARTS[name].report(reader, filters)
             contexts[name] = await CHARTS[name].context(reader, filters)
         return Numbers(now, before, points, results, contexts)
 
 
-def chart_names() -> Iterator[str]:
+def chart_names(filters: Filters) -> Iterator[str]:
     """In the order of the page."""
-    return (name for _, _, names in SECTIONS for name in names)
+    return (name for _, _, names in sections_of(filters) for name in names)
 
 
 def render(found: Numbers, *, title: str, now: datetime | None = None) -> str:
@@ -78,7 +78,7 @@ def render(found: Numbers, *, title: str, now: datetime | None = None) -> str:
                 for place, chart in enumerate(charts)
             ],
         }
-        for name, heading, charts in SECTIONS
+        for name, heading, charts in sections_of(filters)
     ]
     moment = (now or datetime.now(timezone.utc)).astimezone(filters.tz)
     return str(

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-SECTIONS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
+if TYPE_CHECKING:
+    from slashspan.insights.filters import Filters
+
+Section = tuple[str, str, tuple[str, ...]]
+"""Name in the address, which no chart has, heading, and the names of charts."""
+_USERS: Final = ("users", "Who uses it")
+_ANSWERS: Final = ("answers", "The 3 seconds that Discord waits", ("acknowledgements", "arrival"))
+_END: Final[tuple[Section, ...]] = (
+    ("next", "What comes next", ("next-commands",)),
+    ("versions", "Releases", ("releases",)),
+    ("recording", "Recording", ("pipeline",)),
+)
+SECTIONS: Final[tuple[Section, ...]] = (
     ("used", "What is used", ("calls", "commands", "hours")),
     ("fails", "What fails", ("outcomes", "errors", "error-types")),
     ("slow", "What is slow", ("durations", "checkpoints")),
-    ("answers", "The 3 seconds that Discord waits", ("acknowledgements", "arrival")),
+    _ANSWERS,
     (
-        "users",
-        "Who uses it",
+        *_USERS,
         ("active-users", "stickiness", "lifecycle", "retention", "calls-per-user", "power-users", "guilds", "locales"),
     ),
-    ("next", "What comes next", ("next-commands",)),
-    ("releases", "Releases", ("releases",)),
-    ("recording", "Recording", ("pipeline",)),
+    *_END,
 )
-"""Name in the address, heading, and the names of charts."""
+_COMMAND: Final[tuple[Section, ...]] = (
+    ("used", "How much it is used", ("calls", "hours")),
+    ("fails", "How it fails", ("outcomes", "error-types")),
+    ("slow", "How long it takes", ("duration-histogram", "checkpoints")),
+    _ANSWERS,
+    (*_USERS, ("active-users", "lifecycle", "retention", "calls-per-user", "guilds", "locales")),
+    *_END,
+)
+"""Of one command: nothing is compared with others."""
+
+
+def sections_of(filters: Filters) -> tuple[Section, ...]:
+    """Of all commands, of some, or of a single one."""
+    return _COMMAND if len(filters.commands) == 1 else SECTIONS

@@ -16,7 +16,14 @@ from slashspan.insights.reports.audience import (
     recent,
 )
 from slashspan.insights.reports.failures import error_types, errors, outcomes
-from slashspan.insights.reports.latency import acknowledgements, arrival, checkpoints, durations, pipeline
+from slashspan.insights.reports.latency import (
+    acknowledgements,
+    arrival,
+    checkpoints,
+    duration_histogram,
+    durations,
+    pipeline,
+)
 from slashspan.insights.reports.registry import Report
 from slashspan.insights.reports.releases import releases
 from slashspan.insights.reports.usage import calls, commands, hours, totals
@@ -25,7 +32,7 @@ from slashspan.insights.reports.users import active_users, lifecycle, retention,
 _LISTED: Final[tuple[Report[..., Any], ...]] = (
     *(totals, calls, commands, hours),
     *(errors, error_types, outcomes),
-    *(durations, acknowledgements, arrival, checkpoints),
+    *(durations, duration_histogram, acknowledgements, arrival, checkpoints),
     *(active_users, stickiness, retention, lifecycle, calls_per_user, power_users),
     *(guilds, locales, next_commands, funnel, releases, pipeline, recent),
 )
@@ -53,6 +60,7 @@ __all__ = [
     "calls_per_user",
     "checkpoints",
     "commands",
+    "duration_histogram",
     "durations",
     "error_types",
     "errors",

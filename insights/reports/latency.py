@@ -17,6 +17,7 @@ from slashspan.insights.reports.shared import (
     ratio,
 )
 from slashspan.insights.result import column
+from slashspan.insights.sums.histograms import histogram_edges
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,6 +30,12 @@ SLOW_MS: Final = 100.0
 """A step longer than this is slow."""
 LATE_MS: Final = 60_000.0
 """A row that is inserted so long after its call is late."""
+_EDGES: Final = histogram_edges()
+HISTOGRAM_BIN: Final = (
+    f"CASE {' '.join(f'WHEN duration_ms <= {edge!r} THEN {step}' for step, edge in enumerate(_EDGES))} "
+    f"ELSE {len(_EDGES)} END"
+)
+"""SQL for the number of a duration's step in `duration_histogram`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,30 @@ async def durations(reader: Reader, filters: Filters) -> list[DurationsRow]:
         for row in await reader.query("durations", filters)
     ]
     return sorted(rows, key=lambda row: (-(row.p95_ms or 0.0), row.command, row.kind))
+
+
+@dataclass(frozen=True, slots=True)
+class DurationHistogramRow:
+    at_least_ms: float = column("ms", "from", "Calls that took longer than this; 0 is one of them")
+    at_most_ms: float | None = column("ms", "to", "Calls that took at most this long; empty: however long")
+    calls: int = column("count", "calls", "Calls with a measured duration between them")
+    share: float | None = column("share", "share", "Share of all of these calls")
+
+
+@report("How durations are spread", DurationHistogramRow)
+async def duration_histogram(reader: Reader, filters: Filters) -> list[DurationHistogramRow]:
+    """How many calls took how long, in steps that grow by 38 %, from the shortest to the longest call. The first step
+    is up to 0.1 ms, the last one from 15 minutes on. Calls without a measured duration are left out."""
+    rows = await reader.query("duration_histogram", filters, {"bin": HISTOGRAM_BIN})
+    found = {row["bin"]: row["calls"] for row in rows}
+    total = sum(found.values())
+    steps = range(min(found, default=0), max(found, default=-1) + 1)
+    edges = [0.0, *_EDGES]
+    longest = [*_EDGES, None]
+    return [
+        DurationHistogramRow(edges[step], longest[step], found.get(step, 0), ratio(found.get(step, 0), total))
+        for step in steps
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pyroaring import BitMap
 from slashspan.insights.quantiles import bounding_places
 from slashspan.insights.sums import hours
 from slashspan.insights.sums.documents import Failure, Group
-from slashspan.insights.sums.histograms import add_counts, add_up, at_place, nearest_ranks
+from slashspan.insights.sums.histograms import add_counts, add_up, at_place, histogram, nearest_ranks
 from slashspan.insights.zones import EPOCH
 from slashspan.semconv import Kind, Outcome
 
@@ -113,6 +113,11 @@ def durations(period: Period, _: Mapping[str, str]) -> list[Row]:
         for (kind, command), group in _commands(period)
         if group.durations
     ]
+
+
+def duration_histogram(period: Period, _: Mapping[str, str]) -> list[Row]:
+    found = histogram(add_up(group.durations for group in period.merged.values()))
+    return [{"bin": step, "calls": calls} for step, calls in found.items()]
 
 
 def acknowledgements(period: Period, _: Mapping[str, str]) -> list[Row]:
@@ -306,6 +311,7 @@ ANSWERS: Final[Mapping[str, Callable[[Period, Mapping[str, str]], list[Row]]]] =
     "errors": errors,
     "outcomes": outcomes,
     "durations": durations,
+    "duration_histogram": duration_histogram,
     "acknowledgements": acknowledgements,
     "releases": releases,
     "release_places": release_places,

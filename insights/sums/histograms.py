@@ -63,6 +63,24 @@ def edges_of(number: int) -> tuple[float, float]:
     return (near, far) if number > 0 else (-far, -near)
 
 
+_STEP: Final = 16
+"""Bins of sums in a step of the report `duration_histogram`."""
+_STEPS: Final = 50
+_FIRST: Final = bin_of(0.1)
+
+
+def histogram_edges() -> list[float]:
+    """The greatest value of each step but the last, in milliseconds: all of them are edges of bins."""
+    return [edges_of(_FIRST + step * _STEP)[1] for step in range(_STEPS + 1)]
+
+
+def histogram(bins: Mapping[int, int]) -> dict[int, int]:
+    """The number of values in each step."""
+    found: dict[int, int] = {}
+    add_counts(found, ((min(max(0, -(-(bin_ - _FIRST) // _STEP)), _STEPS + 1), n) for bin_, n in bins.items()))
+    return found
+
+
 def nearest_ranks(bins: Mapping[int, int]) -> list[float] | None:
     """The percentiles `PERCENTS`, as the queries' `nearest_ranks`; None without values."""
     total = sum(bins.values())

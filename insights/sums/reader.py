@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 QUERIES: Final = frozenset(
     (
         "totals", "commands", "errors", "outcomes", "durations", "acknowledgements", "releases", "release_places",
-        "error_types", "calls", "arrival", "hours", "user_days", "retention", "trend", "choices",
+        "error_types", "calls", "arrival", "hours", "user_days", "retention", "trend", "choices", "duration_histogram",
     )
 )  # fmt: skip
 """What the sums answer: the keys of `ANSWERS`, which needs pyroaring to be imported."""

@@ -79,7 +79,7 @@ def report(dsn: str | None, file: Path, title: str, **chosen: Any) -> None:
     settings = settings_of(dsn)
     filters = filters_of(settings, **chosen)
     with opened_reader(settings, filters) as reader, progress("reports") as bar:
-        task = bar.add_task("", total=len(list(chart_names())))
+        task = bar.add_task("", total=len(list(chart_names(filters))))
         found = reader.run(numbers, filters, lambda _: bar.advance(task))
     _write(file, render(found, title=title).encode())
     say(f"{file}: {found.totals.rows[0].calls:,} calls, {len(found.results)} charts")

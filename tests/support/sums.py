@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slashspan import insights
 from slashspan.insights import Filters
+from slashspan.insights.reports.latency import HISTOGRAM_BIN
 from slashspan.insights.sums.histograms import ACCURACY
 from slashspan.insights.sums.reader import QUERIES, SummedReader
 from tests.support.postgres import in_own_loop
@@ -107,7 +108,7 @@ async def compare(reader: SummedReader, filters: Filters) -> tuple[bool, list[st
     async with reader.snapshot():
         for name in sorted(QUERIES - {"release_places"}):  # which places: that is the report's business
             for bucket in _BUCKETS.get(name, ("",)):
-                expressions = {"bucket": bucket} if bucket else None
+                expressions = {"bucket": bucket, "bin": HISTOGRAM_BIN}
                 actual = await reader.query(name, filters, expressions)
                 expected = await reader._reader.query(name, filters, expressions)
                 if text := _difference(name, expected, actual):

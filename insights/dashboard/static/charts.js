@@ -48,9 +48,9 @@ export async function draw(plot, spec, sentence) {
   plot.style.minHeight = `${plot.offsetHeight}px`; // nothing jumps
   before?.end();
   plot.replaceChildren();
-  plot.classList.toggle("none", !spec);
   drawn.set(plot, { text, end() {} });
   if (spec) {
+    spec.config.axis.labelLimit = Math.max(90, Math.min(260, plot.clientWidth * 0.4));
     const options = { actions: false, ast: true, renderer: "svg", defaultStyle: false, tooltip: showTip };
     const { view } = await vegaEmbed(plot, spec, options);
     drawn.set(plot, { text, end: () => view.finalize() });

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from slashspan import insights
+from slashspan.insights import Filters
 from slashspan.insights.dashboard.banner import RECENT
 from slashspan.insights.pages.report import chart_names
 from slashspan.insights.pages.tiles import last_stored, tiles
@@ -96,7 +97,7 @@ async def test_every_chart_is_drawn_readable_and_within_the_window(width: int, s
         await visitor.go(f"/?{PERIOD}")
         await visitor.draw_all()
         page = visitor.page
-        assert await page.locator(".plot svg").count() == len(list(chart_names()))
+        assert await page.locator(".plot svg").count() == len(list(chart_names(recent_filters())))
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         tops = await page.evaluate(
             "[...document.querySelectorAll('.cards')].map(grid => [...grid.children].map(card => {"
@@ -299,6 +300,30 @@ async def test_the_releases_that_are_compared_are_in_the_address(dsn: str) -> No
         await page.wait_for_url(f"**after={names[-2]}*#comparison")
         await pair.first.wait_for()
         assert await pair.first.input_value() == names[-2]
+        assert visitor.said == []
+
+
+async def test_a_command_in_a_table_leads_to_a_page_about_it(dsn: str) -> None:
+    trace_link = "https://traces.example/{trace_id}"
+    async with visit(dsn, trace_link=trace_link) as visitor:
+        await visitor.go("/?since=2026-10-10&until=2026-11-20T18:00Z")
+        page = visitor.page
+        await page.locator("#command-table").get_by_role("link", name="leaderboard").click()
+        await page.locator("h1", has_text="leaderboard").wait_for()
+        await visitor.draw_all()
+        assert (await page.locator("#duration-histogram h3").inner_text()).startswith("Half of ")
+        assert (await page.locator("#checkpoints h3").inner_text()).startswith("The longest step is rows_fetched")
+        failed = page.locator("#failed tbody tr")
+        assert await failed.count() > 0
+        assert not [text for text in await failed.all_inner_texts() if "\tok\t" in text]
+        link = await failed.first.locator("td:last-child a").get_attribute("href")
+        async with insights.connect(dsn) as reader:
+            filters = Filters(since=datetime(2026, 10, 10, tzinfo=timezone.utc), until=recent_filters().until)
+            filters = dataclasses.replace(filters, commands=("leaderboard",))
+            (newest,) = (await insights.recent(reader, filters, count=1, only_failed=True)).rows
+        assert link == trace_link.replace("{trace_id}", newest.trace_id or "")
+        found = await axe.Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]})
+        assert found.violations_count == 0, found.generate_report()
         assert visitor.said == []
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import csv
 import io
+import re
 import sqlite3
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from slashspan import insights
+from slashspan.insights import Filters
 from slashspan.insights.charts import CHARTS
 from slashspan.insights.filters import ALL_KINDS
-from slashspan.insights.pages.sections import SECTIONS
+from slashspan.insights.pages.sections import sections_of
 from slashspan.insights.sums import open_sums
 from tests.support.dashboards import served
 from tests.support.history import NOW, recent_filters, store_history
@@ -38,10 +40,12 @@ async def test_the_page_has_a_card_for_each_chart_and_is_its_address(dsn: str) -
     async with served(dsn, title="My <bot>") as client:
         answer = await client.get("/?since=30d&command=queue&guild=5&zone=Asia/Tokyo")
         text = await answer.text()
-    assert answer.status == 200
-    for _, _, names in SECTIONS:
-        for name in names:
-            assert f'data-chart="{name}"' in text
+        assert answer.status == 200
+        for query, filters in (("", Filters()), ("?command=queue", Filters(commands=("queue",)))):
+            page = await (await client.get(f"/{query}")).text()
+            names = [name for _, _, some in sections_of(filters) for name in some]
+            assert re.findall('data-chart="([^"]*)"', page) == names
+            assert len(set(re.findall('id="([^"]*)"', page))) == page.count(' id="')
     assert "My &lt;bot&gt;" in text
     assert "command: queue ×" in text
     assert 'href="/?since=30d&amp;zone=Asia%2FTokyo&amp;guild=5"' in text  # without the command
@@ -52,13 +56,14 @@ async def test_the_page_has_a_card_for_each_chart_and_is_its_address(dsn: str) -
 async def test_charts_and_tables_have_the_rows_of_the_report(name: str, dsn: str) -> None:
     commands = ("queue", "leaderboard") if name == "funnel" else ()
     async with insights.connect(dsn) as reader:
-        result = await CHARTS[name].report(reader, recent_filters(commands=commands))
+        result, drawing = await CHARTS[name].read(reader, recent_filters(commands=commands))
     more = "".join(f"&command={command}" for command in commands)
     async with served(dsn) as client:
         chart = await (await client.get(f"/charts/{name}?{PERIOD}{more}")).json()
         answer = await client.get(f"/tables/{name}.csv?{PERIOD}{more}")
         rows = list(csv.reader(io.StringIO(await answer.text())))
-    assert chart["sentence"] == CHARTS[name].draw(result).sentence
+    assert chart["sentence"] == drawing.sentence
+    assert (chart["spec"] or {}).get("height", drawing.height) == drawing.height
     unused = [row for row in result.rows if name == "commands" and not row.calls]
     assert chart["table"].count("<tr>") == len(result.rows) - len(unused) + 1
     assert chart["table"].count("<li>") == len(unused)

@@ -16,7 +16,8 @@ __all__ = ["ORACLE", "STEPS"]
 
 _ALL = (
     *(usage.commands, usage.hours, usage.recent, failures.errors, failures.error_types, failures.outcomes),
-    *(latency.durations, latency.acknowledgements, latency.arrival, latency.pipeline, latency.checkpoints),
+    *(latency.durations, latency.duration_histogram, latency.acknowledgements),
+    *(latency.arrival, latency.pipeline, latency.checkpoints),
     *(people.active_users, people.stickiness, people.retention, people.lifecycle),
     *(people.calls_per_user, people.power_users),
     *(audience.guilds, audience.locales, audience.next_commands, audience.funnel, audience.releases),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -38,6 +40,24 @@ def durations(all_calls: Sequence[Call], filters: Filters) -> Rows:
             "longest_ms": max(call.duration or 0.0 for call in some),
         }
         for (command, kind), some in grouped(timed, lambda call: (call.command, call.kind)).items()
+    ]
+
+
+def duration_histogram(all_calls: Sequence[Call], filters: Filters) -> Rows:
+    durations = [call.duration for call in chosen(all_calls, filters) if call.duration is not None]
+    step = (1.01 / 0.99) ** 16
+    first = (1.01 / 0.99) ** math.ceil(math.log(0.1, 1.01 / 0.99))
+    edges = [0.0, *(first * step**number for number in range(51)), math.inf]
+    counts = [sum(low < (each or 1e-9) <= high for each in durations) for low, high in itertools.pairwise(edges)]
+    used = [number for number, count in enumerate(counts) if count]
+    return [
+        {
+            "at_least_ms": edges[number],
+            "at_most_ms": None if edges[number + 1] == math.inf else edges[number + 1],
+            "calls": counts[number],
+            "share": counts[number] / len(durations),
+        }
+        for number in (range(used[0], used[-1] + 1) if used else ())
     ]
 
 
