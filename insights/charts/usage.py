@@ -34,7 +34,7 @@ def hours(result: Result[Any]) -> Drawing:
         return NO_CALLS
     top = max(result.rows, key=lambda row: row.mean or 0.0)
     data = [{**row, "day": WEEKDAYS[row["weekday"]]} for row in values(result)]
-    x = {"field": "hour", "type": "ordinal", "axis": {"title": None, "labelAngle": 0}}
+    x = {"field": "hour", "type": "ordinal", "axis": {"title": None, "labelAngle": 0, "labelOverlap": True}}
     y = {"field": "day", "type": "ordinal", "sort": list(WEEKDAYS), "axis": {"title": None}}
     sentence = f"Busiest on {WEEKDAYS[top.weekday]} from {top.hour:02}:00, with {top.mean:,.1f} calls in the hour"
     return Drawing(sentence, shapes.heat_map(result, data, x=x, y=y, field="mean"), 7 * HOUR_HEIGHT)
