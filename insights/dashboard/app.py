@@ -16,6 +16,7 @@ from slashspan.insights.dashboard.cards import Cards
 from slashspan.insights.dashboard.comparison import Comparison
 from slashspan.insights.dashboard.live import Live
 from slashspan.insights.dashboard.pool import ReaderPool
+from slashspan.insights.dashboard.recording import Recording
 from slashspan.insights.dashboard.site import Options, Site
 from slashspan.insights.dashboard.stream import Stream
 from slashspan.insights.dashboard.summary import Summary
@@ -59,6 +60,7 @@ class Dashboard:
                 web.get("/tables/{name}.csv", self._answered(cards.csv)),
                 web.get("/tables/{name}", self._answered(cards.table)),
                 web.get("/failed", self._answered(stream.failed)),
+                web.get("/recording", self._answered(Recording(self._site).recording)),
                 web.get("/comparison", self._answered(Comparison(self._site).compare)),
                 web.get("/choices", self._answered(summary.choices)),
                 web.get("/live", self._answered(stream.stream)),
