@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.support.clickhouse_server import ClickhouseServer
+
 DAYS: Final = 90
 COMMANDS: Final = 40
 USERS: Final = 200_000
@@ -109,11 +111,11 @@ async def _fill_postgres(dsn: str, count: int) -> None:
         await connection.close()
 
 
-def fill_clickhouse(client: Any, dsn: str, count: int) -> None:
+def fill_clickhouse(server: ClickhouseServer, database: str, count: int) -> None:
     """A new database."""
-    run_migration(dsn, "command_calls")
-    for sql in _inserts("clickhouse", count, "command_calls_rows"):
-        client.command(sql)
+    run_migration(server.dsn(database), "command_calls")
+    for sql in _inserts("clickhouse", count, f"{database}.command_calls_rows"):
+        server.query(sql)
 
 
 def write_parquet(connection: Any, folder: Path, count: int) -> str:

@@ -126,8 +126,8 @@ def _postgres(server: Postgres, count: int) -> Measured:
 
 def _clickhouse(folder: Path, count: int) -> Measured:
     with clickhouse_server(folder / "clickhouse") as server:
-        fill_clickhouse(server.client(), server.dsn(), count)
-        return _with_sums("ClickHouse", server.dsn())
+        fill_clickhouse(server, "slashspan", count)
+        return _with_sums("ClickHouse", server.dsn("slashspan"))
 
 
 def _duckdb(folder: Path, count: int) -> Measured:

@@ -14,9 +14,13 @@ import pytest
 from slashspan.dsn import Dsn
 from slashspan.exporters.admin.migrate import run_migration
 from slashspan.insights import Filters, ReadError
-from slashspan.insights.sums import open_sums
+from slashspan.insights.query import statement
+from slashspan.insights.readers.clickhouse import ClickhouseDialect
+from slashspan.insights.readers.clickhouse_client import READING, ClickhouseClient
+from slashspan.insights.sums import hours, open_sums
 from slashspan.insights.sums.clickhouse.connection import SumsConnection
 from slashspan.insights.sums.clickhouse.documents import StoredDocuments
+from slashspan.insights.sums.clickhouse.tables import fingerprints
 from slashspan.semconv import Outcome
 from slashspan.table import Table
 from tests.support.clickhouse_rows import insert_rows
@@ -139,9 +143,13 @@ def test_a_projection_answers_which_hours_have_changed(database: Database) -> No
     after = connection.fingerprints(0)
     connection.close()
     assert len({*before.items()} ^ {*after.items()}) in (1, 2)
-    asked = "EXPLAIN SELECT intDiv(toUnixTimestamp64Micro(called_at), 900000000) AS q, count() FROM command_calls_rows"
-    plan = database.run(f"{asked} GROUP BY q FORMAT JSONEachRow")
-    assert any("sum_fingerprints" in str(line) for line in plan)
+    expressions = {**fingerprints(0), "stored": ROWS}
+    dialect = ClickhouseDialect(Table("command_calls"))
+    sql, _, values = statement(dialect, "sum_fingerprints", Filters(), expressions, {"low": 0, "high": hours.END})
+    client = ClickhouseClient(Dsn.parse(database.dsn)).open()
+    plan = client.select(f"EXPLAIN {sql}", values, **READING)
+    client.close()
+    assert any("ReadFromMergeTree (sum_fingerprints)" in line["explain"] for line in plan)
 
 
 def test_ids_of_users_are_erased_with_their_last_row_and_no_sum_says_anything_else(database: Database) -> None:
