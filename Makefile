@@ -100,7 +100,7 @@ clickhouse: $(STAMP) ## ClickHouse's engine from PyPI (555 MB), on which the tes
 docs: $(STAMP) ## regenerate docs/reference.md, docs/api.md and docs/grafana from the code
 	@$(BIN)/python -m tools.reference > docs/reference.md
 	@$(BIN)/python -m tools.api > docs/api.md
-	@$(BIN)/python -m tools.grafana > docs/grafana/slashspan-postgresql.json
+	@$(BIN)/python -m tools.grafana docs/grafana
 
 COMPILE := $(BIN)/uv pip compile --quiet --no-emit-index-url --no-emit-find-links --no-annotate --no-header --upgrade
 

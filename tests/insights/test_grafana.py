@@ -1,6 +1,7 @@
-"""docs/grafana/slashspan-postgresql.json: each of its queries answers with the numbers of the report.
+"""docs/grafana: each query of the dashboards answers with the numbers of the report.
 
-No Grafana runs here: its variables and macros are replaced as its documentation says, and PostgreSQL runs the result.
+No Grafana runs here: its variables and macros are replaced as its documentation says, and PostgreSQL and ClickHouse run
+the result.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import dataclasses
 import json
 import math
 import re
-from datetime import datetime, timezone
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final
@@ -20,28 +22,27 @@ from slashspan import insights
 from slashspan.insights import REPORTS, Filters
 from slashspan.insights.filters import ALL_KINDS, COMMAND_KINDS
 from slashspan.insights.pages.sections import SECTIONS
-from tests.support import ROOT
 from tests.support.call_history import generated, store_calls
+from tests.support.clickhouse_rows import store_calls_in
+from tests.support.grafana import ALL, GrafanaFile
+from tests.support.stored_rows import as_utc
 from tests.support.tables import execute
-from tools.grafana.dashboard import document
+from tools.grafana.dashboard import SOURCES, document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from tests.support.clickhouse_server import ClickhouseServer
     from tests.support.postgres import Postgres
 
-FILE: Final = ROOT / "docs" / "grafana" / "slashspan-postgresql.json"
-DASHBOARD: Final = json.loads(FILE.read_text("utf-8"))
-NAMES: Final = {report.title: name for name, report in REPORTS.items()}
-PANELS: Final = {NAMES[each["title"]]: each for each in DASHBOARD["panels"] if each["type"] != "row"}
-VARIABLES: Final = {each["name"]: each for each in DASHBOARD["templating"]["list"]}
+FILES: Final = {name: GrafanaFile(name) for name in SOURCES}
+PANELS: Final = tuple(FILES["postgresql"].panels)
 RENAMED: Final = {
     "calls": {"time": "start", "metric": "kind"},
     "arrival": {"time": "start"},
     "pipeline": {"time": "start"},
     "active-users": {"time": "day"},
 }
-ALL: Final = "$__all"
 
 
 def local(text: str) -> datetime:
@@ -82,50 +83,39 @@ CHOICES: Final = {
 }
 
 
-def selected(filters: Filters) -> dict[str, list[str]]:
-    """What a visitor chooses in Grafana for these filters."""
-    kinds = [ALL] if filters.kinds == ALL_KINDS else [kind or "legacy" for kind in filters.counted_kinds]
-    found = {"table": ["command_calls"], "zone": [filters.zone], "kind": kinds}
-    for name in ("commands", "guilds", "environments", "releases"):
-        found[name.removesuffix("s")] = [str(each) for each in getattr(filters, name)] or [ALL]
-    return found
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A table with 700 calls, and the dashboard for it."""
+
+    file: GrafanaFile
+    dsn: str
+    run: Callable[[str], list[dict[str, Any]]]
 
 
-def expanded(sql: str, filters: Filters) -> str:
-    """As Grafana does: variables first, then macros.
+@pytest.fixture(scope="module", params=SOURCES)
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    calls = generated(700, seed=7)
+    file = FILES[request.param]
+    if request.param == "postgresql":
+        server: Postgres = request.getfixturevalue("server")
+        name = server.create_database()
+        dsn = server.dsn(name)
+        store_calls(dsn, calls)
+        yield Store(file, dsn, lambda sql: execute(dsn, sql))
+        server.drop_database(name)
+        return
+    running: ClickhouseServer = request.getfixturevalue("clickhouse_server")
+    store_calls_in(running, "grafana", [call for call in calls if call.kind])
+    client = running.client("grafana")
 
-    https://grafana.com/docs/grafana/latest/visualizations/dashboards/variables/variable-syntax/: `sqlstring` quotes
-    each value and doubles its quotes; the custom value of "All" is never escaped. The macros are quoted and in UTC.
-    """
-    values = selected(filters)
+    def run(sql: str) -> list[dict[str, Any]]:
+        rows = client.query(sql).named_results()
+        return [
+            {key: as_utc(each) if isinstance(each, datetime) else each for key, each in row.items()} for row in rows
+        ]
 
-    def variable(match: re.Match[str]) -> str:
-        name, form = match.groups()
-        chosen = values[name]
-        if chosen == [ALL]:
-            if "allValue" in VARIABLES[name]:
-                return str(VARIABLES[name]["allValue"])
-            chosen = [each["value"] for each in VARIABLES[name]["options"]]
-        if form == "raw":
-            return ",".join(chosen)
-        return ",".join("'" + each.replace("'", "''") + "'" for each in chosen)
-
-    assert filters.since
-    assert filters.until
-    sql = re.sub(r"\$\{(\w+):(raw|sqlstring)\}", variable, sql)
-    for macro, moment in (("$__timeFrom()", filters.since), ("$__timeTo()", filters.until)):
-        sql = sql.replace(macro, f"'{moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat()}Z'")
-    assert "$" not in sql
-    return sql
-
-
-@pytest.fixture(scope="module")
-def dsn(server: Postgres) -> Iterator[str]:
-    """A table with 700 calls."""
-    name = server.create_database()
-    store_calls(server.dsn(name), generated(700, seed=7))
-    yield server.dsn(name)
-    server.drop_database(name)
+    yield Store(file, running.dsn("grafana"), run)
+    client.close()
 
 
 def wanted_rows(name: str, reader: insights.BlockingReader, filters: Filters) -> list[dict[str, Any]]:
@@ -152,13 +142,12 @@ def same(value: Any, wanted: Any, unit: str, filters: Filters) -> bool:
 
 
 @pytest.mark.parametrize("name", PANELS)
-def test_a_panel_shows_the_rows_of_its_report(name: str, dsn: str) -> None:
-    (target,) = PANELS[name]["targets"]
+def test_a_panel_shows_the_rows_of_its_report(name: str, store: Store) -> None:
     units = {column.name: column.unit for column in REPORTS[name].columns}
     not_empty = 0
-    with insights.open_reader(dsn) as reader:
+    with insights.open_reader(store.dsn) as reader:
         for case, filters in CHOICES.items():
-            found = execute(dsn, expanded(target["rawSql"], filters))
+            found = store.run(store.file.query_of(name, filters))
             wanted = wanted_rows(name, reader, filters)
             if name == "recent":  # of calls at the same moment any may be first
                 assert [row["at"] for row in found] == sorted((row["at"] for row in found), reverse=True)
@@ -175,13 +164,13 @@ def test_a_panel_shows_the_rows_of_its_report(name: str, dsn: str) -> None:
     assert not_empty >= 10
 
 
-def test_variables_offer_what_the_period_contains(dsn: str) -> None:
+def test_variables_offer_what_the_period_contains(store: Store) -> None:
     offered = {
-        name: [row["value"] for row in execute(dsn, expanded(each["query"], SPRING))]
-        for name, each in VARIABLES.items()
+        name: [row["value"] for row in store.run(store.file.expanded(each["query"], SPRING))]
+        for name, each in store.file.variables.items()
         if each["type"] == "query"
     }
-    with insights.open_reader(dsn) as reader:
+    with insights.open_reader(store.dsn) as reader:
         every = dataclasses.replace(SPRING, kinds=ALL_KINDS)
         commands = {row.command for row in reader.run(insights.commands, every, unused=False).rows if row.command}
         releases = {row.release for row in reader.run(insights.releases, every).rows}
@@ -191,57 +180,55 @@ def test_variables_offer_what_the_period_contains(dsn: str) -> None:
     assert set(offered["guild"]) == {"10", "20", "197038439483310086"}
 
 
-def test_the_file_is_up_to_date() -> None:
-    assert FILE.read_text("utf-8") == document() + "\n", "run: make docs"
+@pytest.mark.parametrize("file", FILES.values(), ids=SOURCES)
+class TestFile:
+    def test_it_is_up_to_date(self, file: GrafanaFile) -> None:
+        assert file.text == document(SOURCES[file.name]) + "\n", "run: make docs"
 
+    def test_the_last_seven_days_and_all_commands_are_shown_by_default(self, file: GrafanaFile) -> None:
+        assert file.json["time"] == {"from": "now-7d/d", "to": "now"}
+        assert file.variables["kind"]["current"]["value"] == [kind or "legacy" for kind in COMMAND_KINDS]
+        for name in ("command", "guild", "environment", "release"):
+            assert file.variables[name]["current"]["value"] == [ALL]
 
-def test_the_last_seven_days_and_all_commands_are_shown_by_default() -> None:
-    assert DASHBOARD["time"] == {"from": "now-7d/d", "to": "now"}
-    assert VARIABLES["kind"]["current"]["value"] == [kind or "legacy" for kind in COMMAND_KINDS]
-    for name in ("command", "guild", "environment", "release"):
-        assert VARIABLES[name]["current"]["value"] == [ALL]
+    def test_names_of_users_are_in_the_latest_calls_only(self, file: GrafanaFile) -> None:
+        assert [name for name, each in file.panels.items() if "player_name" in json.dumps(each)] == ["recent"]
 
+    def test_panels_have_the_order_of_the_pages_and_the_definitions_of_the_reports(self, file: GrafanaFile) -> None:
+        ordered = ["totals", *(chart for *_, charts in SECTIONS for chart in charts if chart in file.panels), "recent"]
+        assert list(file.panels) == ordered
+        for name, each in file.panels.items():
+            assert each["description"].startswith(" ".join(REPORTS[name].definition.split()))
 
-def test_names_of_users_are_in_the_latest_calls_only() -> None:
-    assert [name for name, each in PANELS.items() if "player_name" in json.dumps(each)] == ["recent"]
+    def test_answers_after_three_seconds_are_red(self, file: GrafanaFile) -> None:
+        overrides = file.panels["acknowledgements"]["fieldConfig"]["overrides"]
+        (p95,) = (each["properties"] for each in overrides if each["matcher"]["options"] == "p95_ms")
+        found = {each["id"]: each["value"] for each in p95}
+        assert found["unit"] == "ms"
+        assert {"color": "red", "value": 3000} in found["thresholds"]["steps"]
 
+    def test_the_dashboard_is_well_formed(self, file: GrafanaFile) -> None:
+        panels = file.json["panels"]
+        assert len({each["id"] for each in panels}) == len(panels)
+        for each in panels:
+            assert 0 <= each["gridPos"]["x"] <= 24 - each["gridPos"]["w"]
+        for one, other in combinations((each["gridPos"] for each in panels), 2):
+            apart = [
+                one[at] + one[size] <= other[at] or other[at] + other[size] <= one[at] for at, size in ("xw", "yh")
+            ]
+            assert any(apart), (one, other)
+        sources = re.findall(r'"uid": "([^"]*)"', json.dumps([panels, file.json["templating"]]))
+        assert set(sources) == {"${datasource}"}
+        assert set(re.findall(r"\$\{(\w+)[:}]", json.dumps(panels))) <= set(file.variables)
 
-def test_panels_have_the_order_of_the_pages_and_the_definitions_of_the_reports() -> None:
-    ordered = ["totals", *(chart for *_, charts in SECTIONS for chart in charts if chart in PANELS), "recent"]
-    assert list(PANELS) == ordered
-    for name, each in PANELS.items():
-        assert each["description"].startswith(" ".join(REPORTS[name].definition.split()))
-
-
-def test_answers_after_three_seconds_are_red() -> None:
-    overrides = PANELS["acknowledgements"]["fieldConfig"]["overrides"]
-    (p95,) = (each["properties"] for each in overrides if each["matcher"]["options"] == "p95_ms")
-    found = {each["id"]: each["value"] for each in p95}
-    assert found["unit"] == "ms"
-    assert {"color": "red", "value": 3000} in found["thresholds"]["steps"]
-
-
-def test_the_dashboard_is_well_formed() -> None:
-    panels = DASHBOARD["panels"]
-    assert len({each["id"] for each in panels}) == len(panels)
-    for each in panels:
-        assert 0 <= each["gridPos"]["x"] <= 24 - each["gridPos"]["w"]
-    for one, other in combinations((each["gridPos"] for each in panels), 2):
-        apart = [one[at] + one[size] <= other[at] or other[at] + other[size] <= one[at] for at, size in ("xw", "yh")]
-        assert any(apart), (one, other)
-    sources = re.findall(r'"uid": "([^"]*)"', json.dumps([panels, DASHBOARD["templating"]]))
-    assert set(sources) == {"${datasource}"}
-    assert set(re.findall(r"\$\{(\w+)", json.dumps(panels))) <= set(VARIABLES)
-
-
-def test_grafanas_own_types_know_every_key() -> None:
-    """What the types of its SDK do not know, they drop."""
-    models = pytest.importorskip("grafana_foundation_sdk.models.dashboard", reason="needs Python 3.11")
-    plugins = pytest.importorskip("grafana_foundation_sdk.cog.plugins")
-    encoder = pytest.importorskip("grafana_foundation_sdk.cog.encoder")
-    plugins.register_default_plugins()
-    known = json.loads(encoder.JSONEncoder().encode(models.Dashboard.from_json(DASHBOARD)))
-    assert list(differences(DASHBOARD, known)) == []
+    def test_grafanas_own_types_know_every_key(self, file: GrafanaFile) -> None:
+        """What the types of its SDK do not know, they drop."""
+        models = pytest.importorskip("grafana_foundation_sdk.models.dashboard", reason="needs Python 3.11")
+        plugins = pytest.importorskip("grafana_foundation_sdk.cog.plugins")
+        encoder = pytest.importorskip("grafana_foundation_sdk.cog.encoder")
+        plugins.register_default_plugins()
+        known = json.loads(encoder.JSONEncoder().encode(models.Dashboard.from_json(file.json)))
+        assert list(differences(file.json, known)) == []
 
 
 def differences(given: Any, known: Any, path: str = "") -> Iterator[str]:

@@ -1,20 +1,21 @@
-"""What the queries have in common: Grafana's macros and variables, and days on the clock of the chosen zone.
+"""What the queries have in common, and what differs between Grafana's data sources.
 
-Grafana replaces `${name:format}` by the value of a variable, then `$__timeFrom()` and `$__timeTo()` by the ends of the
-period, quoted and in UTC (https://grafana.com/docs/grafana/latest/datasources/postgres/,
-https://grafana.com/docs/grafana/latest/visualizations/dashboards/variables/variable-syntax/).
+Grafana replaces `${name:format}` by the value of a variable, then the data source's macros by the ends of the period
+(https://grafana.com/docs/grafana/latest/visualizations/dashboards/variables/variable-syntax/).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from slashspan.insights.reports.shared import HOURLY_UP_TO
 from slashspan.insights.reports.users import MONTH, WEEK
-from slashspan.insights.zones import AHEAD, DISCORD_EPOCH, day_number
+from slashspan.insights.zones import DISCORD_EPOCH, day_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from slashspan.insights.query import Dialect
 
 TABLE: Final = "${table:raw}"
 TABLE_NAME: Final = "command_calls"
@@ -30,22 +31,76 @@ FILTERED: Final[Mapping[str, str]] = {
     "release": "coalesce(service_version, '')",
 }
 """What each variable is compared with. "All" is this expression itself, which equals itself in every row."""
-
-SINCE: Final = "CAST($__timeFrom() AS timestamptz)"
-END: Final = "least(CAST($__timeTo() AS timestamptz), now())"
-"""What happens later is not known yet."""
-DAY_0: Final = "date '0001-01-01'"
-SHORT: Final = f"{END} - {SINCE} <= interval '{HOURLY_UP_TO.total_seconds() / 3600:g} hours'"
-BUCKET: Final = {"bucket": f"CASE WHEN {SHORT} THEN hour_start ELSE day END"}
-OFFSET: Final = f"CAST(extract(epoch FROM to_timestamp(at_s) AT TIME ZONE {ZONE}) AS bigint) - at_s"
-FROM_TO: Final = "called_at >= $__timeFrom() AND called_at < $__timeTo()"
-TO: Final = "called_at >= to_timestamp(0) AND called_at < $__timeTo()"
-"""For reports that read the whole history."""
+SHORT_MS: Final = round(HOURLY_UP_TO.total_seconds() * 1000)
+"""Up to this length of the period, series are by hour."""
+EARLIEST: Final = day_number(DISCORD_EPOCH.date())
 
 
-def local_day(moment: str) -> str:
-    """Days since 0001-01-01, as the reports' queries count them."""
-    return f"CAST({moment} AT TIME ZONE {ZONE} AS date) - {DAY_0}"
+class Source(Protocol):
+    """A data source of Grafana: the SQL of its database, and its own JSON. Days count from 0001-01-01."""
+
+    name: str
+    """Of slashspan's dialect."""
+    type: str
+    """Grafana's name."""
+    filtered: Mapping[str, str]
+    """As FILTERED."""
+    since: str
+    until: str
+    """The ends of the period."""
+    end: str
+    """`until`, or now if that is earlier: what happens later is not known yet."""
+    ever: str
+    """A condition: from 1970 on."""
+    is_short: str
+    """Whether the period is so short that series are by hour."""
+    offset: str
+    """Seconds between UTC and the zone's clock at `at_s`."""
+    settings: str
+    """Behind the query."""
+    series_name: str
+    """What Grafana calls the series of a value of the column `metric`; empty: that value."""
+
+    @property
+    def dialect(self) -> Dialect: ...
+
+    @property
+    def last_day(self) -> str:
+        """The local day of `end`."""
+
+    @property
+    def latest_day(self) -> str:
+        """The last local day that may be shown: as in `zones.shown_days`."""
+
+    def local_day(self, moment: str) -> str: ...
+
+    def start_of_day(self, number: str) -> str:
+        """The moment at which a day begins."""
+
+    def bucket_start(self) -> str:
+        """The moment at which `bucket` begins, an hour's second or a day."""
+
+    def each(self, first: str, last: str, step: int = 1) -> str:
+        """A row for each number."""
+
+    def date(self, number: str) -> str:
+        """A day as text."""
+
+    def text(self, expression: str) -> str: ...
+
+    def rank(self, array: str, place: int) -> str:
+        """An element, from 1 on; null if there are none."""
+
+    def previous(self, column: str, window: str) -> str:
+        """Its value in the row before; null in the first."""
+
+    def target(self, sql: str, *, is_series: bool) -> dict[str, Any]:
+        """The JSON of a panel's query."""
+
+
+def bucket(source: Source) -> dict[str, str]:
+    """The expression of the reports' queries."""
+    return {"bucket": f"CASE WHEN {source.is_short} THEN hour_start ELSE day END"}
 
 
 def week(number: str) -> str:
@@ -53,32 +108,33 @@ def week(number: str) -> str:
     return f"{number} - ({number}) % {WEEK}"
 
 
-def start_of_day(number: str) -> str:
-    """The moment at which a day begins."""
-    return f"CAST({DAY_0} + CAST({number} AS integer) AS timestamp) AT TIME ZONE {ZONE}"
+def from_to(source: Source) -> str:
+    """The period, as a condition."""
+    return f"called_at >= {source.since} AND called_at < {source.until}"
 
 
-FIRST_DAY: Final = local_day(SINCE)
-EARLIEST: Final = day_number(DISCORD_EPOCH.date())
-LATEST: Final = local_day(f"(now() + interval '{AHEAD.days} days')")
-"""As in `zones.shown_days`."""
-LAST_DAY: Final = local_day(f"({END} - interval '1 microsecond')")
-BUCKET_START: Final = f"CASE WHEN {SHORT} THEN to_timestamp(bucket) ELSE {start_of_day('bucket')} END"
-MONTH_BEFORE: Final = (
-    f"called_at >= CAST({DAY_0} + ({FIRST_DAY}) - {MONTH - 1} AS timestamp) AT TIME ZONE {ZONE} AND {TO}"
-)
+def ever(source: Source) -> str:
+    """For reports that read the whole history."""
+    return f"{source.ever} AND called_at < {source.until}"
 
 
-def conditions(period: str) -> str:
+def month_before(source: Source) -> str:
+    """For those that read the month before the period, too."""
+    first = source.start_of_day(f"{source.local_day(source.since)} - {MONTH - 1}")
+    return f"called_at >= {first} AND {ever(source)}"
+
+
+def conditions(source: Source, period: str) -> str:
     """The period and the variables, as a condition on the table's own columns."""
-    chosen = [f"{sql} IN (${{{name}:sqlstring}})" for name, sql in FILTERED.items()]
+    chosen = [f"{sql} IN (${{{name}:sqlstring}})" for name, sql in source.filtered.items()]
     return " AND ".join([period, *chosen])
 
 
-def choices(name: str) -> str:
+def choices(source: Source, name: str) -> str:
     """The values of a variable that occur in the period."""
-    sql = FILTERED[name]
-    nothing = "0" if name == "guild" else "''"
+    sql = source.filtered[name]
+    nothing = ("'0'" if sql.startswith("toString") else "0") if name == "guild" else "''"
     return (
-        f"SELECT DISTINCT CAST({sql} AS text) AS value FROM {TABLE} WHERE {FROM_TO} AND {sql} <> {nothing} ORDER BY 1"
+        f"SELECT DISTINCT {source.text(sql)} AS value FROM {TABLE} WHERE {from_to(source)} AND {sql} <> {nothing} "
+        "ORDER BY 1"
     )

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slashspan.insights.reports import REPORTS
 from slashspan.insights.reports.latency import LATE_MS
-from tools.grafana.queries import QUERIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from slashspan.insights.result import Column
+    from tools.grafana.fragments import Source
+    from tools.grafana.queries import Query
 
 Json = dict[str, Any]
 WIDTH: Final = 24
 """Of Grafana's grid."""
-DATASOURCE: Final = {"type": "grafana-postgresql-datasource", "uid": "${datasource}"}
 UNITS: Final = {"count": "short", "ms": "ms", "share": "percentunit", "ratio": "short", "time": "dateTimeAsIso"}
 """By a column's unit; other columns are text."""
 DISCORD_MS: Final = 3000.0
@@ -141,9 +141,14 @@ VIEWS: Final[Mapping[str, View]] = {
 """By the name of the report."""
 
 
-def panel(name: str, number: int, x: int, y: int) -> Json:
+def datasource(source: Source) -> Json:
+    """Which one is a variable."""
+    return {"type": source.type, "uid": "${datasource}"}
+
+
+def panel(source: Source, query: Query, name: str, number: int, x: int, y: int) -> Json:
     """The panel of a report, at this place of the grid."""
-    report, query, view = REPORTS[name], QUERIES[name], VIEWS[name]
+    report, view = REPORTS[name], VIEWS[name]
     shown = [column for column in report.columns if column.name in query.columns]
     overrides = [_override(each, view) for each in shown if each.name not in query.names]
     return {
@@ -152,32 +157,31 @@ def panel(name: str, number: int, x: int, y: int) -> Json:
         "title": report.title,
         "description": _description(" ".join(report.definition.split()), view.note, shown),
         "gridPos": {"x": x, "y": y, "w": view.width, "h": view.height},
-        "datasource": DATASOURCE,
+        "datasource": datasource(source),
         "targets": [
             {
                 "refId": "A",
-                "datasource": DATASOURCE,
-                "editorMode": "code",
-                "format": query.kind,
-                "rawQuery": True,
-                "rawSql": query.sql,
+                "datasource": datasource(source),
+                **source.target(query.sql, is_series=query.is_series),
             }
         ],
         "options": dict(view.options),
-        "fieldConfig": {"defaults": _defaults(name, view), "overrides": overrides},
+        "fieldConfig": {"defaults": _defaults(source, query, name, view), "overrides": overrides},
         **view.more,
     }
 
 
-def _defaults(name: str, view: View) -> Json:
+def _defaults(source: Source, query: Query, name: str, view: View) -> Json:
     found: Json = {"custom": dict(view.custom), "thresholds": view.thresholds.get("", steps())}
     if name == "retention":  # after the transformation its columns are weeks
         found |= {"unit": "percentunit", "min": 0, "max": 1, "color": {"mode": "continuous-blues"}}
     elif view.type == "bargauge":
         found |= {"min": 0, "color": {"mode": "palette-classic"}, "mappings": [OUTCOME_WORDS]}
     elif view.type == "timeseries":
-        series_unit = "ms" if any(column.endswith("_ms") for column in QUERIES[name].columns) else "short"
+        series_unit = "ms" if any(column.endswith("_ms") for column in query.columns) else "short"
         found |= {"unit": series_unit, "color": {"mode": "palette-classic"}}
+        if source.series_name and "metric" in query.names.values():
+            found["displayName"] = source.series_name
     else:
         found["color"] = {"mode": "thresholds"}
     return found

@@ -1,42 +1,22 @@
-"""SQL for Grafana's PostgreSQL data source, made of the reports' own texts in insights/sql."""
+"""SQL for a data source of Grafana, made of the reports' own texts in insights/sql."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from slashspan.insights.query import PERCENTS, compose
-from slashspan.insights.readers.postgres import PostgresDialect
 from slashspan.insights.reports.latency import LATE_MS, SLOW_MS
 from slashspan.insights.reports.shared import NORMAL_QUANTILE
 from slashspan.insights.reports.users import MONTH, WEEK
-from slashspan.table import Table
-from tools.grafana.fragments import (
-    BUCKET,
-    BUCKET_START,
-    DAY_0,
-    EARLIEST,
-    END,
-    FIRST_DAY,
-    FROM_TO,
-    LAST_DAY,
-    LATEST,
-    LEGACY,
-    MONTH_BEFORE,
-    OFFSET,
-    TABLE,
-    TABLE_NAME,
-    TO,
-    conditions,
-    start_of_day,
-    week,
-)
+from tools.grafana.fragments import EARLIEST, LEGACY, TABLE, bucket, conditions, ever, from_to, month_before, week
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-_DIALECT: Final = PostgresDialect(Table(TABLE_NAME))
+    from tools.grafana.fragments import Source
+
 _VALUES: Final[Mapping[str, str]] = {"late_ms": f"{LATE_MS:g}", "slow_ms": f"{SLOW_MS:g}", "count": "20"}
 _VALUE: Final = re.compile(r"(?<![:\w]):([a-z_]+)")
 
@@ -50,7 +30,11 @@ class Query:
     """The report's columns that it returns, in this order."""
     names: Mapping[str, str]
     """Those of them that have another name here, because Grafana prescribes it."""
-    kind: Literal["table", "time_series"]
+
+    @property
+    def is_series(self) -> bool:
+        """Whether Grafana makes series of the rows."""
+        return bool(self.names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,19 +49,19 @@ class _Parts:
     """Further common table expressions."""
     source: str = "found"
     file: str = ""
-    period: str = FROM_TO
+    period: Callable[[Source], str] = from_to
     expressions: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     """As in `Query`: `time` and, for the name of a series, `metric`."""
 
 
-def _made(parts: _Parts) -> Query:
+def _made(source: Source, parts: _Parts) -> Query:
     found = compose(
-        _DIALECT,
+        source.dialect,
         parts.file or parts.report.replace("-", "_"),
         TABLE,
-        conditions(parts.period),
-        lambda: OFFSET,
+        conditions(source, parts.period(source)),
+        lambda: source.offset,
         parts.expressions,
     )
     found = _VALUE.sub(lambda match: _VALUES[match[1]], found)
@@ -89,16 +73,14 @@ def _made(parts: _Parts) -> Query:
         columns.append(f'{sql or name} AS "{alias}"' if sql or alias != name else name)
     text = f"WITH {text}\nSELECT {', '.join(columns)}\n  FROM {parts.source}"
     text += f"\n ORDER BY {parts.order}" if parts.order else ""
-    return Query(
-        sql=text, columns=tuple(parts.columns), names=parts.names, kind="time_series" if parts.names else "table"
-    )
+    return Query(sql=text + source.settings, columns=tuple(parts.columns), names=parts.names)
 
 
-def _ranks(array: str = "ranks") -> dict[str, str]:
-    return {f"p{percent}_ms": f"{array}[{place}]" for place, percent in enumerate(PERCENTS, 1)}
+def _ranks(source: Source, array: str = "ranks") -> dict[str, str]:
+    return {f"p{percent}_ms": source.rank(array, place) for place, percent in enumerate(PERCENTS, 1)}
 
 
-_ERROR_RATE: Final = "CAST(errors AS float8) / nullif(ok + errors, 0)"
+_ERROR_RATE: Final = "CAST(errors AS double precision) / nullif(ok + errors, 0)"
 _SHARE: Final = "calls / sum(calls) OVER ()"
 _NAME: Final = "command, kind"
 
@@ -119,196 +101,216 @@ def _wilson(source: str) -> dict[str, str]:
     }
 
 
-def _buckets(report: str, columns: Mapping[str, str], **more: Any) -> _Parts:
+def _buckets(source: Source, report: str, columns: Mapping[str, str], **more: Any) -> _Parts:
     """A time series."""
     return _Parts(
         report=report,
-        columns={"start": BUCKET_START, **columns},
-        order="1",
-        expressions=BUCKET,
+        columns={"start": source.bucket_start(), **columns},
+        order="1, kind" if more else "1",
+        expressions=bucket(source),
         names={"start": "time", **more},
     )
 
 
 def _active(days: int) -> str:
     """Who was active on the last `days` days counts on the first of these days, whose gap reaches back before them."""
-    since = f"found.day > shown.day - {days} AND (gap IS NULL OR gap > {days - 1} - (shown.day - found.day))"
-    return f"coalesce(sum(users) FILTER (WHERE {since}), 0)"
+    since = f"found.day > shown.day - {days} AND found.day <= shown.day"
+    new = f"(gap IS NULL OR gap > {days - 1} - (shown.day - found.day))"
+    return f"coalesce(sum(users) FILTER (WHERE {since} AND {new}), 0)"
 
 
-_VERDICT: Final = """CASE WHEN lag(first_at) OVER releases IS NULL THEN NULL
-            WHEN low > lag(high) OVER releases THEN 'worse'
-            WHEN high < lag(low) OVER releases THEN 'better'
+def _verdict(source: Source) -> str:
+    """On the error rate, against the release before."""
+    first, low, high = (source.previous(name, "releases") for name in ("first_at", "low", "high"))
+    return f"""CASE WHEN {first} IS NULL THEN NULL
+            WHEN low > {high} THEN 'worse'
+            WHEN high < {low} THEN 'better'
             ELSE 'unclear' END"""
 
-_PARTS: Final = (
-    _Parts(
-        report="totals",
-        columns={
-            **dict.fromkeys(("calls", "users"), ""),
-            "error_rate": _ERROR_RATE,
-            "p95_ms": "durations[2]",
-            "ack_p95_ms": "acks[2]",
-            **{name: f"coalesce({name}, 0)" for name in ("over_3s", "never")},
-        },
-    ),
-    _buckets("calls", {"kind": f"coalesce(nullif(kind, ''), '{LEGACY}')", "calls": ""}, kind="metric"),
-    _Parts(
-        report="commands",
-        columns={
-            **dict.fromkeys(("command", "kind", "calls"), ""),
-            "share": _SHARE,
-            **dict.fromkeys(("users", "errors", "rejected"), ""),
-            "error_rate": _ERROR_RATE,
-            **_ranks("durations"),
-            "ack_p95_ms": "acks[2]",
-            "over_3s": "",
-            "last": "last_at",
-        },
-        order=f"calls DESC, {_NAME}",
-    ),
-    _Parts(report="outcomes", columns={"outcome": "", "calls": "", "share": _SHARE}, order="calls DESC, outcome"),
-    _Parts(
-        report="errors",
-        steps=_wilson("found"),
-        source="rated",
-        columns=dict.fromkeys(
-            ("command", "kind", "ran", "errors", "error_rate", "low", "high", "rejected", "calls"), ""
+
+def _parts(source: Source) -> tuple[_Parts, ...]:
+    return (*_calls(source), *_times(source), *_people(source), _recent(source))
+
+
+def _calls(source: Source) -> tuple[_Parts, ...]:
+    """What was called, and how it ended."""
+    p95, ack_p95 = source.rank("durations", 2), source.rank("acks", 2)
+    return (
+        _Parts(
+            report="totals",
+            columns={
+                **dict.fromkeys(("calls", "users"), ""),
+                "error_rate": _ERROR_RATE,
+                "p95_ms": p95,
+                "ack_p95_ms": ack_p95,
+                **{name: f"coalesce({name}, 0)" for name in ("over_3s", "never")},
+            },
         ),
-        order=f"coalesce(low, 0) DESC, errors DESC, calls DESC, {_NAME}",
-    ),
-    _Parts(
-        report="error-types",
-        columns={
-            "error_type": "type",
-            **dict.fromkeys(("command", "kind", "outcome", "calls", "users"), ""),
-            "first": "first_at",
-            "last": "last_at",
-        },
-        order=f"outcome <> 'error', calls DESC, type, {_NAME}, outcome",
-    ),
-    _Parts(
-        report="durations",
-        columns={**dict.fromkeys(("command", "kind", "calls"), ""), **_ranks(), "longest_ms": "longest"},
-        order=f"ranks[2] DESC, {_NAME}",
-    ),
-    _Parts(
-        report="checkpoints",
-        steps={
-            "steps": (
-                "SELECT *, step_ms / nullif(sum(total_ms) OVER (PARTITION BY command, kind), 0) AS share FROM found"
-            )
-        },
-        source="steps\n WHERE name IS NOT NULL",
-        columns={
-            **dict.fromkeys(("command", "kind"), ""),
-            "step": "name",
-            "calls": "",
-            **_ranks(),
-            "reached_ms": "reached[1]",
-            **dict.fromkeys(("share", "slow"), ""),
-        },
-        order=f"slow DESC, coalesce(ranks[2], 0) DESC, {_NAME}, name",
-    ),
-    _Parts(
-        report="acknowledgements",
-        columns={
-            **dict.fromkeys(("command", "kind", "calls"), ""),
-            **_ranks(),
-            **{name: f"CAST({name} AS float8) / calls" for name in ("over_2s", "over_3s", "never")},
-        },
-        order=f"CAST(over_3s AS float8) / calls DESC, coalesce(ranks[2], 0) DESC, {_NAME}",
-    ),
-    _buckets("arrival", {**_ranks()}),
-    _Parts(
-        report="active-users",
-        file="user_days",
-        period=MONTH_BEFORE,
-        steps={
-            "shown": (
-                f"SELECT generate_series(greatest({FIRST_DAY}, {EARLIEST}),\n"
-                f"                       least(greatest(max(day), {LAST_DAY}), {LATEST})) AS day\n"
-                "  FROM found HAVING count(*) > 0"
-            )
-        },
-        source=(
-            f"shown LEFT JOIN found ON found.day BETWEEN shown.day - {MONTH - 1} AND shown.day\n GROUP BY shown.day"
+        _buckets(source, "calls", {"kind": f"coalesce(nullif(kind, ''), '{LEGACY}')", "calls": ""}, kind="metric"),
+        _Parts(
+            report="commands",
+            columns={
+                **dict.fromkeys(("command", "kind", "calls"), ""),
+                "share": _SHARE,
+                **dict.fromkeys(("users", "errors", "rejected"), ""),
+                "error_rate": _ERROR_RATE,
+                **_ranks(source, "durations"),
+                "ack_p95_ms": ack_p95,
+                "over_3s": "",
+                "last": "last_at",
+            },
+            order=f"calls DESC, {_NAME}",
         ),
-        columns={
-            "day": start_of_day("shown.day"),
-            "dau": _active(1),
-            "wau": _active(WEEK),
-            "mau": _active(MONTH),
-        },
-        order="shown.day",
-        names={"day": "time"},
-    ),
-    _Parts(
-        report="retention",
-        period=TO,
-        steps={
-            "edges": (
-                f"SELECT greatest(min(cohort), {week(FIRST_DAY)}, {EARLIEST - EARLIEST % WEEK}) AS first,\n"
-                f"       least(greatest(max(week), {week(LAST_DAY)}), {week(LATEST)}) AS last\n"
-                "  FROM found HAVING count(*) > 0"
+        _Parts(report="outcomes", columns={"outcome": "", "calls": "", "share": _SHARE}, order="calls DESC, outcome"),
+        _Parts(
+            report="errors",
+            steps=_wilson("found"),
+            source="rated",
+            columns=dict.fromkeys(
+                ("command", "kind", "ran", "errors", "error_rate", "low", "high", "rejected", "calls"), ""
             ),
-            "weeks": (
-                f"SELECT c AS cohort, w AS week, {start_of_day(f'w + {WEEK}')} <= {END} AS is_over\n"
-                f"  FROM edges CROSS JOIN generate_series(first, last, {WEEK}) AS c"
-                f" CROSS JOIN generate_series(c, last, {WEEK}) AS w"
-            ),
-            "counted": (
-                "SELECT weeks.*, coalesce(own.users, 0) AS size,"
-                " CASE WHEN is_over THEN coalesce(later.users, 0) END AS active\n"
-                "  FROM weeks\n"
-                "  LEFT JOIN found AS own ON own.cohort = weeks.cohort AND own.week = weeks.cohort\n"
-                "  LEFT JOIN found AS later ON later.cohort = weeks.cohort AND later.week = weeks.week"
-            ),
-        },
-        source="counted",
-        columns={
-            "cohort": f"to_char({DAY_0} + CAST(cohort AS integer), 'YYYY-MM-DD')",
-            "week": f"(week - cohort) / {WEEK}",
-            "size": "",
-            "active": "",
-            "share": "CAST(active AS float8) / nullif(size, 0)",
-        },
-        order="counted.cohort, counted.week",
-    ),
-    _Parts(
-        report="guilds",
-        columns={"place": "", "guild_id": "CAST(guild_id AS text)", "calls": "", "share": _SHARE, "users": ""},
-        order="calls DESC, place, found.guild_id",
-    ),
-    _Parts(
-        report="releases",
-        steps=_wilson("found"),
-        source="rated\nWINDOW releases AS (ORDER BY first_at, release)",
-        columns={
-            "release": "",
-            "first": "first_at",
-            "last": "last_at",
-            **dict.fromkeys(("calls", "users", "errors", "error_rate", "low", "high"), ""),
-            "p50_ms": "ranks[1]",
-            "p95_ms": "ranks[2]",
-            "error_verdict": _VERDICT,
-        },
-        order="first_at, release",
-    ),
-    _buckets("pipeline", {**_ranks(), "longest_ms": "longest"}),
-    _Parts(
+            order=f"coalesce(low, 0) DESC, errors DESC, calls DESC, {_NAME}",
+        ),
+        _Parts(
+            report="error-types",
+            columns={
+                "error_type": "type",
+                **dict.fromkeys(("command", "kind", "outcome", "calls", "users"), ""),
+                "first": "first_at",
+                "last": "last_at",
+            },
+            order=f"outcome <> 'error', calls DESC, type, {_NAME}, outcome",
+        ),
+        _Parts(
+            report="releases",
+            steps=_wilson("found"),
+            source="rated\nWINDOW releases AS (ORDER BY first_at, release)",
+            columns={
+                "release": "",
+                "first": "first_at",
+                "last": "last_at",
+                **dict.fromkeys(("calls", "users", "errors", "error_rate", "low", "high"), ""),
+                "p50_ms": source.rank("ranks", 1),
+                "p95_ms": source.rank("ranks", 2),
+                "error_verdict": _verdict(source),
+            },
+            order="first_at, release",
+        ),
+    )
+
+
+def _times(source: Source) -> tuple[_Parts, ...]:
+    """How long it took."""
+    p95 = source.rank("ranks", 2)
+    late = {name: f"CAST({name} AS double precision) / calls" for name in ("over_2s", "over_3s", "never")}
+    share = "SELECT *, step_ms / nullif(sum(total_ms) OVER (PARTITION BY command, kind), 0) AS share FROM found"
+    return (
+        _Parts(
+            report="durations",
+            columns={**dict.fromkeys(("command", "kind", "calls"), ""), **_ranks(source), "longest_ms": "longest"},
+            order=f"{p95} DESC, {_NAME}",
+        ),
+        _Parts(
+            report="checkpoints",
+            steps={"steps": share},
+            source="steps\n WHERE name IS NOT NULL",
+            columns={
+                **dict.fromkeys(("command", "kind"), ""),
+                "step": "name",
+                "calls": "",
+                **_ranks(source),
+                "reached_ms": source.rank("reached", 1),
+                **dict.fromkeys(("share", "slow"), ""),
+            },
+            order=f"slow DESC, coalesce({p95}, 0) DESC, {_NAME}, name",
+        ),
+        _Parts(
+            report="acknowledgements",
+            columns={**dict.fromkeys(("command", "kind", "calls"), ""), **_ranks(source), **late},
+            order=f"{late['over_3s']} DESC, coalesce({p95}, 0) DESC, {_NAME}",
+        ),
+        _buckets(source, "arrival", {**_ranks(source)}),
+        _buckets(source, "pipeline", {**_ranks(source), "longest_ms": "longest"}),
+    )
+
+
+def _people(source: Source) -> tuple[_Parts, ...]:
+    """By whom."""
+    first_day, latest = source.local_day(source.since), source.latest_day
+    first_shown, last_shown = f"greatest({first_day}, {EARLIEST})", f"greatest(max(day), {source.last_day})"
+    first_week = f"greatest(min(cohort), {week(first_day)}, {EARLIEST - EARLIEST % WEEK})"
+    last_week = f"least(greatest(max(week), {week(source.last_day)}), {week(latest)})"
+    return (
+        _Parts(
+            report="active-users",
+            file="user_days",
+            period=month_before,
+            steps={
+                "shown": (
+                    f"SELECT {source.each(first_shown, f'least({last_shown}, {latest})')} AS day\n"
+                    "  FROM found HAVING count(*) > 0"
+                )
+            },
+            source="shown CROSS JOIN found\n GROUP BY shown.day",
+            columns={
+                "day": source.start_of_day("shown.day"),
+                "dau": _active(1),
+                "wau": _active(WEEK),
+                "mau": _active(MONTH),
+            },
+            order="shown.day",
+            names={"day": "time"},
+        ),
+        _Parts(
+            report="retention",
+            period=ever,
+            steps={
+                "edges": f"SELECT {first_week} AS first,\n       {last_week} AS last\n  FROM found HAVING count(*) > 0",
+                "cohorts": f"SELECT {source.each('first', 'last', WEEK)} AS cohort, last FROM edges",
+                "weeks": f"SELECT cohort, {source.each('cohort', 'last', WEEK)} AS week FROM cohorts",
+                "counted": (
+                    "SELECT weeks.cohort AS cohort, weeks.week AS week, coalesce(own.users, 0) AS size,\n"
+                    f"       CASE WHEN {source.start_of_day(f'(weeks.week + {WEEK})')} <= {source.end}"
+                    " THEN coalesce(later.users, 0) END AS active\n"
+                    "  FROM weeks\n"
+                    "  LEFT JOIN found AS own ON own.cohort = weeks.cohort AND own.week = weeks.cohort\n"
+                    "  LEFT JOIN found AS later ON later.cohort = weeks.cohort AND later.week = weeks.week"
+                ),
+            },
+            source="counted",
+            columns={
+                "cohort": source.date("cohort"),
+                "week": f"(week - cohort) / {WEEK}",
+                "size": "",
+                "active": "",
+                "share": "CAST(active AS double precision) / nullif(size, 0)",
+            },
+            order="counted.cohort, counted.week",
+        ),
+        _Parts(
+            report="guilds",
+            columns={"place": "", "guild_id": source.text("guild_id"), "calls": "", "share": _SHARE, "users": ""},
+            order="calls DESC, place, found.guild_id",
+        ),
+    )
+
+
+def _recent(source: Source) -> _Parts:
+    return _Parts(
         report="recent",
         expressions={"only": "1 = 1"},
         columns={
             "at": "called_at",
             **dict.fromkeys(("command", "kind", "outcome", "error_type", "duration_ms", "ack_ms"), ""),
-            "user_id": "CAST(user_id AS text)",
+            "user_id": source.text("user_id"),
             "user_name": "player_name",
-            "guild_id": "CAST(guild_id AS text)",
+            "guild_id": source.text("guild_id"),
             "trace_id": "",
         },
         order="called_at DESC",
-    ),
-)
-QUERIES: Final[Mapping[str, Query]] = {parts.report: _made(parts) for parts in _PARTS}
-"""By the name of the report."""
+    )
+
+
+def queries(source: Source) -> dict[str, Query]:
+    """By the name of the report."""
+    return {parts.report: _made(source, parts) for parts in _parts(source)}
