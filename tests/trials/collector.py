@@ -48,6 +48,8 @@ KILLS: Final = (
 """What is killed together; the collector is also ended by SIGTERM, as by an upgrade."""
 UNANSWERED: Final = 30
 """Commands at a time, so that most of them have finished when the bot is killed."""
+DELAYS_MS: Final = ("20", "2000")
+"""A bot has sent nearly everything when it is killed, or very little."""
 DELIVERED_SECONDS: Final = 180.0
 DATABASE: Final = "trial"
 COUNT: Final = f"SELECT count() AS count FROM {DATABASE}.otel_traces WHERE mapContains(SpanAttributes, '{KIND}')"
@@ -71,7 +73,8 @@ class Trial:
     async def start(self, what: str) -> None:
         if what == "bot":
             point = self.chance.choice(POINTS)
-            self.bot = await start_bot(self.environ | dies_at(point, self.chance))
+            delay = {"OTEL_BSP_SCHEDULE_DELAY": self.chance.choice(DELAYS_MS)}
+            self.bot = await start_bot(self.environ | delay | dies_at(point, self.chance))
             if not await becomes_ready(self.bot, self.discord):  # it died while it adopted
                 await self.kill("bot")
                 await self.start("bot")
@@ -144,6 +147,7 @@ async def trial(
                 "OTEL_TRACES_EXPORTER": "otlp",
                 "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.grpc_port}",
                 "OTEL_EXPORTER_OTLP_TIMEOUT": "2",
+                "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "512",
             }
             running = Trial(folder, random.Random(seed), discord, server, collector, environ)
             try:
