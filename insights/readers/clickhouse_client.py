@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from slashspan.clickhouse import ClickhouseError, connected
@@ -25,6 +26,8 @@ MORE_SECONDS: Final = 10.0
 """How much longer than the server the client waits: the server says why it gave up."""
 _BYTES: Final = {"document": "bytes"}
 """Columns of the type String that are no text."""
+_SCOPE: Final = re.compile(r"\.? in scope ", re.IGNORECASE)
+"""What follows in an error is the query."""
 
 
 class ClickhouseClient:
@@ -67,5 +70,5 @@ class ClickhouseClient:
             yield
         except (DriverError, OSError) as error:
             found = ClickhouseError(self._dsn, error)
-            words = str(found).partition(" in scope ")[0]  # what follows is the query
+            words = _SCOPE.split(str(found))[0]
             raise ReadError(f"{words}{advice(found)}") from error
