@@ -24,6 +24,7 @@ from discord_standin import Guild, User, snowflake
 from benchmarks._report import Report, Target, median, percentile
 from tests.support import ROOT
 from tests.support.otlp_backend import Backend
+from tests.support.ports import free_port
 from tests.support.postgres import in_own_loop, postgres
 from tests.support.processes import BotProcess, bot_process
 from tests.support.proxy import Proxy
@@ -53,6 +54,7 @@ QUEUE: Final = "a queue in memory"
 POSTGRESQL: Final = "slashspan, PostgreSQL"
 SQLITE: Final = "slashspan, SQLite"
 OTLP: Final = "slashspan, OTLP"
+AWAY: Final = "slashspan, OTLP, collector down"
 STRATEGIES: Final = {
     NONE: "none",
     SPAN: "span",
@@ -62,6 +64,7 @@ STRATEGIES: Final = {
     POSTGRESQL: "slashspan",
     SQLITE: "slashspan",
     OTLP: "slashspan",
+    AWAY: "slashspan",
 }
 QUICK_WINS: Final = ("LADDER_CACHE_PLAYERS", "LADDER_PARALLEL_READS", "LADDER_LAZY_LEADERBOARD")
 
@@ -123,10 +126,11 @@ def _variants(server: Postgres, far: Proxy, backend: Backend, crowd: Sequence[Us
                 environ["SLASHSPAN_DSN"] = log
             elif strategy == SQLITE:
                 environ["SLASHSPAN_DSN"] = f"sqlite:///calls-{len(variants)}.db"
-            elif strategy == OTLP:
+            elif strategy in (OTLP, AWAY):
+                port = backend.port if strategy == OTLP else free_port()
                 environ["OTEL_TRACES_EXPORTER"] = "otlp"
                 environ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "grpc"
-                environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{backend.port}"
+                environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{port}"
             variants.append(Variant(strategy, wins, environ, crowd[len(variants)]))
     in_own_loop(_enrol(server.dsn(ladder), crowd))
     return variants
