@@ -71,10 +71,21 @@ def configurator(environ: Mapping[str, str], signal: str) -> Any:
 
 
 def otlp_arguments(environ: Mapping[str, str], signal: str) -> dict[str, Any]:
-    """For the constructor of an OTLP exporter: `none` is in the specification, but gRPC's exporters refuse it."""
-    names = (f"OTEL_EXPORTER_OTLP_{signal}_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION")
-    compression = next((value for name in names if (value := environ.get(name, "").strip().lower())), "")
-    if compression != "none" or protocol(environ, signal) != GRPC:
+    """For the constructor of an OTLP exporter: what it would read otherwise than the specification says."""
+
+    def given(*names: str) -> str:
+        return next((value for name in names if (value := environ.get(name, "").strip())), "")
+
+    if protocol(environ, signal) != GRPC:
+        credentials = "OTEL_PYTHON_EXPORTER_OTLP_HTTP_{}CREDENTIAL_PROVIDER"  # gives the exporter a session
+        if given(credentials.format(f"{signal}_"), credentials.format("")):
+            return {}
+        if not given(f"OTEL_EXPORTER_OTLP_{signal}_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"):
+            return {}
+        from slashspan.telemetry.setup.http_session import OwnCertificates
+
+        return {"session": OwnCertificates()}
+    if given(f"OTEL_EXPORTER_OTLP_{signal}_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION").lower() != "none":
         return {}
     from grpc import Compression
 

@@ -16,7 +16,9 @@ from tests.support.collector import BINARY, CONFIG, GATEWAY, WITHOUT, collector,
 from tests.support.otlp_backend import running_backend
 from tests.support.otlp_bots import interactions, otlp_environ, play
 from tests.support.otlp_http_backend import running_http_backend
+from tests.support.prometheus import samples
 from tests.support.spans import spans
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from tests.support.collector import Collector
 
 pytestmark = pytest.mark.skipif(not BINARY.exists(), reason=WITHOUT)
+COUNT = "discord_interaction_duration_seconds_count"
 TOKEN = "a-secret-0123456789"
 TOKEN_WANTED = {"OTLP_AUTH": "true", "OTLP_TOKEN": TOKEN}
 ACCEPTED, REFUSED = SpanExportResult.SUCCESS, SpanExportResult.FAILURE
@@ -58,6 +61,13 @@ def authority(tmp_path: Path) -> Authority:
     issued.cert_chain_pems[0].write_to_path(found[1])
     issued.private_key_pem.write_to_path(found[2])
     return Authority(*found, grpc.ssl_server_credentials([(found[2].read_bytes(), found[1].read_bytes())]))
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Path:
+    """The file of an authority that has signed nothing."""
+    trustme.CA().cert_pem.write_to_path(tmp_path / "stranger.pem")
+    return tmp_path / "stranger.pem"
 
 
 def with_tls(authority: Authority) -> dict[str, str]:
@@ -110,10 +120,8 @@ def test_without_a_token_of_its_own_it_lets_nobody_in(token: str | None, protoco
 
 @each_protocol
 def test_with_tls_it_can_be_told_from_others_and_nothing_is_sent_in_the_clear(
-    protocol: str, authority: Authority, tmp_path: Path
+    protocol: str, authority: Authority, stranger: Path, tmp_path: Path
 ) -> None:
-    stranger = tmp_path / "stranger.pem"
-    trustme.CA().cert_pem.write_to_path(stranger)
     with collector(tmp_path, with_tls(authority)) as (receiver, backend):
         assert answer(receiver, protocol) is REFUSED
         assert answer(receiver, protocol, ca=stranger) is REFUSED
@@ -123,7 +131,7 @@ def test_with_tls_it_can_be_told_from_others_and_nothing_is_sent_in_the_clear(
 
 @each_protocol
 async def test_a_bot_sends_to_a_gateway_with_tls_and_a_token(
-    protocol: str, authority: Authority, tmp_path: Path
+    protocol: str, authority: Authority, stranger: Path, tmp_path: Path
 ) -> None:
     with running_backend() as rows, running_backend() as traces:
         environ = sending_to(rows) | with_tls(authority)
@@ -132,10 +140,13 @@ async def test_a_bot_sends_to_a_gateway_with_tls_and_a_token(
         with running_collector(tmp_path, environ, GATEWAY) as receiver:
             settings = otlp_environ(endpoint(receiver, protocol, "https"), protocol)
             settings["OTEL_EXPORTER_OTLP_CERTIFICATE"] = str(authority.ca)
+            settings["REQUESTS_CA_BUNDLE"] = str(stranger)  # by default it would replace the certificate
+            settings["OTEL_METRICS_EXPORTER"] = "otlp"
             settings["OTEL_EXPORTER_OTLP_HEADERS"] = f"authorization=Bearer%20{TOKEN}"
             sent = await play(tmp_path, settings)
             rows.wait_for(3)
             assert sorted(interactions(rows.spans)) == sorted(sent)
+            until(lambda: any(name == COUNT for name, _, _ in samples(receiver.bot_metrics_port)), 60)
 
 
 async def test_what_a_bot_with_a_wrong_token_recorded_is_sent_once_the_token_is_right(tmp_path: Path) -> None:
