@@ -31,6 +31,12 @@ LOCK_SECONDS: Final = 2.0
 """How long it waits for others, who write rows or sums. A reader must not wait for them."""
 
 
+def is_for_readers(dsn: Dsn) -> bool:
+    """Whether those who read a store look after its sums. Not in ClickHouse, where looking whether anything has changed
+    takes as long as a report: `slashspan rollup build --every` does."""
+    return not dsn.is_clickhouse
+
+
 async def sums_of(reader: Reader) -> Snapshot | None:
     """What is summed; None if there are no sums that can be trusted, or this role may not read them. Raises
     ReadError."""

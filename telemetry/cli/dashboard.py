@@ -62,7 +62,7 @@ def dashboard(
     """
     from slashspan.insights import Filters
     from slashspan.insights.readers import connector
-    from slashspan.insights.sums.freshness import catch_up
+    from slashspan.insights.sums.freshness import catch_up, is_for_readers
     from slashspan.insights.zones import find_zone
 
     try:
@@ -90,6 +90,7 @@ def dashboard(
     with opened_reader(settings, Filters(zone=zone)):
         pass  # what is wrong with the store is said now, and not on the page
     hosts = {*security.LOOPBACK_NAMES, *allowed, *(() if host in ("0.0.0.0", "::") else (host,))}  # noqa: S104
+    refreshed = settings.refresh_sums and is_for_readers(settings.dsn)
     options = Options(
         title=title,
         zone=zone,
@@ -97,7 +98,7 @@ def dashboard(
         token=token or None,
         trace_link=trace_link,
         stored_ids=lambda user: stored_ids_of([user], settings),
-        catch_up=partial(catch_up, settings.dsn, table=settings.table) if settings.refresh_sums else None,
+        catch_up=partial(catch_up, settings.dsn, table=settings.table) if refreshed else None,
     )
     served = Dashboard(connector(settings.dsn, table=settings.table), options)
     serve(served.application(), host=host, port=port, said=say, opened=opened)

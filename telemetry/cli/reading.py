@@ -26,7 +26,7 @@ def opened_reader(settings: Settings, filters: Filters) -> Iterator[BlockingRead
     from slashspan.insights.sums import freshness
 
     with insights.open_reader(settings.dsn, table=settings.table) as reader:
-        found = reader.run(freshness.sums_of)
+        found = reader.run(freshness.sums_of) if freshness.is_for_readers(settings.dsn) else None
         if found is not None and settings.refresh_sums and freshness.is_worth_a_refresh(found):
             freshness.catch_up(settings.dsn, table=settings.table, refresh=_refresh)
         long = filters.since is None or filters.end - filters.since > LONG

@@ -182,3 +182,13 @@ def test_a_long_period_in_a_zone_without_summed_days_says_how_to_make_it_quick(d
     assert hint not in run(dsn, "stats", "--since", "7d", "--zone", "Europe/Berlin").output
     assert run(dsn, *hint.split()[1:]).exit_code == 0
     assert hint not in run(dsn, "stats", "--since", "90d", "--zone", "Europe/Berlin").output
+
+
+def test_in_clickhouse_the_sums_are_left_to_rollup_build(clickhouse_dsn: str) -> None:
+    with_sums(clickhouse_dsn, more=50)
+    before = status(clickhouse_dsn)
+    assert before.hours_marked
+    assert total(clickhouse_dsn) == 150
+    assert status(clickhouse_dsn) == before
+    assert run(clickhouse_dsn, "rollup", "build").exit_code == 0
+    assert is_fresh(clickhouse_dsn)
