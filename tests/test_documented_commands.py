@@ -41,13 +41,16 @@ ELSEWHERE = {
 @pytest.mark.skipif(sys.platform == "win32", reason="the pages' commands are for a POSIX shell")
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
-async def test_a_reader_can_do_what_the_page_says(page: Path, tmp_path: Path) -> None:
+async def test_a_reader_can_do_what_the_page_says(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     if any("sqlite3 " in block.text for block in blocks(page)) and shutil.which("sqlite3") is None:
         pytest.skip("sqlite3 is not installed")
     folder = tmp_path / "reader"
     folder.mkdir()
     shutil.copy(PLAIN, folder / "bot.py")
-    await Reader(folder, environment(tmp_path / "state")).follow(page)
+    environ = environment(tmp_path / "state")
+    if page.name == "clickhouse.md":
+        environ["SLASHSPAN_DSN"] = request.getfixturevalue("clickhouse_dsn")
+    await Reader(folder, environ).follow(page)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

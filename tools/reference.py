@@ -12,6 +12,7 @@ from opentelemetry.sdk.environment_variables import OTEL_PYTHON_SDK_INTERNAL_MET
 from slashspan import semconv
 from slashspan.exporters.delivery.self_metrics import SelfMetrics, add_self_metrics
 from slashspan.exporters.rows.command_call import COLUMNS
+from slashspan.exporters.stores.schema.clickhouse_columns import type_of
 from slashspan.insights import REPORTS
 from slashspan.settings import SETTINGS
 from slashspan.standard.table import BY_NAME, VARIABLES, Way
@@ -95,10 +96,10 @@ def _standard_variables() -> list[str]:
 
 def _columns() -> list[str]:
     lines = ["## Columns of `command_calls`", "", "Times are UTC; in SQLite they are ISO 8601 text.", ""]
-    lines += ["| column | PostgreSQL | SQLite | span attribute | meaning |", "|---|---|---|---|---|"]
+    lines += ["| column | PostgreSQL | SQLite | ClickHouse | span attribute | meaning |", "|---|---|---|---|---|---|"]
     for column in COLUMNS:
         attribute = f"`{column.attribute}`" if column.attribute else ""
-        types = f"{column.type.postgresql} | {column.type.sqlite}"
+        types = f"{column.type.postgresql} | {column.type.sqlite} | {type_of(column)}"
         lines.append(f"| `{column.name}` | {types} | {attribute} | {column.meaning} |")
     return [*lines, ""]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,9 @@ from slashspan.exporters.admin.prune import count_old, forget_user, prune
 from slashspan.exporters.rows.command_call import COLUMNS
 from slashspan.exporters.stores.errors import SchemaMismatch
 from slashspan.exporters.stores.schema.clickhouse_sql import literal
-from tests.support import clickhouse
+from tests.support import ROOT, clickhouse
 from tests.support.clickhouse_server import clickhouse_server as clickhouse_server_of
+from tests.support.documents import blocks
 from tests.support.otel_traces import exported_for, insert
 from tests.support.rows import FULL, rows
 from tests.support.stored_rows import read_rows, write_rows
@@ -221,3 +223,20 @@ def test_in_a_cluster_rows_come_once_are_pruned_and_forgotten(tmp_path: Path) ->
         insert_actions(dsn, 5)
         assert prune(dsn, T, NOW + timedelta(days=400)) == 5
         assert execute(dsn, "SELECT count() AS n FROM command_calls_rows_local") == [{"n": 0}]
+
+
+def test_the_documents_sql_is_understood_and_changes_the_retention(
+    clickhouse_server: ClickhouseServer, clickhouse_dsn: str
+) -> None:
+    run_migration(clickhouse_dsn, T)
+    name = Dsn.parse(clickhouse_dsn).database
+    found = [block.text for block in blocks(ROOT / "docs" / "clickhouse.md") if block.language == "sql"]
+    statements = [sql.strip() for text in found for sql in re.sub(r"^--.*\n", "", text, flags=re.MULTILINE).split(";")]
+    for statement in filter(None, statements):
+        clickhouse_server.query(f"SELECT formatQuery({literal(statement)}) AS formatted")
+        if "MODIFY TTL" in statement:
+            clickhouse_server.query(statement.replace("slashspan.", f"{name}."))
+    tables = execute(clickhouse_dsn, "SELECT engine_full FROM system.tables WHERE database = currentDatabase()")
+    ttls = re.findall(r"toIntervalDay\((\d+)\)", " ".join(table["engine_full"] for table in tables))
+    assert sorted(map(int, ttls)) == [7, 7, 730]
+    assert titles(clickhouse_dsn) == []
