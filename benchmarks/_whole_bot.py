@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from discord_standin import Guild, snowflake
@@ -55,7 +54,7 @@ def modes(collector_port: int) -> list[Mode]:
 
 async def seconds_per_command(folder: Path, chosen: list[Mode], rounds: int, calls: int) -> dict[str, list[float]]:
     """Of CPU time, in each round."""
-    found: dict[str, list[float]] = defaultdict(list)
+    found: dict[str, list[float]] = {mode.name: [] for mode in chosen}
     guild = Guild(snowflake())
     async with contextlib.AsyncExitStack() as stack:
         bots: dict[str, BotProcess] = {}

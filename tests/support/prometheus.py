@@ -79,17 +79,19 @@ class Prometheus:
 
 def served(port: int, name: str, label: str = "") -> list[float]:
     """The values of a metric that is served on this port of the loopback interface; of its series with this label."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
-        lines = answer.read().decode().splitlines()
-    found = [line for line in lines if line.startswith((f"{name} ", f"{name}{{")) and label in line]
+    found = [line for line in _page(port).splitlines() if line.startswith((f"{name} ", f"{name}{{")) and label in line]
     return [float(line.rpartition(" ")[2]) for line in found]
 
 
 def samples(port: int) -> list[tuple[str, dict[str, str], float]]:
     """Everything that is served on this port of the loopback interface: name, labels and value."""
+    families = text_string_to_metric_families(_page(port))
+    return [(sample.name, dict(sample.labels), sample.value) for family in families for sample in family.samples]
+
+
+def _page(port: int) -> str:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
-        families = text_string_to_metric_families(answer.read().decode())
-        return [(sample.name, sample.labels, sample.value) for family in families for sample in family.samples]
+        return str(answer.read(), "utf-8")
 
 
 @contextlib.contextmanager
