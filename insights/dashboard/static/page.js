@@ -6,6 +6,14 @@ import "./live.js";
 
 const menus = [...document.querySelectorAll("details.menu")];
 
+for (const menu of menus) {
+  menu.addEventListener("toggle", () => {
+    const form = menu.querySelector("form");
+    form.style.translate = "";
+    const over = form.getBoundingClientRect().right - (document.documentElement.clientWidth - 16);
+    if (menu.open && over > 0) form.style.translate = `${-over}px`;
+  });
+}
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   hideTip();

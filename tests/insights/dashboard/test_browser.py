@@ -243,6 +243,23 @@ async def test_a_failing_card_can_be_tried_again(tmp_path: Path) -> None:
         await visitor.page.locator("#hours[data-state=drawn]").wait_for()
 
 
+@pytest.mark.parametrize("width", [390, 1000, 1280])
+async def test_menus_open_within_the_window_and_can_be_read(width: int, dsn: str) -> None:
+    async with visit(dsn, width=width, scheme="dark") as visitor:
+        await visitor.go(f"/?{PERIOD}&kind=slash")
+        page = visitor.page
+        for menu in await page.locator("details.menu").all():
+            await menu.locator("summary").click()
+            box = await menu.locator("form").bounding_box()
+            assert box is not None
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+            found = await axe.Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]})
+            assert found.violations_count == 0, found.generate_report()
+            await page.keyboard.press("Escape")
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 async def test_a_period_of_ones_own_is_chosen_with_the_keyboard_on_the_clock_of_the_zone(dsn: str) -> None:
     async with visit(dsn) as visitor:
         await visitor.go("/?zone=Europe/Berlin&command=queue")
