@@ -56,8 +56,10 @@ async def test_a_chart_of_the_page_is_a_png_with_its_name(tmp_path: Path) -> Non
 
 async def test_the_same_drawing_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     artist, kept = Artist(monkeypatch), Pictures()
+    waiting = [asyncio.ensure_future(kept.png(of(name))) for name in ("a", "b", "a", "b", "a")]
+    await until_async(lambda: artist.at_once)
     artist.may.set()
-    found = await asyncio.gather(*(kept.png(of(name)) for name in ("a", "b", "a", "b", "a")))
+    found = await asyncio.gather(*waiting)
     assert found == [b"a", b"b", b"a", b"b", b"a"]
     assert await kept.png(of("a")) == b"a"
     assert artist.drawn == ["a", "b"]
