@@ -19,7 +19,6 @@ from slashspan.exporters.common.at_fork import ForkAware
 from slashspan.exporters.rows.counts import Counts, DropReason
 from slashspan.exporters.rows.from_span import kind_of
 from slashspan.guard import report
-from slashspan.semconv import KIND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -109,7 +108,7 @@ class CommandCallsProcessor(DeadlineBatchProcessor, ForkAware):
             spool = self._spool
             if spool is None:
                 return
-            if (record.attributes.get(KIND) if record is not None else kind_of(span)) in self._kinds:
+            if (record.start[0] if record is not None else kind_of(span)) in self._kinds:
                 spool.started(span, record)
         except Exception:  # noqa: BLE001 - a bug of ours stays ours
             report("CommandCallsProcessor.on_start")
@@ -117,7 +116,7 @@ class CommandCallsProcessor(DeadlineBatchProcessor, ForkAware):
     def on_end(self, span: ReadableSpan) -> None:
         try:
             record = getattr(span, SPAN_RECORD, None) or record_of(span)
-            if (record.attributes.get(KIND) if record is not None else kind_of(span)) not in self._kinds:
+            if (record.start[0] if record is not None else kind_of(span)) not in self._kinds:
                 return
             spool = self._spool
             if spool is None:

@@ -8,7 +8,6 @@ from slashspan.action_record import attach, from_context, record_of
 from slashspan.exporters.delivery.processor import DeadlineBatchProcessor
 from slashspan.exporters.rows.from_span import kind_of
 from slashspan.guard import report
-from slashspan.semconv import KIND
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -62,4 +61,4 @@ def _is_action(span: ReadableSpan, record: ActionRecord | None) -> bool:
     context = span.context
     if context is None or not context.trace_flags.sampled:
         return False
-    return (kind_of(span) if record is None else record.attributes.get(KIND)) is not None
+    return (kind_of(span) if record is None else record.kind) is not None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slashspan import semconv
 from slashspan.action_record import record_of
-from slashspan.exporters.rows.row_maker import make_row
+from slashspan.exporters.rows.row_maker import make_row, row_of_action
 from slashspan.exporters.rows.values import (
     INT64,
     MAX_JSON,
@@ -37,16 +37,21 @@ COUNT: Final = "count"
 def from_span(span: ReadableSpan) -> CommandCall | None:
     """The row of a finished user action; None for other spans. Never raises, whatever the bot has set."""
     record = record_of(span)
-    if record is not None and record.span_attributes is None:  # nothing but ours: what most actions are
-        return from_parts(
-            record.attributes,
-            trace_id=record.trace_id,
-            span_id=record.span_id,
-            start_ns=record.start_ns,
-            end_ns=record.end_ns,
-            service=service_of(span.resource),
-            checkpoints=checkpoints_of(checkpoint_events(span, record)) if record.checkpoints else None,
-            only_ours=True,
+    if record is not None and record.span_attributes is None and record.end_ns is not None:
+        # Nothing but ours: what most actions are.
+        start, noted = record.start, record.noted
+        if semconv.COMMAND_NAME in noted:  # renamed
+            start = (start[0], noted[semconv.COMMAND_NAME], *start[2:])
+        return row_of_action(
+            start,
+            noted.get,
+            record.start_ns // 1000,
+            (record.end_ns - record.start_ns) / 1e6,
+            *service_of(span.resource),
+            record.trace_id.to_bytes(16, "big").hex(),
+            _signed(record.span_id),
+            checkpoints_of(checkpoint_events(span, record)) if record.checkpoints else None,
+            None,
         )
     context = span.context if record is None else record
     if context is None or span.start_time is None:
@@ -119,27 +124,25 @@ def from_parts(
     end_ns: int | None,
     service: Service,
     checkpoints: str | None,
-    only_ours: bool = False,
 ) -> CommandCall | None:
-    """The row of a span's parts, None if it is not a user action. Never raises for odd attributes.
-
-    `only_ours`: none of the attributes was set by the bot.
-    """
+    """The row of a span's parts, None if it is not a user action. Never raises for odd attributes."""
     if attributes.get(semconv.KIND) is None:
         return None
-    own = None
-    if not only_ours and not attributes.keys() <= _OURS:
-        own = {key: attributes[key] for key in attributes if key not in _OURS}
+    own = None if attributes.keys() <= _OURS else {key: attributes[key] for key in attributes if key not in _OURS}
     return make_row(
         attributes.get,
         start_ns // 1000,
         None if end_ns is None else (end_ns - start_ns) / 1e6,
         *service,
         trace_id.to_bytes(16, "big").hex(),
-        span_id - 2 * INT64 if span_id >= INT64 else span_id,
+        _signed(span_id),
         checkpoints,
         None if own is None else as_json(own),
     )
+
+
+def _signed(span_id: int) -> int:
+    return span_id - 2 * INT64 if span_id >= INT64 else span_id
 
 
 Checkpoint = tuple[str, "Mapping[str, Any]"]

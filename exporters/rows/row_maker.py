@@ -10,9 +10,10 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from slashspan import semconv
-from slashspan.exporters.rows.columns import DOUBLE, INTEGER, Column
+from slashspan.action_record import START_FIELDS
+from slashspan.exporters.rows.columns import BIGINT, DOUBLE, INTEGER, Column
 from slashspan.exporters.rows.command_call import ROW_COLUMNS, CommandCall
-from slashspan.exporters.rows.values import INT32
+from slashspan.exporters.rows.values import INT32, INT64
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,9 +45,16 @@ def _converter(column: Column) -> Callable[[Any], Any]:
     return convert
 
 
-def _generated() -> Callable[..., CommandCall]:
-    names: dict[str, Any] = {"new": object.__new__, "cls": CommandCall, "isfinite": isfinite, "int32": INT32}
-    lines = [f"def make_row(get, {', '.join(OTHERS)}):", "row = new(cls)"]
+def _generated(first: str, value_of: Callable[[str], str]) -> Callable[..., CommandCall]:
+    """A function whose first arguments are `first`; `value_of` is how it finds the value of an attribute."""
+    names: dict[str, Any] = {
+        "new": object.__new__,
+        "cls": CommandCall,
+        "isfinite": isfinite,
+        "int32": INT32,
+        "int64": INT64,
+    }
+    lines = [f"def make_row({first}, {', '.join(OTHERS)}):", "row = new(cls)"]
     lines += [f"row.{name} = {name}" for name in OTHERS]
     for column in ROW_COLUMNS:
         if column.attribute is None:
@@ -58,15 +66,24 @@ def _generated() -> Callable[..., CommandCall]:
             fast = "v if v.__class__ is float and isfinite(v) else "
         elif column.type is INTEGER:
             fast = "v if v.__class__ is int and -int32 <= v < int32 else "
-        elif column.attribute != semconv.INTERACTION_ID:  # which is another one in each row
-            names[f"{name}s"] = _Remembered(_converter(column))
-            fast = f"{name}s[v] if v.__class__ is str or v is None else "
-        lines.append(f"v = get({column.attribute!r}); row.{name} = {fast}{value}")
+        else:
+            fast = "v if v.__class__ is int and -int64 <= v < int64 else " if column.type is BIGINT else ""
+            if column.attribute != semconv.INTERACTION_ID:  # which is another one in each row
+                names[f"{name}s"] = _Remembered(_converter(column))
+                fast += f"{name}s[v] if v.__class__ is str or v is None else "
+        lines.append(f"v = {value_of(column.attribute)}; row.{name} = {fast}{value}")
     lines.append("return row")
     exec("\n    ".join(lines), names)  # noqa: S102 - made of the names of columns and attributes
     made: Callable[..., CommandCall] = names["make_row"]
     return made
 
 
-make_row: Final = _generated()
+def _in_action(attribute: str) -> str:
+    known = attribute in START_FIELDS
+    return f"start[{START_FIELDS.index(attribute)}]" if known else f"noted({attribute!r})"
+
+
+make_row: Final = _generated("get", lambda attribute: f"get({attribute!r})")
 """`make_row(attributes.get, *values of OTHERS)`. Never raises for odd attributes."""
+row_of_action: Final = _generated("start, noted", _in_action)
+"""`row_of_action(values of START_FIELDS, noted.get, *values of OTHERS)`, if none of START_FIELDS is noted."""

@@ -5,8 +5,8 @@ A payload of format 1 is two msgpack values: the service `[name, version, enviro
 second value is the row's columns by name.
 
 Format 2 is written for actions of our own instrumentation, whose attributes are known: the service,
-`[trace id, start ns, values of START_FIELDS]` and, of a SPAN, `[end ns, attributes since the start, checkpoints]`. So
-the end is the bytes of the start and a little more.
+`[trace id, start ns, values of START_FIELDS]` (`slashspan.action_record`) and, of a SPAN, `[end ns, attributes since
+the start, checkpoints]`. So the end is the bytes of the start and a little more.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgpack
 
-from slashspan import semconv
+from slashspan.action_record import attributes_of_start
 from slashspan.exporters.common.gil import yielding_gil
 from slashspan.exporters.rows.command_call import CommandCall
 from slashspan.exporters.rows.counts import DropReason
@@ -49,24 +49,6 @@ if TYPE_CHECKING:
 
 PAYLOAD_FORMAT: Final = 1
 ACTION_FORMAT: Final = 2
-START_FIELDS: Final = (
-    semconv.KIND,
-    semconv.COMMAND_NAME,
-    semconv.INTERACTION_ID,
-    semconv.APPLICATION_ID,
-    semconv.USER_ID,
-    semconv.USER_NAME,
-    semconv.GUILD_ID,
-    semconv.CHANNEL_ID,
-    semconv.SHARD_ID,
-    semconv.LOCALE,
-    semconv.GUILD_LOCALE,
-    semconv.CONTEXT,
-    semconv.INSTALLATION,
-    semconv.GATEWAY_DELAY_MS,
-    semconv.LOOP_DELAY_MS,
-)
-"""Attributes that an action has at its start. To change them takes another format."""
 MAX_RECORD: Final = 256 * 1024
 """In bytes; of a larger span only our attributes are kept, as in its row."""
 MAX_CHECKPOINTS: Final = 128
@@ -123,14 +105,10 @@ class RowSpool(ActionSpool):
 
     def _start_payload(self, span: ReadableSpan, record: ActionRecord) -> bytes | None:
         """In format 2, kept for the end; None if a value is not one that it can express."""
-        attributes = record.attributes
-        values = [*map(attributes.get, START_FIELDS)]
-        if len(START_FIELDS) - values.count(None) < len(attributes):
-            return None
         try:
             resource = span.resource
             head = self._service[1] if self._service[0] is resource else self._head(resource)
-            payload: bytes = head + self._pack((record.trace_id.to_bytes(16, "big"), record.start_ns, values))
+            payload: bytes = head + self._pack((record.trace_id.to_bytes(16, "big"), record.start_ns, record.start))
         except (TypeError, ValueError, OverflowError):
             return None
         if len(payload) > MAX_RECORD:
@@ -214,7 +192,7 @@ def row_of(record: Record, unpacker: Any = None) -> CommandCall | None:
         return CommandCall(**value)
     if record.format == ACTION_FORMAT:
         trace_id, start_ns, values = value
-        attributes = {key: value for key, value in zip(START_FIELDS, values, strict=True) if value is not None}
+        attributes = attributes_of_start(values)
         end_ns, noted, marks = unpacker.unpack() if record.type == RecordType.SPAN else (None, {}, ())
         attributes.update(noted)
     else:

@@ -12,11 +12,44 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.context import Context, create_key
 
+from slashspan import semconv
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import TypeAlias
 
     from opentelemetry.util.types import AttributeValue
 
+    Start: TypeAlias = tuple[Any, ...]
+    """The values of START_FIELDS; None: it does not have this one. Ids are integers, as in rows."""
+
+START_FIELDS: Final = (
+    semconv.KIND,
+    semconv.COMMAND_NAME,
+    semconv.INTERACTION_ID,
+    semconv.APPLICATION_ID,
+    semconv.USER_ID,
+    semconv.USER_NAME,
+    semconv.GUILD_ID,
+    semconv.CHANNEL_ID,
+    semconv.SHARD_ID,
+    semconv.LOCALE,
+    semconv.GUILD_LOCALE,
+    semconv.CONTEXT,
+    semconv.INSTALLATION,
+    semconv.GATEWAY_DELAY_MS,
+    semconv.LOOP_DELAY_MS,
+)
+"""Attributes that an action has at its start. The spool's records have them in this order."""
+_IDS: Final = frozenset(
+    {
+        semconv.INTERACTION_ID,
+        semconv.APPLICATION_ID,
+        semconv.USER_ID,
+        semconv.GUILD_ID,
+        semconv.CHANNEL_ID,
+    }
+)
 MAX_CHECKPOINTS: Final = 1000
 """Checkpoints kept for one action: more than fit into the column. Of an endless loop the first ones are enough."""
 _KEY: Final = create_key("slashspan-action-record")
@@ -27,10 +60,9 @@ SPAN_ATTRIBUTE: Final = "_slashspan_record"
 
 
 class ActionRecord:
-    """Attributes by the keys of `slashspan.semconv`, and checkpoints in their order."""
+    """What an action had at its start, attributes noted since, and checkpoints in their order."""
 
     __slots__ = (
-        "attributes",
         "checkpoints",
         "dropped_checkpoints",
         "end_ns",
@@ -38,12 +70,13 @@ class ActionRecord:
         "packed",
         "span_attributes",
         "span_id",
+        "start",
         "start_ns",
         "trace_id",
     )
 
-    def __init__(self, attributes: dict[str, AttributeValue], start_ns: int) -> None:
-        self.attributes = attributes
+    def __init__(self, start: Start, start_ns: int) -> None:
+        self.start = start
         self.start_ns = start_ns
         self.end_ns: int | None = None
         self.checkpoints: Sequence[tuple[str, Mapping[str, Any]]] = ()
@@ -58,9 +91,18 @@ class ActionRecord:
         """The attributes of its span: what the SDK's limits left of ours, and what the bot has set. None: the same as
         `attributes`."""
 
+    @property
+    def kind(self) -> str:
+        """The kind of the action."""
+        return self.start[0]  # type: ignore[no-any-return]
+
+    @property
+    def attributes(self) -> dict[str, AttributeValue]:
+        """All attributes by the keys of `slashspan.semconv`, as spans have them: ids are strings. Made anew."""
+        return {**attributes_of_start(self.start), **self.noted}
+
     def note(self, values: Mapping[str, AttributeValue]) -> None:
         """Add or change attributes."""
-        self.attributes.update(values)
         self.noted.update(values)
 
     def add_checkpoint(self, name: str, attributes: Mapping[str, Any]) -> None:
@@ -72,6 +114,15 @@ class ActionRecord:
             kept.append((name, attributes))
         else:
             self.dropped_checkpoints += 1
+
+
+def attributes_of_start(start: Sequence[Any]) -> dict[str, AttributeValue]:
+    """The attributes of a span that begins with these values of START_FIELDS."""
+    return {
+        key: str(value) if key in _IDS else value
+        for key, value in zip(START_FIELDS, start, strict=True)
+        if value is not None
+    }
 
 
 def root_context(record: ActionRecord) -> Context:

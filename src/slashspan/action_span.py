@@ -137,8 +137,7 @@ class ActionSpan(sdk.Span):
         """`note` and `end` in one."""
         record = self._slashspan_action
         with self._lock:
-            record.attributes.update(values)  # `record.note`, without a call
-            record.noted.update(values)
+            record.noted.update(values)  # `record.note`, without a call
             if self._end_time is not None:
                 _log.warning("Calling end() on an ended span.")
                 return

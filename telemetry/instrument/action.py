@@ -29,14 +29,16 @@ from slashspan.telemetry.instrument import outcomes
 from slashspan.telemetry.instrument.intervals import Intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     import discord
     from opentelemetry.trace import Span, Tracer
+    from opentelemetry.util.types import AttributeValue
 
+    from slashspan.action_record import Start
     from slashspan.telemetry.instrument.gateway import Frame
     from slashspan.telemetry.instrument.metrics import Instruments
-    from slashspan.telemetry.instrument.privacy import Attributes, Step
+    from slashspan.telemetry.instrument.privacy import Step
 
 ACK_SECONDS: Final = 3.0
 """How long Discord waits for the first acknowledgement, from when it sent the interaction."""
@@ -143,7 +145,7 @@ class Action:
         """Since the receive, on the monotonic clock."""
         return _monotonic() - self.frame.monotonic_ns
 
-    def note(self, values: Attributes) -> None:
+    def note(self, values: Mapping[str, AttributeValue]) -> None:
         """Set attributes of the record and of the span."""
         if isinstance(self.span, ActionSpan):
             self.span.note(values)
@@ -201,15 +203,12 @@ class Recorder:
         self._interactions: dict[int, Action] = {}
         """Open actions by interaction id. Not those of messages: two bots in one process may both answer a message."""
 
-    def begin(
-        self, kind: str, command: str, key: int, attributes: Attributes, frame: Frame, client: discord.Client
-    ) -> Action:
-        """Start the span of an action that `client` received with `frame`; `attributes` becomes its own."""
-        attributes[semconv.KIND] = kind
-        attributes[semconv.COMMAND_NAME] = command
+    def begin(self, start: Start, frame: Frame, client: discord.Client) -> Action:
+        """Start the span of an action that `client` received with `frame`."""
+        kind, command, key = start[:3]
         for step in self._privacy:
-            step(attributes)
-        record = ActionRecord(attributes, frame.wall_ns)
+            start = step(start)
+        record = ActionRecord(start, frame.wall_ns)
         span = self._spans.start(f"{kind} {command}" if command else kind, record)
         action = Action(kind, command, key, frame, span, record, client, stacks=self._stacks)
         self._open.add(action)
@@ -293,7 +292,7 @@ class Recorder:
         if outcome is None:
             outcome = action.outcome()
         error_type = action.error_type
-        known: Attributes = {semconv.OUTCOME: outcome}
+        known: dict[str, AttributeValue] = {semconv.OUTCOME: outcome}
         if error_type is not None:
             known[semconv.ERROR_TYPE] = error_type
         if action.ack_ns is not None:

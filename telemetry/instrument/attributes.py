@@ -1,10 +1,12 @@
-"""Span attributes of an interaction or a message: ids, name, place, language. Never what was typed or chosen."""
+"""What is known of an interaction or message at its receive: ids, name, place, language. Never what was typed.
+
+Each function returns the values of `slashspan.action_record.START_FIELDS`, in their order.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from slashspan import semconv
 from slashspan.telemetry.instrument.gateway import DISCORD_EPOCH_MS, Frame
 from slashspan.telemetry.instrument.loop_lag import FREE
 
@@ -12,69 +14,62 @@ if TYPE_CHECKING:
     import discord
     from discord.ext import commands
 
-    from slashspan.telemetry.instrument.privacy import Attributes
+    from slashspan.action_record import Start
 
 
-def of_interaction(interaction: discord.Interaction[Any], frame: Frame) -> Attributes:
-    """Attributes known when an interaction is received."""
-    user = interaction.user
+def of_interaction(kind: str, command: str, interaction: discord.Interaction[Any], frame: Frame) -> Start:
+    """Of an interaction that runs this command."""
+    user, channel, guild_locale = interaction.user, interaction.channel, interaction.guild_locale
     snowflake = interaction.id
-    attributes: Attributes = {
-        semconv.INTERACTION_ID: str(snowflake),
-        semconv.APPLICATION_ID: str(interaction.application_id),
-        semconv.USER_ID: str(user.id),
-        semconv.USER_NAME: user.name,
-        semconv.LOCALE: interaction.locale.value,
-        semconv.GATEWAY_DELAY_MS: frame.wall_ns / 1e6 - ((snowflake >> 22) + DISCORD_EPOCH_MS),
-    }
-    if frame.busy is FREE:
-        attributes[semconv.LOOP_DELAY_MS] = 0.0
-    elif (loop_delay := frame.loop_delay_ms(snowflake)) is not None:
-        attributes[semconv.LOOP_DELAY_MS] = loop_delay
-    guild_id = interaction.guild_id
-    if guild_id is not None:
-        attributes[semconv.GUILD_ID] = str(guild_id)
-    if (channel_id := interaction.channel_id) is not None:
-        attributes[semconv.CHANNEL_ID] = str(channel_id)
-    if (guild_locale := interaction.guild_locale) is not None:
-        attributes[semconv.GUILD_LOCALE] = guild_locale.value
-    if frame.shard_id is not None:
-        attributes[semconv.SHARD_ID] = frame.shard_id
     context = interaction.context
+    place = None
     if context.guild:
-        attributes[semconv.CONTEXT] = "guild"
+        place = "guild"
     elif context.dm_channel:
-        attributes[semconv.CONTEXT] = "bot_dm"
+        place = "bot_dm"
     elif context.private_channel:
-        attributes[semconv.CONTEXT] = "private_channel"
+        place = "private_channel"
     by_user = interaction.is_user_integration()
+    installation = "user" if by_user else None
     if interaction.is_guild_integration():
-        attributes[semconv.INSTALLATION] = "guild,user" if by_user else "guild"
-    elif by_user:
-        attributes[semconv.INSTALLATION] = "user"
-    return attributes
+        installation = "guild,user" if by_user else "guild"
+    return (
+        kind,
+        command,
+        snowflake,
+        interaction.application_id,
+        user.id,
+        user.name,
+        interaction.guild_id,
+        None if channel is None else channel.id,
+        frame.shard_id,
+        interaction.locale.value,
+        None if guild_locale is None else guild_locale.value,
+        place,
+        installation,
+        frame.wall_ns / 1e6 - ((snowflake >> 22) + DISCORD_EPOCH_MS),
+        0.0 if frame.busy is FREE else frame.loop_delay_ms(snowflake),
+    )
 
 
-def of_message(ctx: commands.Context[Any], frame: Frame) -> Attributes:
-    """Attributes known when the message of a prefix command is received."""
+def of_message(kind: str, command: str, ctx: commands.Context[Any], frame: Frame) -> Start:
+    """Of the message of a prefix command."""
     message = ctx.message
-    attributes: Attributes = {
-        semconv.INTERACTION_ID: str(message.id),
-        semconv.USER_ID: str(message.author.id),
-        semconv.USER_NAME: message.author.name,
-        semconv.CHANNEL_ID: str(message.channel.id),
-        semconv.GATEWAY_DELAY_MS: frame.wall_ns / 1e6 - ((message.id >> 22) + DISCORD_EPOCH_MS),
-    }
-    if (application_id := ctx.bot.application_id) is not None:
-        attributes[semconv.APPLICATION_ID] = str(application_id)
-    if frame.busy is FREE:
-        attributes[semconv.LOOP_DELAY_MS] = 0.0
-    elif (loop_delay := frame.loop_delay_ms(message.id)) is not None:
-        attributes[semconv.LOOP_DELAY_MS] = loop_delay
-    guild = message.guild
-    if guild is not None:
-        attributes[semconv.GUILD_ID] = str(guild.id)
-        attributes[semconv.GUILD_LOCALE] = guild.preferred_locale.value
-    if frame.shard_id is not None:
-        attributes[semconv.SHARD_ID] = frame.shard_id
-    return attributes
+    author, guild, snowflake = message.author, message.guild, message.id
+    return (
+        kind,
+        command,
+        snowflake,
+        ctx.bot.application_id,
+        author.id,
+        author.name,
+        None if guild is None else guild.id,
+        message.channel.id,
+        frame.shard_id,
+        None,
+        None if guild is None else guild.preferred_locale.value,
+        None,
+        None,
+        frame.wall_ns / 1e6 - ((snowflake >> 22) + DISCORD_EPOCH_MS),
+        0.0 if frame.busy is FREE else frame.loop_delay_ms(snowflake),
+    )

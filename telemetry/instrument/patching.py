@@ -39,6 +39,7 @@ class Patches:
         self._added: list[tuple[type, str, Any]] = []
         self._active = [True]
         """Cleared on restore; a list, so that every wrapper sees it."""
+        self._before_restore: list[Callable[[], object]] = []
         self.missing: list[str] = []
         """What is not recorded because its hook could not be installed, each with the reason."""
 
@@ -106,14 +107,17 @@ class Patches:
 
         Nothing is called in between, so the replacement has the parameters of the original, calls
         `original(instance, …)` itself, does only that while `active` is empty, and raises nothing of ours. It is a
-        coroutine function if the original is one. `reads`: as in `wrap`.
+        coroutine function if the original is one, or, where nobody asks, returns a coroutine. `reads`: as in `wrap`.
         """
         original = _own(owner, name)
         if isinstance(original, (classmethod, staticmethod)):
             raise AttributeError(f"{owner.__module__}.{owner.__qualname__}.{name} is not a method")  # noqa: TRY004 - as above
         _leading_parameters(owner, name, original, reads)
         call = original if isinstance(original, FunctionType) else _unbound(original)
-        self._put(owner, name, functools.wraps(original)(make(call, self._active)))
+        made = functools.wraps(original)(make(call, self._active))
+        if sys.version_info >= (3, 12) and inspect.iscoroutinefunction(original):
+            made = inspect.markcoroutinefunction(made)
+        self._put(owner, name, made)
 
     def add(self, owner: type, name: str, value: Any) -> None:
         """Give `owner` an attribute that it does not have. Raises AttributeError when it has one."""
@@ -122,12 +126,18 @@ class Patches:
         setattr(owner, name, value)
         self._added.append((owner, name, value))
 
+    def before_restore(self, call: Callable[[], object]) -> None:
+        """Have this called before the originals are restored."""
+        self._before_restore.append(call)
+
     def has(self, owner: type, name: str) -> bool:
         """Whether `owner.name` is wrapped by this instrumentation."""
         return any(wrapped == name for wrapped, _ in self._wrapped.get(owner, ()))
 
     def restore(self) -> None:
         """Restore all originals, last patched first."""
+        for call in self._before_restore:
+            call()
         self._active.clear()
         self._remove_added(keep=0)
         for owner, patches in list(self._wrapped.items()):

@@ -1,4 +1,4 @@
-"""Privacy settings as callables that change a span's attributes before the span exists, and so for every exporter."""
+"""Privacy settings as callables that change what is known of an action before its span exists, for every exporter."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ import hmac
 from typing import TYPE_CHECKING
 
 from slashspan import semconv
+from slashspan.action_record import START_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
-    from opentelemetry.util.types import AttributeValue
-
+    from slashspan.action_record import Start
     from slashspan.settings import Settings
 
-    Attributes: TypeAlias = dict[str, AttributeValue]
-    Step: TypeAlias = Callable[[Attributes], None]
+    Step: TypeAlias = Callable[[Start], Start]
 
 
 def pseudonym(user_id: int | str, key: str) -> int:
@@ -31,26 +30,25 @@ def stored_ids(user_id: int, key: str) -> tuple[int, ...]:
     return (user_id, pseudonym(user_id, key)) if key else (user_id,)
 
 
-def _hash_user_id(key: str) -> Step:
-    def step(attributes: Attributes) -> None:
-        if (user := attributes.get(semconv.USER_ID)) is not None:
-            attributes[semconv.USER_ID] = str(pseudonym(str(user), key))
+def _changed(field: str, change: Callable[[Any], Any]) -> Step:
+    at = START_FIELDS.index(field)
+
+    def step(start: Start) -> Start:
+        return (*start[:at], change(start[at]), *start[at + 1 :])
 
     return step
 
 
-def _drop(name: str) -> Step:
-    def step(attributes: Attributes) -> None:
-        attributes.pop(name, None)
-
-    return step
+def _drop(field: str) -> Step:
+    return _changed(field, lambda _: None)
 
 
 def steps(settings: Settings) -> tuple[Step, ...]:
     """The callables that the settings require, in order; none by default."""
     chosen: list[Step] = []
     if settings.user_ids == "hash":
-        chosen.append(_hash_user_id(settings.user_id_key))
+        key = settings.user_id_key
+        chosen.append(_changed(semconv.USER_ID, lambda user: None if user is None else pseudonym(user, key)))
     elif settings.user_ids == "drop":
         chosen.append(_drop(semconv.USER_ID))
     if settings.user_names == "drop":

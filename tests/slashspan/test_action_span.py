@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased,
 from opentelemetry.trace import SpanContext, Status, StatusCode
 
 from slashspan import action_span
-from slashspan.action_record import ActionRecord, record_of
+from slashspan.action_record import START_FIELDS, ActionRecord, record_of
 from slashspan.action_span import ActionSpan, ActionSpans
 from slashspan.exporters.rows.from_span import from_span
 from slashspan.semconv import ACK_MS, OUTCOME
@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Span
 
-ATTRIBUTES = {key: value for key, value in known.ATTRIBUTES.items() if key not in {OUTCOME, ACK_MS}}
+ATTRIBUTES = {key: known.ATTRIBUTES[key] for key in START_FIELDS if key in known.ATTRIBUTES}
+START = tuple(
+    int(value) if isinstance(value, str) and value.isdigit() else value for value in map(ATTRIBUTES.get, START_FIELDS)
+)
+BARE = ("slash", "ping", *[None] * (len(START_FIELDS) - 2))
 OTHER = SpanContext(1, 2, is_remote=True)
 LIMITS = {
     "the defaults": SpanLimits(),
@@ -81,7 +85,7 @@ class Played:
         )
         provider.add_span_processor(_Starts(self.at_start))
         provider.add_span_processor(SimpleSpanProcessor(memory))
-        self.record = ActionRecord(dict(ATTRIBUTES), START_NS)
+        self.record = ActionRecord(START, START_NS)
         self.span: Span = ActionSpans(provider.get_tracer("test", "1")).start("slash ping", self.record)
         assert isinstance(self.span, ActionSpan) == ours
         change(self.span)
@@ -161,14 +165,14 @@ def test_other_processors_read_the_attributes_at_the_start() -> None:
 
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(Reads())
-    span: Any = ActionSpans(provider.get_tracer("test")).start("slash ping", ActionRecord(dict(ATTRIBUTES), START_NS))
+    span: Any = ActionSpans(provider.get_tracer("test")).start("slash ping", ActionRecord(START, START_NS))
     assert seen == [ATTRIBUTES]
     assert span.attributes == {**ATTRIBUTES, "added": True}
 
 
 def test_nothing_is_made_that_nobody_asks_for() -> None:
     provider = TracerProvider(shutdown_on_exit=False)
-    record = ActionRecord(dict(ATTRIBUTES), START_NS)
+    record = ActionRecord(START, START_NS)
     span: Any = ActionSpans(provider.get_tracer("test")).start("slash ping", record)
     span.end_with({OUTCOME: "ok"}, START_NS + 1)
     assert record.span_attributes is None
@@ -195,7 +199,7 @@ def test_after_its_end_a_span_takes_nothing_and_says_so(caplog: pytest.LogCaptur
 def test_a_child_belongs_to_the_trace() -> None:
     provider = TracerProvider(shutdown_on_exit=False)
     tracer = provider.get_tracer("test")
-    span = ActionSpans(tracer).start("slash ping", ActionRecord({}, START_NS))
+    span = ActionSpans(tracer).start("slash ping", ActionRecord(BARE, START_NS))
     child: Any = tracer.start_span("child", context=trace.set_span_in_context(span))
     assert child.parent == span.get_span_context()
     assert child.context.trace_id == span.get_span_context().trace_id
@@ -205,20 +209,20 @@ def test_a_child_belongs_to_the_trace() -> None:
 @pytest.mark.parametrize("sampler", [ALWAYS_OFF, TraceIdRatioBased(0.5), ParentBased(ALWAYS_ON)])
 def test_a_sampler_that_may_decide_otherwise_is_asked_by_the_tracer(sampler: Any) -> None:
     tracer = TracerProvider(sampler=sampler, shutdown_on_exit=False).get_tracer("test")
-    assert not isinstance(ActionSpans(tracer).start("slash ping", ActionRecord({}, START_NS)), ActionSpan)
+    assert not isinstance(ActionSpans(tracer).start("slash ping", ActionRecord(BARE, START_NS)), ActionSpan)
 
 
 def test_a_provider_that_gets_another_resource_is_followed() -> None:
     provider = TracerProvider(shutdown_on_exit=False)
     tracer: Any = provider.get_tracer("test")
     spans = ActionSpans(tracer)
-    before: Any = spans.start("slash ping", ActionRecord({}, START_NS))
+    before: Any = spans.start("slash ping", ActionRecord(BARE, START_NS))
     tracer.resource = Resource({"service.name": "renamed"})
-    after: Any = spans.start("slash ping", ActionRecord({}, START_NS))
+    after: Any = spans.start("slash ping", ActionRecord(BARE, START_NS))
     assert before.resource is provider.resource
     assert after.resource.attributes["service.name"] == "renamed"
 
 
 def test_a_tracer_of_another_implementation_starts_its_own_spans() -> None:
-    span = ActionSpans(trace.NoOpTracer()).start("slash ping", ActionRecord({}, START_NS))
+    span = ActionSpans(trace.NoOpTracer()).start("slash ping", ActionRecord(BARE, START_NS))
     assert not span.is_recording()

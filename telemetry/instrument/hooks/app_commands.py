@@ -88,10 +88,9 @@ class AppCommandHooks:
             kind = Kind.AUTOCOMPLETE
         else:
             kind = _MENU_KINDS.get(data.get("type", 1), Kind.SLASH)
-        snowflake = interaction.id
-        frame = frame_of(snowflake)
-        known = attributes.of_interaction(interaction, frame)
-        return self._recorder.begin(kind, _registered_name(data), snowflake, known, frame, interaction.client)
+        frame = frame_of(interaction.id)
+        start = attributes.of_interaction(kind, _registered_name(data), interaction, frame)
+        return self._recorder.begin(start, frame, interaction.client)
 
     @guarded
     def _end(self, action: Action, interaction: discord.Interaction[Any]) -> None:

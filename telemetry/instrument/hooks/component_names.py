@@ -11,22 +11,20 @@ if TYPE_CHECKING:
 
 def component_name(item: Any, view: Any) -> str:
     """`Poll.vote`: the view's class and the item's name on it; or the item's class, if the bot defines one."""
-    if not _is_discords(type(item)):
+    if not type(item).__module__.startswith("discord."):
         return type(item).__name__
     view_name = type(view).__name__
-    name = next(_names(item, view), None)
+    # What `@discord.ui.button` makes of a method refers to the method.
+    decorated = getattr(getattr(item, "callback", None), "callback", None)
+    name = _own_name(decorated) or next(_names(item, view), None)
     if name is not None:
         return f"{view_name}.{name}"
     return type(item).__name__ if _is_discords(type(view)) else view_name
 
 
 def _names(item: Any, view: Any) -> Iterator[str]:
-    """The item's possible names in the code, the best first."""
+    """The names in the code of an item that was not decorated, the best first."""
     callback = getattr(item, "callback", None)
-    # What `@discord.ui.button` makes of a method refers to the method.
-    decorated = getattr(callback, "callback", None)
-    if (name := _own_name(decorated)) is not None:
-        yield name
     for attribute, value in vars(view).items():
         if value is item:
             yield attribute

@@ -1,8 +1,9 @@
 """Buttons, selects, views, dynamic items, modals.
 
 discord.py creates the coroutine that will answer while it dispatches, synchronously, so a hook of the dispatching
-method sees whether anything answers at all. What goes wrong inside is swallowed or only logged by discord.py; it is
-seen by running discord.py's own methods with an `Observed` object as their `self`.
+method sees whether anything answers at all. What goes wrong inside is swallowed or only logged by discord.py. Of an
+item whose checks and error handler are discord.py's own, its `View.on_error` sees everything; otherwise discord.py's
+own methods run with an `Observed` object as their `self`.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 _TASK: Final = "_scheduled_task"
 _DYNAMIC_TASK: Final = "schedule_dynamic_item_call"
+_CHECKS: Final = "_run_checks"  # 2.6: also asks the rows and containers around the item
 
 
 class ComponentHooks:
@@ -59,10 +61,16 @@ class ComponentHooks:
         }
         self._item_methods = {
             "interaction_check": partial(check, find),
-            "_run_checks": partial(check, find),  # 2.6: also asks the rows and containers around the item
+            _CHECKS: partial(check, find),
             "callback": partial(callback, find),
         }
         self._shadows = Shadows()
+        self._dispatching: dict[int, list[Work]] = {}
+        """By interaction: the coroutines that discord.py creates while it dispatches the press of an item."""
+        self._plain: dict[Work, Any] = {}
+        """The views of running items whose errors are seen by the hook of `on_error`."""
+        self._shadowed: set[Work] = set()
+        """Those that went on after the hook was removed."""
 
     def install(self, patches: Patches) -> None:
         from discord.ui.view import ViewStore
@@ -71,10 +79,12 @@ class ComponentHooks:
         defining_class(ViewStore, _DYNAMIC_TASK)  # called by `dispatch_dynamic_items`; otherwise AttributeError
         patches.replace(ViewStore, "dispatch_view", self._make_dispatch_view, reads=pressed)
         patches.replace(ViewStore, "dispatch_modal", self._make_dispatch_modal, reads=("custom_id", "interaction"))
-        patches.wrap(ViewStore, "dispatch_dynamic_items", self._dispatch_dynamic_items, reads=pressed)
+        patches.replace(ViewStore, "dispatch_dynamic_items", self._make_dispatch_dynamic_items, reads=pressed)
+        patches.before_restore(self._shadow_running)
         view, modal = defining_class(discord.ui.View, _TASK), discord.ui.Modal
-        patches.replace(view, "_dispatch_item", self._make_dispatch_item, reads=("item", "interaction"))
-        patches.replace(view, _TASK, self._make_view_task, reads=("item", "interaction"))
+        patches.replace(view, "on_error", self._make_on_error, reads=("interaction", "error", "item"))
+        patches.replace(view, _TASK, partial(self._make_view_task, view), reads=("item", "interaction"))
+        patches.replace(view, "_dispatch_item", partial(self._make_dispatch_item, view), reads=("item", "interaction"))
         patches.wrap(modal, "_dispatch_submit", self._dispatch_submit, reads=("interaction",))
         patches.wrap(modal, _TASK, self._modal_task, reads=("interaction",))
 
@@ -102,20 +112,26 @@ class ComponentHooks:
 
         return dispatch_modal
 
-    def _make_dispatch_item(self, original: Wrapped, active: list[bool]) -> Wrapped:
+    def _make_dispatch_item(self, base: type, original: Wrapped, active: list[bool]) -> Wrapped:
         schedule, begin, is_discords = self._schedule, self._begin_item, _is_discords(original)
+        dispatching, end_with_task, ours = self._dispatching, self._end_with_task, vars(base)[_TASK]
 
         def _dispatch_item(view: Any, item: Any, interaction: Any) -> Any:
             if not active:
                 return original(view, item, interaction)
             works: list[Work] = []
-            # Wrapped by somebody else, it gets the real view; `_scheduled_task` is still observed.
+            key = interaction.id
             seen = view
-            if is_discords:
+            if type(view)._scheduled_task is ours and _TASK not in view.__dict__:
+                dispatching[key] = works
+            elif is_discords:  # the bot's class has its own
                 observer = partial(partial, schedule, begin, ("item", "interaction"), works, view)
                 seen = Observed(view, {_TASK: observer})
-            result = original(seen, item, interaction)
-            self._end_with_task(result, works)
+            try:
+                result = original(seen, item, interaction)
+            finally:
+                dispatching.pop(key, None)
+            end_with_task(result, works)
             return result
 
         return _dispatch_item
@@ -127,9 +143,17 @@ class ComponentHooks:
         self._end_with_task(result, works)
         return result
 
-    def _dispatch_dynamic_items(self, wrapped: Wrapped, store: Any, args: Args, kwargs: Kwargs) -> Any:
-        if not getattr(store, "_dynamic_items", True):  # most bots have none
-            return wrapped(*args, **kwargs)
+    def _make_dispatch_dynamic_items(self, original: Wrapped, active: list[bool]) -> Wrapped:
+        observe = self._dispatch_dynamic_items
+
+        def dispatch_dynamic_items(store: Any, component_type: int, custom_id: str, interaction: Any) -> Any:
+            if not active or not getattr(store, "_dynamic_items", True):  # most bots have none
+                return original(store, component_type, custom_id, interaction)
+            return observe(original, store, (component_type, custom_id, interaction))
+
+        return dispatch_dynamic_items
+
+    def _dispatch_dynamic_items(self, original: Wrapped, store: Any, args: Args) -> Any:
         works: list[Work] = []
 
         def schedule(call: Wrapped, *call_args: Any, **call_kwargs: Any) -> Awaitable[Any]:
@@ -149,7 +173,8 @@ class ComponentHooks:
             _DYNAMIC_TASK: lambda call: partial(schedule, call),
             "add_task": lambda add: partial(add_task, add),
         }
-        return _run_observed(wrapped, store, observers, args, kwargs)
+        # Wrapped by somebody else, it gets the real store.
+        return original(Observed(store, observers) if _is_discords(original) else store, *args)
 
     def _schedule(
         self,
@@ -208,20 +233,76 @@ class ComponentHooks:
         if isinstance(args[0], discord.ui.Item):
             self._shadows.remove(args[0], self._item_methods)
 
-    def _make_view_task(self, original: Wrapped, active: list[bool]) -> Wrapped:
-        is_discords = _is_discords(original)
+    def _make_view_task(self, base: type, original: Wrapped, active: list[bool]) -> Wrapped:
+        dispatching, begin, done, is_plain = self._dispatching, self._begin_item, self._done, _plainness(base)
+        observed, late = partial(self._observed_item, original), partial(self._run_late, original)
+        plain, shadowed, end_shadow = self._plain, self._shadowed, self._end_shadow
 
-        async def _scheduled_task(view: Any, item: Any, interaction: Any) -> Any:
+        async def run(work: Work, view: Any, item: Any, interaction: Any) -> Any:
+            """`_run`, of discord.py's own `_scheduled_task`."""
+            tokens = activate(work.action)
+            try:
+                if not active or not is_plain(view, item):
+                    return await observed(view, item, interaction)
+                plain[work] = view
+                return await original(view, item, interaction)
+            except BaseException as error:
+                work.action.failed(error)
+                raise
+            finally:
+                deactivate(tokens)
+                plain.pop(work, None)
+                if work in shadowed:
+                    end_shadow(work, view)
+                done(work)
+
+        # Not a coroutine function: that it is called is how discord.py says that it dispatches the press.
+        def _scheduled_task(view: Any, item: Any, interaction: Any) -> Awaitable[Any]:
             if not active:
-                return await original(view, item, interaction)
-            args = (item, interaction)
-            if self._undispatched(interaction) and (work := self._begin_item(view, args)) is not None:
-                return await self._run(work, getattr(view, _TASK), view, args, {})
-            if not is_discords:
-                return await original(view, item, interaction)
-            return await original(Observed(view, self._view_methods), Observed(item, self._item_methods), interaction)
+                return original(view, item, interaction)  # type: ignore[no-any-return]
+            works = dispatching.get(interaction.id)
+            if works is None:
+                return late(view, item, interaction)
+            work = begin(view, (item, interaction))
+            if work is None:
+                return observed(view, item, interaction)
+            works.append(work)
+            return run(work, view, item, interaction)
 
         return _scheduled_task
+
+    async def _run_late(self, original: Wrapped, view: Any, item: Any, interaction: Any) -> Any:
+        """Of code that calls `_scheduled_task` itself, on its own or from the bot's `_scheduled_task`."""
+        args = (item, interaction)
+        if self._undispatched(interaction) and (work := self._begin_item(view, args)) is not None:
+            return await self._run(work, getattr(view, _TASK), view, args, {})
+        return await self._observed_item(original, view, item, interaction)
+
+    async def _observed_item(self, original: Wrapped, view: Any, item: Any, interaction: Any) -> Any:
+        """discord.py's `_scheduled_task` with observed objects."""
+        if _is_discords(original):
+            view, item = Observed(view, self._view_methods), Observed(item, self._item_methods)
+        return await original(view, item, interaction)
+
+    @guarded
+    def _shadow_running(self) -> None:
+        """Before the hook of `on_error` is removed: what is running is recorded with its own outcome all the same."""
+        for work, view in list(self._plain.items()):
+            self._shadows.place(view, self._view_methods)
+            self._shadowed.add(work)
+
+    @guarded
+    def _end_shadow(self, work: Work, view: Any) -> None:
+        self._shadowed.discard(work)
+        self._shadows.remove(view, self._view_methods)
+
+    def _make_on_error(self, original: Wrapped, active: list[bool]) -> Wrapped:
+        async def on_error(view: Any, interaction: Any, error: BaseException, item: Any, /) -> Any:
+            if active and (action := self._find(interaction)) is not None:
+                action.failed(error)
+            return await original(view, interaction, error, item)
+
+        return on_error
 
     async def _modal_task(self, wrapped: Wrapped, modal: Any, args: Args, kwargs: Kwargs) -> Any:
         if self._undispatched(args[0]) and (work := self._begin_modal(modal, args)) is not None:
@@ -294,8 +375,8 @@ class ComponentHooks:
         action = self._recorder.find(interaction.id)
         if action is None:
             frame = frame_of(interaction.id)
-            known = attributes.of_interaction(interaction, frame)
-            action = self._recorder.begin(kind, name, interaction.id, known, frame, interaction.client)
+            start = attributes.of_interaction(kind, name, interaction, frame)
+            action = self._recorder.begin(start, frame, interaction.client)
         else:  # a view's item as well as a dynamic item, or the bot's code that calls discord.py's
             action.unmatched = False
             if not action.command:
@@ -323,6 +404,31 @@ class ComponentHooks:
     @guarded
     def _find(self, interaction: discord.Interaction[Any]) -> Action | None:
         return self._recorder.find(interaction.id)
+
+
+def _plainness(base: type) -> Callable[[Any, Any], bool]:
+    """A function that says whether nothing but an item's callback is the bot's own in this item and its view.
+
+    Then no check refuses the item, and every error gets to discord.py's own `on_error`.
+    """
+    own_error, own_check = vars(base)["on_error"], vars(base)["interaction_check"]
+    own_item_check, own_item_checks = discord.ui.Item.interaction_check, getattr(discord.ui.Item, _CHECKS, None)
+
+    def is_plain(view: Any, item: Any) -> bool:
+        view_class, item_class, on_view, on_item = type(view), type(item), view.__dict__, item.__dict__
+        return not (
+            view_class.on_error is not own_error
+            or view_class.interaction_check is not own_check
+            or item_class.interaction_check is not own_item_check
+            or getattr(item_class, _CHECKS, None) is not own_item_checks
+            or getattr(item, "_parent", None) is not None  # a row or container, with checks of its own
+            or "on_error" in on_view
+            or "interaction_check" in on_view
+            or "interaction_check" in on_item
+            or _CHECKS in on_item
+        )
+
+    return is_plain
 
 
 def _is_discords(function: Any) -> bool:

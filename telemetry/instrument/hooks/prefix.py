@@ -97,8 +97,8 @@ class PrefixHooks:
         frame = frame_of(message.id)
         command = ctx.command
         name = command.qualified_name if command is not None else ""
-        known = attributes.of_message(ctx, frame)
-        return self._recorder.begin(Kind.PREFIX, name, message.id, known, frame, ctx.bot)
+        start = attributes.of_message(Kind.PREFIX, name, ctx, frame)
+        return self._recorder.begin(start, frame, ctx.bot)
 
     @guarded
     def _end(

@@ -41,8 +41,8 @@ class Unanswered:
         if self._recorder.find(interaction.id) is not None:
             return
         frame = frame_of(interaction.id)
-        known = attributes.of_interaction(interaction, frame)
-        action = self._recorder.begin(kind, "", interaction.id, known, frame, interaction.client)
+        start = attributes.of_interaction(kind, "", interaction, frame)
+        action = self._recorder.begin(start, frame, interaction.client)
         action.unmatched = True
         self._recorder.end_at_deadline(action, ACK_SECONDS)
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import pytest
 
 from slashspan import semconv
+from slashspan.action_record import START_FIELDS, attributes_of_start
 from slashspan.settings import Settings
 from slashspan.telemetry.instrument.privacy import pseudonym, steps
 
 
 def apply(environ: dict[str, str]) -> dict[str, object]:
-    attributes: dict[str, object] = {semconv.USER_ID: "80351110224678912", semconv.USER_NAME: "nelly", "own": 1}
+    known = {semconv.KIND: "slash", semconv.USER_ID: 80351110224678912, semconv.USER_NAME: "nelly"}
+    start = tuple(map(known.get, START_FIELDS))
     for step in steps(Settings.from_environ(environ)):
-        step(attributes)  # type: ignore[arg-type]
-    return attributes
+        start = step(start)
+    return dict(attributes_of_start(start))
 
 
 def test_by_default_nothing_is_changed() -> None:
@@ -21,7 +23,7 @@ def test_by_default_nothing_is_changed() -> None:
 
 
 def test_ids_and_names_can_be_dropped() -> None:
-    assert apply({"SLASHSPAN_USER_IDS": "drop", "SLASHSPAN_USER_NAMES": "drop"}) == {"own": 1}
+    assert apply({"SLASHSPAN_USER_IDS": "drop", "SLASHSPAN_USER_NAMES": "drop"}) == {semconv.KIND: "slash"}
 
 
 def test_a_hashed_id_is_stable_fits_the_column_and_hides_the_user() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import pickle
+import sys
 from typing import Any
 
 import discord
@@ -36,12 +37,21 @@ def answers(function: Any) -> dict[str, Any]:
     }
 
 
+NOT_ASKED = {"DiscordWebSocket.received_message", "BaseView._scheduled_task", "View._scheduled_task"}
+"""discord.py's own, which run too often or too early for a coroutine function. Python 3.12 can mark them as one."""
+
+
 def test_wrapped_methods_are_coroutine_functions_exactly_where_discord_py_has_them() -> None:
     with Recorded():
         methods = patched_methods()
         assert len(methods) > 10
         for owner, name, original, patched in methods:
-            assert answers(patched) == answers(original), f"{owner.__qualname__}.{name}"
+            answered, expected = answers(patched), answers(original)
+            if f"{owner.__name__}.{name}" in NOT_ASKED and sys.version_info < (3, 12):
+                asked = "inspect.iscoroutinefunction", "asyncio.iscoroutinefunction"
+                assert [answered.pop(question) for question in asked] == [False, False]
+                assert [expected.pop(question) for question in asked] == [True, True]
+            assert answered == expected, f"{owner.__qualname__}.{name}"
             assert pickle.loads(pickle.dumps(getattr(owner, name))) is getattr(owner, name)
 
 
