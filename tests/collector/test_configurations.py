@@ -118,6 +118,26 @@ def test_nothing_is_dropped_for_its_age_or_a_full_queue_and_a_crash_loses_nothin
 
 @needs_collector
 @each_config
+def test_clickhouse_is_reached_as_the_variables_say_and_its_tables_are_left_to_migrate(
+    config: Path, tmp_path: Path
+) -> None:
+    given = {
+        "CLICKHOUSE_ENDPOINT": "https://clickhouse.example:8443",
+        "CLICKHOUSE_DATABASE": "ladder",
+        "CLICKHOUSE_USER": "collector",
+        "CLICKHOUSE_PASSWORD": "hunter2",
+        "CLICKHOUSE_CA_FILE": "own.pem",
+    }
+    found = resolved(config, tmp_path, given)["exporters"]["clickhouse"]
+    assert (found["endpoint"], found["database"]) == ("https://clickhouse.example:8443", "ladder")
+    assert (found["username"], found["password"]) == ("collector", "[REDACTED]")
+    assert found["tls"]["ca_file"] == "own.pem"
+    assert found["create_schema"] is False
+    assert found["async_insert"] is False
+
+
+@needs_collector
+@each_config
 def test_only_this_host_can_reach_it_unless_it_is_told_otherwise(config: Path, tmp_path: Path) -> None:
     found = resolved(config, tmp_path)
     protocols = found["receivers"]["otlp"]["protocols"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,8 @@ from slashspan import semconv
 from slashspan.semconv import Outcome
 from tests.support.collector import BINARY, CONFIG, GATEWAY, WITHOUT, Collector, running_collector, sending_to
 from tests.support.otlp_backend import Backend, running_backend
-from tests.support.otlp_bots import attributes, interactions
+from tests.support.otlp_bots import attributes, interactions, otlp_environ, play
+from tests.support.processes import PLAIN, RUN, bot_process
 from tests.support.prometheus import samples
 from tests.support.waiting import until
 
@@ -226,3 +228,21 @@ def test_rows_do_not_wait_for_a_trace_store_that_is_away(tmp_path: Path) -> None
         until(lambda: any(name == failed for name, _, _ in samples(running.collector.own_metrics_port)), 60)
         running.send([span for number in range(6000, 6500) for span in command(number)])
         assert sent(running.rows.wait_for(6500, 60)) == list(range(6500)), "nothing was sent twice"
+
+
+async def test_the_command_that_ran_when_a_bot_was_killed_is_kept_and_its_others_are_rows(tmp_path: Path) -> None:
+    with gateway(tmp_path, SAMPLING_PERCENT="0") as running:
+        settings = otlp_environ(f"http://127.0.0.1:{running.collector.grpc_port}")
+        settings["OTEL_EXPORTER_OTLP_HEADERS"] = "authorization=Bearer%20token"
+        async with bot_process([*RUN, PLAIN], tmp_path, settings) as bot:
+            await (await bot.discord.slash("ping")).answered()
+            hanging = await bot.discord.slash("hang")
+            await hanging.acknowledged()
+            await bot.end("kill")
+        later = await play(tmp_path, settings)
+        running.rows.wait_for(5)
+        outcomes = Counter(attributes(span)[semconv.OUTCOME] for span in running.rows.spans)
+        assert outcomes == {Outcome.OK: 4, Outcome.INTERRUPTED: 1}
+        assert set(later) < set(interactions(running.rows.spans))
+        until(lambda: str(hanging.id) in interactions(running.traces.spans), 60)
+        assert interactions(running.traces.spans) == [str(hanging.id)]
