@@ -76,6 +76,13 @@ class SumsConnection:
         names = ", ".join(f"'{name}'" for name in tables)
         return len(self.query("sum_catalog", {"names": names})) == len(tables)
 
+    def engine(self, table: str) -> str | None:
+        """Of a table; None if it is not there."""
+        rows = self.select(
+            "SELECT engine FROM system.tables WHERE database = currentDatabase() AND name = {name:String}", name=table
+        )
+        return str(rows[0][0]) if rows else None
+
     def state(self) -> State | None:
         """None if there are no sums."""
         rows = self.query("sum_state", {"state": self.names.state}) if self.are_there(*self.names.names) else []

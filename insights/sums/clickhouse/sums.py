@@ -68,8 +68,11 @@ class ClickhouseSums:
         names = self._connection.names
         if state is not None and state.format == FORMAT:
             return False
-        if not self._connection.are_there(names.rows_name):
+        engine = self._connection.engine(names.rows_name)
+        if engine is None:
             raise ReadError(f"there is no table {names.rows_name}: run `slashspan migrate`")
+        if not engine.endswith("MergeTree"):
+            raise ReadError(f"{names.rows_name} is a table over the shards of a cluster ({engine}): it has no sums")
         zones = dict.fromkeys([zone] if state is None else state.zones, True)
         shift = hours.shift_of(zone) if state is None else state.shift
         self._connection.execute(*removal(names), *creation(names), *addition(names))

@@ -264,6 +264,14 @@ def test_without_the_tables_build_says_what_to_run(clickhouse_server: Clickhouse
             sums.install("UTC")
 
 
+def test_a_table_over_shards_is_refused(clickhouse_server: ClickhouseServer) -> None:
+    clickhouse_server.query("CREATE DATABASE IF NOT EXISTS shards")
+    rows = "ENGINE = Merge('shards', '_local$')"  # like Distributed, which needs a cluster: it stores nothing itself
+    clickhouse_server.query(f"CREATE TABLE IF NOT EXISTS shards.command_calls_rows (called_at DateTime) {rows}")
+    with open_sums(clickhouse_server.dsn("shards")) as sums, pytest.raises(ReadError, match="over the shards"):
+        sums.install("UTC")
+
+
 def test_an_hour_in_which_rows_arrive_while_it_is_read_stays_for_the_next_refresh(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
