@@ -49,7 +49,7 @@ FIRING: Final[set[Alert]] = {
 PENDING: Final[set[Alert]] = {("SlashspanSpoolFills", "command_calls")}
 """They would fire after five minutes."""
 needs_collector = pytest.mark.skipif(not otel.BINARY.exists(), reason=otel.WITHOUT)
-installed = pytest.mark.skipif(BINARY is None, reason="Prometheus is not installed")
+installed = pytest.mark.skipif(BINARY is None, reason="Prometheus is not installed: apt-get install prometheus")
 
 
 def promtool(*arguments: str | Path) -> None:

@@ -54,7 +54,7 @@ def in_five_minutes(done: int) -> object:
     return pytest.approx(done * 2.1, rel=1.1 / 2.1)
 
 
-@pytest.mark.skipif(BINARY is None, reason="Prometheus is not installed")
+@pytest.mark.skipif(BINARY is None, reason="Prometheus is not installed: apt-get install prometheus")
 async def test_each_documented_query_returns_what_was_done(tmp_path: Path) -> None:
     port = free_port()
     environ = {
