@@ -22,6 +22,7 @@ from slashspan.exporters.spool.destinations import Destination
 from slashspan.exporters.spool.records import RecordType
 from slashspan.exporters.spool.segment import RecordState
 from slashspan.exporters.spool.span_codec import PAYLOAD_FORMAT, packed, unpacked
+from slashspan.exporters.spool.span_spool import SpanSpool
 from slashspan.exporters.spool.status import pending_records
 from slashspan.exporters.spool.writers import writer_folders
 from slashspan.exporters.stores.factory import open_store
@@ -151,6 +152,29 @@ def test_forget_removes_the_users_spans_from_batches_with_their_whole_traces(spo
     assert all(str(OTHER) in span for span in left)
     assert str(NELLY).encode() not in on_disk(spool)
     assert b"SELECT" in on_disk(spool)
+    assert b"INSERT" not in on_disk(spool)
+
+
+def test_forget_removes_the_users_actions_that_a_killed_bot_had_not_sent(spool: Path, dsn: str) -> None:
+    store = open_store(dsn)
+    store.prepare(timeout=20)
+    store.close(timeout=5)
+    request, action = trace(NELLY, "INSERT")
+    killed = SpanSpool(batches(spool, [request]))
+    for ended in (action, trace(OTHER)[0]):
+        killed.started(trace(NELLY)[0], None)
+        with killed.order:
+            killed.ended(ended, None)
+    die(killed.journal)
+    shown = call(spool, dsn, "export", str(NELLY), "--json")
+    names = [json.loads(line)["span"]["name"] for line in shown.stdout.splitlines()]
+    assert sorted(names) == ["INSERT", "slash", "slash", "slash"]
+    done = call(spool, dsn, "forget", str(NELLY), "--yes")
+    assert done.exit_code == 0, done.output
+    assert "4 spans for a collector" in done.output
+    (left,) = spans_left(spool)
+    assert f"name-of-{OTHER}" in left
+    assert f"name-of-{NELLY}".encode() not in on_disk(spool)
     assert b"INSERT" not in on_disk(spool)
 
 
