@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
     from slashspan.insights.filters import Filters
     from slashspan.insights.readers.base import Row
+_MACROS: Final = (
+    "has(list, one) AS list_contains(list, one)",
+    "JSONExtract(text, type) AS CAST(CAST(text AS JSON) AS VARCHAR[])",
+)
+"""ClickHouse's functions in the queries that are taken from there."""
 
 
 class DuckdbDialect:
@@ -52,6 +57,8 @@ class DuckdbReader:
     def __init__(self, connection: duckdb.DuckDBPyConnection, table: str) -> None:
         self._connection = connection
         self._dialect = DuckdbDialect(table)
+        for macro in _MACROS:
+            connection.execute(f"CREATE OR REPLACE MACRO {macro}")
 
     async def query(
         self, name: str, filters: Filters, expressions: Mapping[str, str] | None = None, **values: Any

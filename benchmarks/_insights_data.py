@@ -94,7 +94,7 @@ def fill(dsn: str, count: int) -> None:
             lite.execute("PRAGMA synchronous = OFF")
             lite.create_function("exp", 1, math.exp, deterministic=True)  # it may be built without
             lite.create_function("floor", 1, math.floor, deterministic=True)
-            for sql in _inserts("sqlite", count):
+            for sql in inserts("sqlite", count):
                 lite.execute(sql)
             lite.execute("ANALYZE")
     else:
@@ -104,7 +104,7 @@ def fill(dsn: str, count: int) -> None:
 async def _fill_postgres(dsn: str, count: int) -> None:
     connection = await asyncpg.connect(dsn)
     try:
-        for sql in _inserts("postgresql", count):
+        for sql in inserts("postgresql", count):
             await connection.execute(sql)
         await connection.execute("VACUUM ANALYZE command_calls")
     finally:
@@ -114,7 +114,7 @@ async def _fill_postgres(dsn: str, count: int) -> None:
 def fill_clickhouse(server: ClickhouseServer, database: str, count: int) -> None:
     """A new database."""
     run_migration(server.dsn(database), "command_calls")
-    for sql in _inserts("clickhouse", count, f"{database}.command_calls_rows"):
+    for sql in inserts("clickhouse", count, f"{database}.command_calls_rows"):
         server.query(sql)
 
 
@@ -126,8 +126,9 @@ def write_parquet(connection: Any, folder: Path, count: int) -> str:
     return f"read_parquet('{folder}/*.parquet')"
 
 
-def _inserts(dialect: str, count: int, table: str = "command_calls") -> Iterator[str]:
+def inserts(dialect: str, count: int, table: str = "command_calls", size: int = CHUNK) -> Iterator[str]:
+    """SQL that inserts all rows, so many at a time."""
     names = ", ".join(_COLUMNS)
-    for low in range(0, count, CHUNK):
-        rows = select(dialect, count, low, min(low + CHUNK, count))
+    for low in range(0, count, size):
+        rows = select(dialect, count, low, min(low + size, count))
         yield f"INSERT INTO {table} ({names}) {rows}"
