@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from slashspan.insights.filters import ALL_KINDS, Filters
 from slashspan.insights.reports.audience import recent
 from slashspan.insights.reports.shared import moment
+from slashspan.insights.sums.cache import Place
 from slashspan.sum_tables import HOUR
 
 if TYPE_CHECKING:
@@ -37,11 +38,11 @@ async def progress_of(reader: Reader, snapshot: Snapshot) -> Progress | None:
     began, last = moment(first["first_at"], _EVERY), newest[0].at if newest else None
     if began is None or last is None:
         return None
-    starts = await reader.query("sum_starts", Filters(), {"documents": snapshot.names.hours})
+    starts = await snapshot.versions(reader, Place(snapshot.names.hours), None, None)
     summed = {
-        row["start"] // _DAY
-        for row in starts
-        if not any(since < row["start"] + HOUR and row["start"] < until for since, until in snapshot.marked)
+        start // _DAY
+        for start in starts
+        if not any(since < start + HOUR and start < until for since, until in snapshot.marked)
     }
     days = (last.date() - began.date()).days + 1
     return Progress(min(len(summed), days), days)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from slashspan import insights
+from slashspan.exporters.admin.migrate import run_migration
 from slashspan.insights.sums import open_sums, snapshot
 from slashspan.insights.sums.progress import Progress
 from slashspan.insights.sums.reader import SummedReader
+from tests.support.clickhouse_rows import insert_rows
 from tests.support.postgres import in_own_loop
 from tests.support.stored_rows import write_rows
 from tests.support.sums import BEGIN, DAYS, calls
 from tests.support.tables import execute
+
+if TYPE_CHECKING:
+    from tests.support.clickhouse_server import ClickhouseServer
 
 
 def progress(dsn: str) -> Progress | None:
@@ -67,3 +73,14 @@ def test_a_table_without_rows_has_nothing_to_build(dsn: str) -> None:
     with open_sums(dsn) as sums:
         sums.install("UTC")
         assert progress(dsn) is None
+
+
+def test_in_clickhouse_too(clickhouse_server: ClickhouseServer) -> None:
+    dsn = clickhouse_server.dsn("sums_progress")
+    run_migration(dsn, "command_calls")
+    insert_rows(clickhouse_server, "sums_progress", calls(400, 1))
+    with open_sums(dsn) as sums:
+        sums.install("UTC")
+        assert progress(dsn) == Progress(0, DAYS)
+        sums.refresh()
+    assert progress(dsn) is None

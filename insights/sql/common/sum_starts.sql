@@ -1,1 +1,0 @@
-SELECT start FROM {documents}
