@@ -140,11 +140,11 @@ class Stored:
         if not ids:
             return
         sql = f"SELECT * FROM {self._calls} WHERE {_among('discord_uid', ids)} ORDER BY called_at"  # noqa: S608
-        for row in self._client.query(sql).named_results():
+        for row in self._client.query(sql, tz_mode="aware").named_results():
             marks = [{**mark, **mark["attributes"]} for mark in row["checkpoints"]]
             for mark in marks:
                 del mark["attributes"]
-            yield {**_aware(row), "checkpoints": marks}
+            yield {**row, "checkpoints": marks}
 
     def spans_of(self, ids: Sequence[int]) -> Iterator[dict[str, Any]]:
         """Spans and logs of these users' traces."""
@@ -152,8 +152,8 @@ class Stored:
             for table in self._tables:
                 if table != self._names.rows:
                     sql = f"SELECT * FROM {self._names.sql(table)} WHERE {_among('TraceId', traces)}"  # noqa: S608
-                    for row in self._client.query(sql, settings=_SETTINGS).named_results():
-                        yield {"name": row.get("SpanName") or row.get("Body"), "table": table, **_aware(row)}
+                    for row in self._client.query(sql, settings=_SETTINGS, tz_mode="aware").named_results():
+                        yield {"name": row.get("SpanName") or row.get("Body"), "table": table, **row}
 
 
 @contextlib.contextmanager
@@ -190,11 +190,3 @@ def _end_of(partition: str) -> datetime | None:
         day = date(int(partition[:4]), int(partition[4:6]), int(partition[6:]))
         return datetime(day.year, day.month, day.day, tzinfo=timezone.utc) + timedelta(days=1, hours=14)
     return None
-
-
-def _aware(row: dict[str, Any]) -> dict[str, Any]:
-    """Times, which the client returns without a zone, in UTC."""
-    return {
-        name: value.replace(tzinfo=timezone.utc) if isinstance(value, datetime) and value.tzinfo is None else value
-        for name, value in row.items()
-    }
