@@ -94,7 +94,7 @@ other-tools: $(STAMP) ## logfire, sentry-sdk and ddtrace from PyPI, which the te
 	@$(BIN)/uv pip sync --quiet --python $(OTHER_TOOLS)/bin/python requirements-other-tools.lock
 	@$(BIN)/uv pip install --quiet --python $(OTHER_TOOLS)/bin/python --no-deps --no-build-isolation --editable .
 
-clickhouse: $(STAMP) ## ClickHouse's engine from PyPI (555 MB), on which the tests then run the reports too
+clickhouse: $(STAMP) ## ClickHouse's engine from PyPI (555 MB), which the tests then use too
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --target .cache/clickhouse -r requirements-clickhouse.lock
 
 docs: $(STAMP) ## regenerate docs/reference.md, docs/api.md and docs/grafana from the code

@@ -134,7 +134,8 @@ SETTINGS: Final = (
         "SLASHSPAN_DSN",
         "sqlite:///command_calls.db",
         Dsn.parse,
-        "The store: `sqlite:///path` (four slashes: absolute) or `postgresql://user:password@host/database`",
+        "The store: `sqlite:///path` (four slashes: absolute) or `postgresql://user:password@host/database`; "
+        "`clickhouse://…` for rows that a collector stores there",
         secret=True,
     ),
     Setting("SLASHSPAN_TABLE", "command_calls", str, "The table's name; in PostgreSQL it may include a schema"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ from tests.support.journals import die, journal, left_behind
 from tests.support.rows import rows
 from tests.support.spans import ATTRIBUTES, finished
 from tests.support.stored_rows import write_rows
+from tests.support.tables import execute
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -274,3 +276,32 @@ def test_export_ends_quietly_when_its_output_is_closed(form: list[str], spool: P
         process.stdout.close()
         assert process.wait(60) == 1
         assert process.stderr.read() == b""
+
+
+def test_forget_in_clickhouse_reaches_the_sums_too(spool: Path, clickhouse_dsn: str) -> None:
+    write_rows(clickhouse_dsn, mixed())
+    assert call(spool, clickhouse_dsn, "rollup", "build").exit_code == 0
+    listed = "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
+    tables = [row["name"] for row in execute(clickhouse_dsn, listed)]
+
+    def holding(user: int) -> list[str]:
+        """The tables in which a number or text is the user's id, and no others that contain it."""
+        rows = {name: json.dumps(execute(clickhouse_dsn, f"SELECT * FROM {name}"), default=str) for name in tables}
+        return [name for name, text in rows.items() if re.search(rf"\b{user}\b", text)]
+
+    assert len(holding(NELLY)) >= 3  # spans, rows, and the ids of the sums
+    done = call(spool, clickhouse_dsn, "forget", str(NELLY), "--yes")
+    assert done.exit_code == 0, done.output
+    assert "100 rows erased" in done.output
+    assert holding(NELLY) == []
+    assert len(stored_span_ids(clickhouse_dsn)) == 200
+    assert "the sums equal the rows" in call(spool, clickhouse_dsn, "rollup", "verify").output
+
+
+def test_spooled_rows_are_not_drained_into_clickhouse_and_the_way_is_said(spool: Path, clickhouse_dsn: str) -> None:
+    bot = left_behind(spool, clickhouse_dsn, mixed()[:3])
+    die(bot.journal)
+    done = call(spool, clickhouse_dsn, "spool", "drain")
+    assert done.exit_code == 2
+    assert "OTEL_TRACES_EXPORTER=otlp" in done.output
+    assert "3" in call(spool, clickhouse_dsn, "spool").output
