@@ -117,6 +117,13 @@ def test_failed_and_slow_commands_are_kept_as_whole_traces_and_every_command_is_
         assert len(running.traces.spans) == 2 * len(worth)
 
 
+def test_nothing_about_it_is_worth_a_warning(tmp_path: Path) -> None:
+    with gateway(tmp_path) as running:
+        running.send(command(1))
+        running.rows.wait_for(1)
+        assert running.collector.log == ""
+
+
 def test_of_the_others_a_share_is_kept(tmp_path: Path) -> None:
     with gateway(tmp_path, SAMPLING_PERCENT="25") as running:
         running.send([span for number in range(2000) for span in command(number)])
