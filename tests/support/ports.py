@@ -13,7 +13,7 @@ _given: set[int] = set()
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 that nothing listens on: another each time, and a random one, as other processes do it too."""
+    """A port on 127.0.0.1 that nothing listens on: another each time, and random, for tests in other processes."""
     while True:
         port = random.SystemRandom().choice(PORTS)  # not the generator that tests seed
         if port in _given:  # perhaps for a server that has not started yet
