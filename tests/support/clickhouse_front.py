@@ -1,35 +1,35 @@
 """ClickHouse's HTTP interface before the real engine, chdb, for the collector's exporter and clickhouse-connect.
 
-    python tests/support/clickhouse_front.py --packages .cache/clickhouse --data FOLDER --port 18123
+    python -m tests.support.clickhouse_front --packages .cache/clickhouse --data FOLDER --port 18123
 
 No package carries ClickHouse's server. This is transport for tests only: it reads requests, compresses blocks, and
 answers as the server does. SQL, formats, storage and errors are the engine's. Not there: streaming, sessions that keep
 temporary tables, users other than the one named here, async_insert, and several nodes: `--cluster NAME` makes a cluster
 of this node alone, for which ON CLUSTER and the replication of tables are left out of statements.
 
-Sources: https://clickhouse.com/docs/interfaces/http, https://clickhouse.com/docs/native-protocol/compression
+Source: https://clickhouse.com/docs/interfaces/http
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import gzip
 import json
 import logging
 import re
 import struct
 import sys
 import tempfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import BasicAuth, web
 
+from tests.support.clickhouse_blocks import INFLATE, deflate_blocks, inflate_blocks
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    pass
 
 TRANSPORT: Final = frozenset(
     (
@@ -48,8 +48,6 @@ WITH_DATA: Final = re.compile(
 """A query and, behind a line break, the data that it inserts, as clickhouse-connect sends them in one body."""
 HELLO: Final = b"SELECT displayName(), version(), revision(), timezone()"
 """clickhouse-go's first query, with which it learns the server's revision."""
-LZ4, PLAIN, ZSTD = 0x82, 0x02, 0x90
-BLOCK_BYTES: Final = 1 << 20
 STATUS_OF: Final = {"60": 404, "81": 404, "516": 403, "497": 403}
 """HTTP statuses of errors that are not 500."""
 
@@ -59,68 +57,6 @@ _log = logging.getLogger("clickhouse_front")
 
 class EngineError(Exception):
     """The engine's message, which begins with `Code: `."""
-
-
-def inflate_blocks(data: bytes) -> bytes:
-    """ClickHouse's compressed blocks: 16 bytes of CityHash128, method, size with its header, plain size, payload."""
-    import lz4.block
-
-    out, at = [], 0
-    while at < len(data):
-        method, size, plain = struct.unpack_from("<BII", data, at + 16)
-        payload = data[at + 25 : at + 16 + size]
-        if method == LZ4:
-            payload = lz4.block.decompress(payload, uncompressed_size=plain)
-        elif method == ZSTD:
-            payload = inflate_zstd(payload)
-        elif method != PLAIN:
-            raise EngineError(f"Code: 432. DB::Exception: Unknown codec family code {method}. (UNKNOWN_CODEC)")
-        out.append(payload)
-        at += 16 + size
-    return b"".join(out)
-
-
-def deflate_blocks(data: bytes) -> bytes:
-    """The same in lz4."""
-    import lz4.block
-    from clickhouse_cityhash.cityhash import CityHash128
-
-    out = []
-    for at in range(0, len(data), BLOCK_BYTES):
-        plain = data[at : at + BLOCK_BYTES]
-        packed = lz4.block.compress(plain, store_size=False)
-        block = struct.pack("<BII", LZ4, len(packed) + 9, len(plain)) + packed
-        hashed = CityHash128(block)
-        out.append(struct.pack("<QQ", hashed >> 64, hashed & (2**64 - 1)) + block)
-    return b"".join(out)
-
-
-def inflate_frames(data: bytes) -> bytes:
-    """clickhouse-connect sends one frame after the other; `lz4.frame.decompress` reads the first alone."""
-    import lz4.frame
-
-    out = []
-    while data:
-        frame = lz4.frame.LZ4FrameDecompressor()
-        out.append(frame.decompress(data))
-        data = frame.unused_data or b""
-    return b"".join(out)
-
-
-def inflate_zstd(data: bytes) -> bytes:
-    try:
-        from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # Python 3.14
-    except ModuleNotFoundError:
-        from backports import zstd
-    return bytes(zstd.decompress(data))
-
-
-INFLATE: Final[dict[str, Callable[[bytes], bytes]]] = {
-    "gzip": lambda data: gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data,  # aiohttp may have done it
-    "deflate": zlib.decompress,
-    "lz4": inflate_frames,
-    "zstd": inflate_zstd,
-}
 
 
 def hello(version: str, zone: str) -> bytes:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-FRONT: Final = ROOT / "tests" / "support" / "clickhouse_front.py"
+FRONT: Final = "tests.support.clickhouse_front"
 _numbers = itertools.count()
 START_SECONDS: Final = 120.0
 """Loading half a gigabyte takes long on a busy machine."""
@@ -56,11 +56,11 @@ class ClickhouseServer:
     def start(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         command = [
-            *(sys.executable, str(FRONT), f"--packages={PACKAGES}", f"--data={self._folder / 'data'}"),
+            *(sys.executable, "-m", FRONT, f"--packages={PACKAGES}", f"--data={self._folder / 'data'}"),
             *(f"--port={self.port}", f"--user={self.user}", f"--password={self.password}", *self._options),
         ]
         with (self._folder / "clickhouse.log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
         until(lambda: self._answers() or not self.is_running, START_SECONDS)
         assert self.is_running, self.log
 
