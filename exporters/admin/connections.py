@@ -7,7 +7,7 @@ import contextlib
 import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
-from slashspan.clickhouse import ANSWER_SECONDS, ClickhouseError, connected
+from slashspan.clickhouse import ClickhouseError, connected
 from slashspan.dsn import POSTGRESQL_EXTRA, Dsn
 from slashspan.errors import ConfigurationError
 from slashspan.exporters.stores import sqlite_files
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 CONNECT_SECONDS: Final = 10.0
+STATEMENT_SECONDS: Final = 86_400.0
+"""How long ClickHouse may take for a statement: one that rewrites a large table takes as long as it takes."""
 
 
 def parse_target(dsn: Dsn | str, table: str) -> tuple[Dsn, Table]:
@@ -86,10 +88,10 @@ async def postgres_connection(dsn: Dsn) -> AsyncIterator[Any]:
 
 
 @contextlib.contextmanager
-def clickhouse_client(dsn: Dsn, *, seconds: float = ANSWER_SECONDS) -> Iterator[Any]:
+def clickhouse_client(dsn: Dsn) -> Iterator[Any]:
     """A client of clickhouse-connect. Raises StoreUnavailable with ClickHouse's message and no password."""
     try:
-        with connected(dsn, seconds=seconds) as client:
+        with connected(dsn, seconds=STATEMENT_SECONDS) as client:
             yield client
     except ClickhouseError as error:
         raise StoreUnavailable(str(error)) from error

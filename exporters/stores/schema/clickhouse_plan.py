@@ -99,13 +99,18 @@ def _lacking(rows: Found) -> list[Any]:
 
 
 def _materialized_view(state: State, names: Names) -> list[Step]:
-    """Without one, spans that are there already become rows after it is created: what arrives in the meantime may do
-    so twice, which the view on the rows does not show.
+    """Spans that are there without one become rows after it is created: what arrives in the meantime may do so twice,
+    which the view on the rows does not show.
     """
     wanted, found = sql.create_filled(names), state.tables.get(names.filled)
+    fill = _step("make rows of the spans that are there", sql.fill(names), sql.change_filled(names))
+    create = f"create the materialized view {names.filled}"
     if found is None:
-        fill = [_step("make rows of the spans that are there", sql.fill(names))] if SPANS in state.tables else []
-        return [_step(f"create the materialized view {names.filled}", wanted.sql), *fill]
+        if SPANS not in state.tables:
+            return [_step(create, wanted.sql)]
+        return [_step(create, sql.create_unfilled(names)), fill]
+    if found.comment == sql.UNFILLED:
+        return [fill]
     if found.is_current(wanted):
         return []
     return [_step(f"renew the materialized view {names.filled}", sql.change_filled(names))]

@@ -19,6 +19,8 @@ SPANS: Final = "otel_traces"
 """The table into which the collector's exporter inserts, as in the collector's configurations."""
 LOGS: Final = "otel_logs"
 """The same for what bots log."""
+UNFILLED: Final = f"slashspan {SCHEMA_VERSION} 0"
+"""The comment of the materialized view until rows are made of the spans that were there before it."""
 _LOCAL: Final = "_local"
 _FOLDER: Final = resources.files(__package__).joinpath("clickhouse")
 
@@ -136,6 +138,12 @@ def create_filled(names: Names) -> Statement:
         stored=names.sql(names.stored(names.rows)),
         row_of_span=row_of_span(names, names.stored(SPANS)),
     )
+
+
+def create_unfilled(names: Names) -> str:
+    """The same with a comment that says that the spans before it have not become rows yet."""
+    wanted = create_filled(names)
+    return wanted.sql.replace(literal(wanted.comment), literal(UNFILLED))
 
 
 def create_calls(names: Names) -> Statement:
