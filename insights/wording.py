@@ -21,12 +21,14 @@ def percent(share: float | None) -> str:
 
 
 def milliseconds(value: float | None) -> str:
-    """With its unit: three digits of milliseconds, then seconds, then hours."""
+    """With its unit: three digits of milliseconds, then seconds, then minutes and hours from two on."""
     if value is None:
         return "–"
     size = abs(value)
     if size >= 7_200_000:
         return f"{value / 3_600_000:,.1f} h"
+    if size >= 120_000:
+        return f"{value / 60_000:,.1f} min"
     if size >= 1000:
         return f"{value / 1000:,.1f} s"
     return f"{value:,.0f} ms" if size >= 100 else f"{value:,.1f} ms"

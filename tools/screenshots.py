@@ -3,28 +3,60 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from tests.support import ROOT
 from tests.support.chromium import ARGUMENTS, CHROMIUM
 
 IMAGES: Final = ROOT / "docs" / "images"
 CHARTS: Final = ("retention", "acknowledgements")
-SIZE: Final = {"width": 1280, "height": 1180}
-DRAWN: Final = ("calls", "commands", "hours")
-"""What is to be seen on the page's first screen."""
+WIDTH: Final = 1280
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A picture of the first screen of a page."""
+
+    file: str
+    query: str
+    height: int
+    scheme: Literal["light", "dark"]
+    drawn: tuple[str, ...]
+    """The cards that are to be seen."""
+
+
+PAGES: Final = (
+    Page("dashboard.png", "?since=30d", 1180, "light", ("calls", "commands", "hours")),
+    Page(
+        "command.png",
+        "?since=30d&command=leaderboard",
+        1850,
+        "dark",
+        ("calls", "hours", "outcomes", "error-types", "failed", "duration-histogram", "checkpoints"),
+    ),
+)
 
 
 def slashspan(*arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "slashspan", *arguments], check=True)  # noqa: S603 - our own
 
 
+def write_in_time(path: Path) -> None:
+    """As if a bot had written the rows while it ran, each within a second or two, and not the demo all of them now."""
+    stored = "strftime('%Y-%m-%dT%H:%M:%f000Z', called_at, '+0.' || abs(span_id % 900) || ' seconds', '+0.3 seconds')"
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"UPDATE command_calls SET inserted_at = {stored}")  # noqa: S608 - no text from outside
+
+
 async def photograph(dsn: str) -> None:
-    """The page, as a visitor first sees it."""
+    """The pages, as a visitor first sees them."""
     from playwright.async_api import async_playwright
 
     command = [sys.executable, "-m", "slashspan", "dashboard", "--port", "0", "--title", "Ladder bot", "--dsn", dsn]
@@ -34,12 +66,15 @@ async def photograph(dsn: str) -> None:
     try:
         async with async_playwright() as driver:
             chromium = await driver.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
-            page = await chromium.new_page(viewport={"width": SIZE["width"], "height": SIZE["height"]})
-            await page.goto(f"{address}/?since=30d")
-            for name in DRAWN:
-                await page.locator(f"#{name}[data-state=drawn]").wait_for(timeout=60_000)
-            await page.locator("#summary[data-state=drawn]").wait_for()
-            await page.screenshot(path=IMAGES / "dashboard.png")
+            for picture in PAGES:
+                page = await chromium.new_page(color_scheme=picture.scheme)
+                await page.set_viewport_size({"width": WIDTH, "height": picture.height})
+                await page.goto(f"{address}/{picture.query}")
+                for name in picture.drawn:
+                    await page.locator(f"#{name}[data-state=drawn]").wait_for(timeout=60_000)
+                await page.locator("#summary[data-state=drawn]").wait_for()
+                await page.locator("#live:not(.off)").wait_for()
+                await page.screenshot(path=IMAGES / picture.file)
             await chromium.close()
     finally:
         served.terminate()
@@ -50,6 +85,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         dsn = f"sqlite:///{Path(folder) / 'calls.db'}"
         slashspan("demo", "--history", "90d", "--dsn", dsn)
+        write_in_time(Path(folder) / "calls.db")
         for name in CHARTS:
             slashspan("chart", name, str(IMAGES / f"{name}.svg"), "--since", "90d", "--width", "760", "--dsn", dsn)
         asyncio.run(photograph(dsn))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from slashspan.insights.dashboard.site import Site
 
 ROWS: Final = 20
+FAILED_ROWS: Final = 8
 
 
 class Stream:
@@ -47,20 +48,20 @@ class Stream:
 
     async def failed(self, _: web.Request, state: State) -> web.StreamResponse:
         """The latest calls that failed, as HTML."""
-        return web.Response(text=await self._list(state, only_failed=True), content_type="text/html")
+        return web.Response(text=await self._list(state, count=FAILED_ROWS, only_failed=True), content_type="text/html")
 
     async def _calls(self, state: State) -> bytes:
         problem = self._live.problem
         if not problem:
             try:
-                return _event("calls", await self._list(state, only_failed=state.only_failed))
+                return _event("calls", await self._list(state, count=ROWS, only_failed=state.only_failed))
             except ReadError as error:
                 problem = str(error)
         return _event("problem", problem)
 
-    async def _list(self, state: State, *, only_failed: bool) -> str:
+    async def _list(self, state: State, *, count: int, only_failed: bool) -> str:
         async with self._site.pool.reader() as reader:
-            rows = (await recent(reader, state.filters, count=ROWS, only_failed=only_failed)).rows
+            rows = (await recent(reader, state.filters, count=count, only_failed=only_failed)).rows
         link = self._site.options.trace_link
         return self._site.render("calls.html.j2", rows=rows, trace_link=link, state=state)
 

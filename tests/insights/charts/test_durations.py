@@ -50,7 +50,7 @@ def test_the_first_and_the_last_step_have_a_place_on_the_scale(dsn: str) -> None
     drawing = CHARTS["duration-histogram"].draw(dataclasses.replace(result, rows=(first, last)))
     assert drawing.spec is not None
     assert all(0 < row["low"] < row["high"] for row in drawing.spec["data"]["values"])
-    assert drawing.sentence.endswith("take 900.0 s or longer")
+    assert drawing.sentence.endswith("take 15.0 min or longer")
     assert "NaN" not in svg(drawing)
 
 

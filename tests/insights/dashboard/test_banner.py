@@ -69,4 +69,4 @@ async def test_late_answers_are_counted(tmp_path: Path) -> None:
 
 async def test_rows_that_arrive_late_are_counted(tmp_path: Path) -> None:
     (text,) = await found(tmp_path, [call(10), call(0)])
-    assert text.startswith("1 row of the last hour arrived up to 60")
+    assert text.startswith("1 row of the last hour arrived up to 10.")
