@@ -5,6 +5,7 @@ WAY is one of WAYS. Where Discord is, and slashspan's settings, are in the envir
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -91,6 +92,11 @@ def main(way: str) -> None:
     async def ping(interaction: discord.Interaction) -> None:
         inside()
         await interaction.response.send_message("pong")
+
+    @bot.tree.command()
+    async def collect(interaction: discord.Interaction) -> None:
+        gc.collect()
+        await interaction.response.send_message("collected")
 
     @bot.command()
     async def pong(ctx: commands.Context[Any]) -> None:
