@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from slashspan import insights
 from slashspan.dsn import Dsn
 from slashspan.exporters.admin.migrate import run_migration
 from slashspan.insights import Filters, ReadError
@@ -23,10 +24,14 @@ from slashspan.insights.sums.clickhouse.documents import StoredDocuments
 from slashspan.insights.sums.clickhouse.tables import fingerprints
 from slashspan.semconv import Outcome
 from slashspan.table import Table
+from tests.support import clickhouse
 from tests.support.clickhouse_rows import insert_rows
+from tests.support.clickhouse_server import clickhouse_server as running_clickhouse
 from tests.support.sums import EVER, PERIODS, UNSUMMED, calls, check
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from slashspan.exporters.rows.command_call import CommandCall
     from tests.support.clickhouse_server import ClickhouseServer
 
@@ -264,12 +269,18 @@ def test_without_the_tables_build_says_what_to_run(clickhouse_server: Clickhouse
             sums.install("UTC")
 
 
-def test_a_table_over_shards_is_refused(clickhouse_server: ClickhouseServer) -> None:
-    clickhouse_server.query("CREATE DATABASE IF NOT EXISTS shards")
-    rows = "ENGINE = Merge('shards', '_local$')"  # like Distributed, which needs a cluster: it stores nothing itself
-    clickhouse_server.query(f"CREATE TABLE IF NOT EXISTS shards.command_calls_rows (called_at DateTime) {rows}")
-    with open_sums(clickhouse_server.dsn("shards")) as sums, pytest.raises(ReadError, match="over the shards"):
-        sums.install("UTC")
+@pytest.mark.skipif(not clickhouse.installed(), reason=clickhouse.MISSING)
+def test_tables_over_the_shards_of_a_cluster_are_read_and_have_no_sums(tmp_path: Path) -> None:
+    with running_clickhouse(tmp_path, cluster="main") as server:
+        run_migration(server.dsn(), "command_calls", cluster="main")
+        for _ in range(2):
+            insert_rows(server, "slashspan", calls(60, 1, days=2))
+        with open_sums(server.dsn()) as sums, pytest.raises(ReadError, match="over the shards"):
+            sums.install("UTC")
+        with insights.open_reader(server.dsn()) as reader:
+            everything = Filters(kinds=("slash", "prefix", "component"))
+            assert reader.run(insights.totals, everything).rows[0].calls == 60
+            assert reader.run(insights.commands, Filters.last("1d")).rows
 
 
 def test_an_hour_in_which_rows_arrive_while_it_is_read_stays_for_the_next_refresh(
