@@ -43,7 +43,8 @@ def doctor(dsn: str | None, as_json: bool) -> None:
     if file is None:
         standard.refuse_unusable(os.environ, settings, own_provider=True)
     found = [*_settings(settings), *_versions(), *_stores(settings), *_collectors(settings)]
-    found += diagnose_sums(settings)
+    if not any(finding.level == "error" and finding.subject == "store" for finding in found):
+        found += diagnose_sums(settings)
     if as_json:
         say_json([asdict(finding) for finding in found])
     else:
