@@ -12,11 +12,12 @@ Invariants
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import traceback
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
-from weakref import ref
+from weakref import WeakSet, ref
 
 from opentelemetry.trace.status import Status, StatusCode
 
@@ -200,6 +201,7 @@ class Recorder:
         self._privacy = tuple(privacy)
         self._stacks = stacks
         self._open: set[Action] = set()
+        _recorders.add(self)
         self._interactions: dict[int, Action] = {}
         """Open actions by interaction id. Not those of messages: two bots in one process may both answer a message."""
 
@@ -322,6 +324,13 @@ class Recorder:
             ack_seconds=None if action.ack_ns is None else action.ack_ns / 1e9,
         )
 
+    def forget(self) -> None:
+        """In a forked child: the open actions are the parent's, which records how they end."""
+        for action in self._open:
+            action.recorded = True
+        self._open.clear()
+        self._interactions.clear()
+
     def close(self, *, interrupt: bool) -> None:
         """Begin no more actions; end those without a running handler.
 
@@ -334,3 +343,15 @@ class Recorder:
                 self.end(action)
             elif interrupt or not action.can_go_on():
                 self.end(action, Outcome.INTERRUPTED)
+
+
+_recorders: WeakSet[Recorder] = WeakSet()
+
+
+def _forget_actions_of_parent() -> None:
+    for recorder in list(_recorders):
+        recorder.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_actions_of_parent)

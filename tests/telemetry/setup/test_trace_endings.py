@@ -30,7 +30,11 @@ def got(backend: Backend) -> Counter[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize(("ending", "in_flight"), [("close", "cancelled"), ("kill", None), ("restart", None)])
+@pytest.mark.parametrize(
+    ("ending", "in_flight"),
+    [("worker", "cancelled"), ("forked bot", "cancelled"), ("kill", None), ("restart", None)],
+    ids=lambda text: str(text).replace(" ", "-"),
+)
 async def test_every_command_is_sent_once(ending: str, in_flight: str | None, tmp_path: Path) -> None:
     if sys.platform == "win32" and ending != "close":
         pytest.skip("Windows has no such ending")
@@ -50,7 +54,10 @@ async def test_every_command_is_sent_once(ending: str, in_flight: str | None, tm
                 await bot.discord.gone()
                 await bot.discord.ready()
             else:
-                await bot.end(ending)
+                if ending == "worker":
+                    await (await bot.discord.slash("worker")).answered()
+                    await bot.discord.idle()
+                await bot.end({"worker": "close", "forked bot": "close"}.get(ending, ending))
             if in_flight is None and ending != "restart":
                 assert got(backend) == {}
                 async with bot_process(command("run", "close", tmp_path), tmp_path, environ) as heir:
