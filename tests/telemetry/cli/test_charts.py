@@ -49,7 +49,8 @@ def test_a_report_is_written_for_the_chosen_calls(dsn: str, tmp_path: Path) -> N
     text = file.read_text("utf-8")
     assert "Only /queue" in text
     assert "commands: queue" in text
-    assert "/queue is used most: 100.0 % of " in text
+    assert "is used most" not in text  # among what?
+    assert "How durations are spread" in text
 
 
 @pytest.mark.parametrize(
