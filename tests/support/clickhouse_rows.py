@@ -37,8 +37,12 @@ def insert_rows(
 
 
 def store_calls_in(server: ClickhouseServer, database: str, calls: Sequence[Call]) -> None:
-    """Into a new database, every second call twice and every third first as an interrupted one, as it happens to spans
-    that are sent again and to bots that are killed."""
+    """Into a new database of that name.
+
+    Every second call is there twice, and every third first as an interrupted one, as it happens to spans that are sent
+    again and to bots that are killed.
+    """
+    server.query(f"DROP DATABASE IF EXISTS {database} SYNC")
     run_migration(server.dsn(database), "command_calls")
     server.query(f"ALTER TABLE {database}.command_calls_rows REMOVE TTL")  # the calls may be old
     rows = [row_of(call) for call in calls]
