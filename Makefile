@@ -22,8 +22,9 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP) ## a bot, 2,000 commands and what was recorded (ARGS="--commands 500 --rate 100 --dsn …")
 	@$(BIN)/slashspan demo $(ARGS)
 
-# As many workers as cores, each with its own PostgreSQL; an idle worker takes over tests of a busy one.
-PARALLEL := -n logical --maxprocesses 4 --dist worksteal
+# Four workers, each with its own PostgreSQL, on two cores too: tests wait for other processes a third of the time. An
+# idle worker takes over tests of a busy one.
+PARALLEL := -n 4 --dist worksteal
 
 test: $(STAMP) ## all tests, in parallel; starts its own PostgreSQL (ARGS="-n0 -k name": in one process)
 	@$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
