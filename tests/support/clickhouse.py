@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sysconfig
 from typing import TYPE_CHECKING, Any, Final
 
 import clickhouse_connect
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
 
 PACKAGES: Final = ROOT / ".cache" / "clickhouse"
 """Where `make clickhouse` installs chdb, which is half a gigabyte."""
-MISSING: Final = "chdb is not installed: make clickhouse"
+MISSING: Final = "chdb is not installed for this Python: make clickhouse"
 
 
 def installed() -> bool:
-    return all((PACKAGES / name).is_dir() for name in ("chdb", "clickhouse_cityhash"))
+    """For this version of Python: one of the packages is compiled for it."""
+    compiled = f"cityhash{sysconfig.get_config_var('EXT_SUFFIX')}"
+    return (PACKAGES / "chdb").is_dir() and (PACKAGES / "clickhouse_cityhash" / compiled).is_file()
 
 
 @contextlib.contextmanager
