@@ -13,7 +13,7 @@ from tests.support import clickhouse
 from tests.support.actions.cases import GUILD
 from tests.support.both_ways import record_everything, record_ladder, recording
 from tests.support.clickhouse_calls import calls, differences, into_clickhouse, migrated, wait_for_calls
-from tests.support.collector import BINARY, GATEWAY, WITHOUT, running_collector
+from tests.support.collector import GATEWAY, needs_collector, running_collector
 from tests.support.stored_rows import read_rows
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.support.postgres import Postgres
 
 pytestmark = [
-    pytest.mark.skipif(not BINARY.exists(), reason=WITHOUT),
+    needs_collector,
     pytest.mark.skipif(not clickhouse.installed(), reason=clickhouse.MISSING),
     pytest.mark.timeout(600),
 ]

@@ -10,7 +10,7 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 
 from slashspan.exporters.admin.migrate import run_migration
 from tests.support import clickhouse
-from tests.support.collector import BINARY, WITHOUT, Collector
+from tests.support.collector import Collector, needs_collector
 from tests.support.otel_traces import exported
 from tests.support.spans import ATTRIBUTES, finished
 from tests.support.waiting import until
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.support.clickhouse_server import ClickhouseServer
 
 pytestmark = [
-    pytest.mark.skipif(not BINARY.exists(), reason=WITHOUT),
+    needs_collector,
     pytest.mark.skipif(not clickhouse.installed(), reason=clickhouse.MISSING),
 ]
 

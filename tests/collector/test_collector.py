@@ -11,7 +11,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 
-from tests.support.collector import BINARY, WITHOUT, Collector, collector
+from tests.support.collector import Collector, collector, needs_collector
 from tests.support.otlp_backend import Backend, Verdict
 from tests.support.otlp_bots import interactions, otlp_environ, play
 from tests.support.processes import LOGS
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.util.types import AttributeValue
 
-pytestmark = pytest.mark.skipif(not BINARY.exists(), reason=WITHOUT)
+pytestmark = needs_collector
 ATTRIBUTES: dict[str, AttributeValue] = {
     "text": '\U0001f44d \u202eright to left\u202c "quoted"',
     "snowflake": 2**62 + 1,

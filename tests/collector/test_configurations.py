@@ -9,12 +9,11 @@ import pytest
 import yaml
 
 from tests.support import ROOT
-from tests.support.collector import BINARY, CONFIG, GATEWAY, WITHOUT, Collector, run_collector
+from tests.support.collector import CONFIG, GATEWAY, Collector, needs_collector, run_collector
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-needs_collector = pytest.mark.skipif(not BINARY.exists(), reason=WITHOUT)
 NEEDED = {
     CONFIG: {"ANALYTICS_ENDPOINT": "backend.example:4317"},
     GATEWAY: {"OTLP_TOKEN": "12345", "TRACE_STORE_ENDPOINT": "traces.example:4317"},

@@ -17,7 +17,7 @@ from opentelemetry.trace import SpanKind, set_span_in_context
 
 from slashspan import semconv
 from slashspan.semconv import Outcome
-from tests.support.collector import BINARY, CONFIG, GATEWAY, WITHOUT, Collector, running_collector, sending_to
+from tests.support.collector import CONFIG, GATEWAY, Collector, needs_collector, running_collector, sending_to
 from tests.support.otlp_backend import Backend, running_backend
 from tests.support.otlp_bots import attributes, interactions, otlp_environ, play
 from tests.support.processes import PLAIN, RUN, bot_process
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
-pytestmark = pytest.mark.skipif(not BINARY.exists(), reason=WITHOUT)
+pytestmark = needs_collector
 NOW_NS = 1_795_452_472_714_022_999
 KEPT = {Outcome.ERROR, Outcome.EXPIRED, Outcome.INTERRUPTED}
 

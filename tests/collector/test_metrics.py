@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
 from discord_standin import User
 
-from tests.support.collector import BINARY, WITHOUT, collector
+from tests.support.collector import collector, needs_collector
 from tests.support.otlp_bots import otlp_environ
 from tests.support.processes import PLAIN, RUN, bot_process
 from tests.support.prometheus import samples
@@ -16,7 +15,7 @@ from tests.support.waiting import until, until_async
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(not BINARY.exists(), reason=WITHOUT)
+pytestmark = needs_collector
 NELLY = User(80351110224678912, "nelly")
 COUNT = "discord_interaction_duration_seconds_count"
 

@@ -12,7 +12,7 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from tests.support.collector import BINARY, CONFIG, GATEWAY, WITHOUT, collector, running_collector, sending_to
+from tests.support.collector import CONFIG, GATEWAY, collector, needs_collector, running_collector, sending_to
 from tests.support.otlp_backend import running_backend
 from tests.support.otlp_bots import interactions, otlp_environ, play
 from tests.support.otlp_http_backend import running_http_backend
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tests.support.collector import Collector
 
-pytestmark = pytest.mark.skipif(not BINARY.exists(), reason=WITHOUT)
+pytestmark = needs_collector
 COUNT = "discord_interaction_duration_seconds_count"
 TOKEN = "a-secret-0123456789"
 TOKEN_WANTED = {"OTLP_AUTH": "true", "OTLP_TOKEN": TOKEN}

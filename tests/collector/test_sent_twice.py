@@ -22,7 +22,7 @@ from slashspan.exporters.rows.timestamps import as_datetime
 from tests.support import clickhouse
 from tests.support.annotations import ATTRIBUTES as ADDED
 from tests.support.clickhouse_calls import calls, differences, into_clickhouse, migrated
-from tests.support.collector import BINARY, WITHOUT, Collector, running_collector
+from tests.support.collector import Collector, needs_collector, running_collector
 from tests.support.spans import ATTRIBUTES
 from tests.support.waiting import until
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tests.support.clickhouse_server import ClickhouseServer
 
 pytestmark = [
-    pytest.mark.skipif(not BINARY.exists(), reason=WITHOUT),
+    needs_collector,
     pytest.mark.skipif(not clickhouse.installed(), reason=clickhouse.MISSING),
 ]
 DAY_NS: Final = 86_400_000_000_000

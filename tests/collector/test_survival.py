@@ -14,7 +14,7 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from slashspan.exporters.delivery.retrying_exporter import RetryingExporter
 from slashspan.exporters.spool.journal import Journal
 from slashspan.exporters.spool.span_spool import SpanSpool
-from tests.support.collector import BINARY, WITHOUT, Collector, collector, running_collector, sending_to
+from tests.support.collector import Collector, collector, needs_collector, running_collector, sending_to
 from tests.support.otlp_backend import Backend, Verdict, running_backend
 from tests.support.otlp_bots import interactions, otlp_environ, play
 from tests.support.otlp_http_backend import running_http_backend
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from tests.support.otlp_backend import Received
 
-needs_collector = pytest.mark.skipif(not BINARY.exists(), reason=WITHOUT)
 BUSY = {
     "grpc-unavailable": Verdict(grpc.StatusCode.UNAVAILABLE, retry_after=0.1),
     "grpc-exhausted": Verdict(grpc.StatusCode.RESOURCE_EXHAUSTED, retry_after=0.1),

@@ -246,15 +246,15 @@ def main() -> None:
     parser.add_argument("--profile", type=json.loads, default={}, help="settings of the user, as JSON")
     parser.add_argument("--cluster", help="the name of a cluster of one node")
     parser.add_argument("--log", action="store_true", help="print each statement")
-    told = parser.parse_args()
-    logging.basicConfig(level=logging.INFO if told.log else logging.WARNING, format="%(asctime)s %(message)s")
-    sys.path.append(told.packages)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO if options.log else logging.WARNING, format="%(asctime)s %(message)s")
+    sys.path.append(options.packages)
     app = web.Application(client_max_size=1 << 30)
     app.router.add_get("/ping", _ping)
     app.router.add_route(
-        "*", "/", Front(Engine(told.data, told.profile, told.cluster), told.user, told.password).answer
+        "*", "/", Front(Engine(options.data, options.profile, options.cluster), options.user, options.password).answer
     )
-    web.run_app(app, host="127.0.0.1", port=told.port, print=None)
+    web.run_app(app, host="127.0.0.1", port=options.port, print=None)
 
 
 if __name__ == "__main__":

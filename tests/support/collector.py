@@ -8,6 +8,8 @@ import subprocess
 import urllib.request
 from typing import TYPE_CHECKING, Final
 
+import pytest
+
 from tests.support import ROOT
 from tests.support.otlp_backend import Backend, running_backend
 from tests.support.ports import free_port
@@ -22,6 +24,7 @@ CONFIG: Final = ROOT / "collector-config.yaml"
 GATEWAY: Final = ROOT / "collector-gateway.yaml"
 WITHOUT: Final = "the collector is not built: make collector (needs Go)"
 """Why tests are skipped."""
+needs_collector: Final = pytest.mark.skipif(not BINARY.exists(), reason=WITHOUT)
 
 
 class Collector:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support import clickhouse
-from tests.support.collector import BINARY, WITHOUT
+from tests.support.collector import needs_collector
 from tests.trials.collector import trial
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [
-    pytest.mark.skipif(not BINARY.exists(), reason=WITHOUT),
+    needs_collector,
     pytest.mark.skipif(not clickhouse.installed(), reason=clickhouse.MISSING),
     pytest.mark.timeout(600),
 ]

@@ -17,7 +17,7 @@ from slashspan.settings import Settings
 from slashspan.telemetry.cli import cli
 from slashspan.telemetry.cli.run import load_env_file
 from tests.support import ROOT
-from tests.support.collector import BINARY, WITHOUT
+from tests.support.collector import BINARY, needs_collector
 from tests.support.processes import PLAIN, RUN, bot_process
 from tests.support.stored_rows import read_rows
 
@@ -152,7 +152,7 @@ async def test_slashspan_run_takes_the_env_file(tmp_path: Path) -> None:
     assert (row["command"], row["service_name"], row["environment"]) == ("ping", "bot", "production")
 
 
-@pytest.mark.skipif(not BINARY.exists(), reason=WITHOUT)
+@needs_collector
 def test_the_collector_accepts_its_configuration_as_compose_starts_it(tmp_path: Path) -> None:
     init(tmp_path)
     assert (tmp_path / "collector-config.yaml").read_bytes() == (ROOT / "collector-config.yaml").read_bytes()
