@@ -48,7 +48,7 @@ async def context(reader: Reader, filters: Filters) -> Context | None:
         filters, since=_moved(filters.since, shift, filters), until=_moved(filters.end, shift, filters)
     )
     before = await reports.calls(reader, earlier)
-    rows = await reader.query("releases", dataclasses.replace(filters, since=earlier.since, until=filters.end))
+    rows = await reader.query("release_starts", dataclasses.replace(filters, since=earlier.since, until=filters.end))
     found = ((row["release"], moment(row["first_at"], filters)) for row in rows)
     firsts = sorted((first, release) for release, first in found if first)
     # What was in use when the table or the longer period began is not new.

@@ -56,10 +56,17 @@ def error_types(result: Result[Any]) -> Drawing:
     if not failed:
         return Drawing("No exceptions", None)
     shown = failed[:LIMIT]
-    labels = [f"{row.error_type.rpartition('.')[2] or 'unknown'} · {command_name(row)}" for row in shown]
+    labels = [_error_label(row) for row in shown]
     top = shown[0]
     sentence = f"Most frequent exception: {top.error_type or 'unknown'} in {command_name(top)}, {top.calls:,} times"
+    new = [row.new_in for row in failed if row.new_in]
+    sentence += f"; {len(new):,} of {plural(len(failed), 'exception')} new in {new[0]}" if new else ""
     return Drawing(sentence, shapes.bars(result, shown, distinct(labels), "calls", colour=RED), ranked_height(shown))
+
+
+def _error_label(row: Any) -> str:
+    label = f"{row.error_type.rpartition('.')[2] or 'unknown'} · {command_name(row)}"
+    return f"{label} · new" if row.new_in else label
 
 
 @chart(reports.releases)

@@ -42,7 +42,7 @@ async def _failing(reader: Reader, hour: Filters, week: Filters) -> list[Finding
     if not failing:
         return []
     usual = {(row.command, row.kind): row for row in (await errors(reader, week)).rows}
-    types = (await error_types(reader, hour)).rows
+    types = (await error_types(reader, hour, novelty=False)).rows
     found = []
     for row in failing:
         before = usual.get((row.command, row.kind))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from slashspan.insights.reports.registry import report
 from slashspan.insights.reports.shared import moment, ratio, wilson
@@ -13,7 +15,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from slashspan.insights.filters import Filters
-    from slashspan.insights.readers.base import Reader
+    from slashspan.insights.readers.base import Reader, Row
+
+LOOK_BACK: Final = timedelta(days=30)
+"""Before the period: so many more rows are read where there are no sums."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +72,20 @@ class ErrorTypesRow:
     outcome: str = column("text", "outcome", "Outcome")
     calls: int = column("count", "calls", "Calls that ended with it")
     users: int = column("count", "users", "Different users")
+    new_in: str | None = column("name", "new in", "The newest release, if this exception has occurred in no other one")
     first: datetime | None = column("time", "first", "The first one in the period")
     last: datetime | None = column("time", "last", "The last one in the period")
 
 
 @report("Exceptions", ErrorTypesRow)
-async def error_types(reader: Reader, filters: Filters) -> list[ErrorTypesRow]:
-    """Types of exceptions by command and outcome, errors before rejections and others, most frequent first."""
+async def error_types(reader: Reader, filters: Filters, *, novelty: bool = True) -> list[ErrorTypesRow]:
+    """Types of exceptions by command and outcome, errors before rejections and others, most frequent first. An
+    exception is new in the newest release (the one whose first call is the latest) if no call of another release, or of
+    none, has ended with it in this command, neither in the period nor in the 30 days before it. This is looked up among
+    all guilds, users, shards and releases. If there was only one release in that time, nothing is new. Without
+    `novelty` it is not looked up."""
+    found = await reader.query("error_types", filters)
+    newest, known = await _known_errors(reader, filters) if found and novelty else ("", set())
     rows = [
         ErrorTypesRow(
             error_type=row["type"],
@@ -82,11 +94,30 @@ async def error_types(reader: Reader, filters: Filters) -> list[ErrorTypesRow]:
             outcome=row["outcome"],
             calls=row["calls"],
             users=row["users"],
+            new_in=newest if newest and _error(row) not in known else None,
             first=moment(row["first_at"], filters),
             last=moment(row["last_at"], filters),
         )
-        for row in await reader.query("error_types", filters)
+        for row in found
     ]
     return sorted(
         rows, key=lambda row: (row.outcome != "error", -row.calls, row.error_type, row.command, row.kind, row.outcome)
     )
+
+
+_Error = tuple[str, str, str, str]
+
+
+def _error(row: Row) -> _Error:
+    return row["kind"], row["command"], row["outcome"], row["type"]
+
+
+async def _known_errors(reader: Reader, filters: Filters) -> tuple[str, set[_Error]]:
+    """The newest release, and the exceptions that have occurred without it; no release if there are not two."""
+    since = filters.since and filters.since.astimezone(filters.tz) - LOOK_BACK  # the same time of the day
+    longer = dataclasses.replace(filters, since=since, guilds=(), users=(), shards=(), releases=())
+    starts = await reader.query("release_starts", longer)
+    if len(starts) < 2:
+        return "", set()
+    newest = max(starts, key=lambda row: (row["first_at"], row["release"]))["release"]
+    return newest, {_error(row) for row in await reader.query("error_releases", longer) if row["release"] != newest}

@@ -152,6 +152,11 @@ def releases(period: Period, _: Mapping[str, str]) -> list[Row]:
     ]
 
 
+def release_starts(period: Period, _: Mapping[str, str]) -> list[Row]:
+    groups = period.by(lambda key: key.release)
+    return [{"release": release, "first_at": _moment(group.first_us)} for release, group in groups.items() if release]
+
+
 def release_places(period: Period, _: Mapping[str, str]) -> list[Row]:
     return [
         {"release": release, "place": place, "duration_ms": value}
@@ -181,6 +186,15 @@ def error_types(period: Period, _: Mapping[str, str]) -> list[Row]:
         }
         for (kind, command, outcome, type_), failure in found.items()
     ]
+
+
+def error_releases(period: Period, _: Mapping[str, str]) -> list[Row]:
+    found = {
+        (key.kind, key.command, *failure, key.release)
+        for key, group in period.merged.items()
+        for failure in group.failed_with()
+    }
+    return [dict(zip(("kind", "command", "outcome", "type", "release"), each, strict=True)) for each in found]
 
 
 def _place(cell: Cell, expressions: Mapping[str, str]) -> int:
@@ -314,8 +328,10 @@ ANSWERS: Final[Mapping[str, Callable[[Period, Mapping[str, str]], list[Row]]]] =
     "duration_histogram": duration_histogram,
     "acknowledgements": acknowledgements,
     "releases": releases,
+    "release_starts": release_starts,
     "release_places": release_places,
     "error_types": error_types,
+    "error_releases": error_releases,
     "calls": calls,
     "arrival": arrival,
     "trend": trend,

@@ -132,6 +132,10 @@ class Group:
     def failures(self, value: _Failures) -> None:
         self._failures = [value]
 
+    def failed_with(self) -> set[tuple[str, str]]:
+        """The outcomes and types of `failures`, which stay packed."""
+        return {(key[0], key[1]) for part in self._failures for key in part}
+
     def add(self, other: Group) -> None:
         """Add up. The other one stays as it is."""
         self.first_us = min(self.first_us, other.first_us) if self.calls else other.first_us

@@ -28,6 +28,7 @@ QUERIES: Final = frozenset(
     (
         "totals", "commands", "errors", "outcomes", "durations", "acknowledgements", "releases", "release_places",
         "error_types", "calls", "arrival", "hours", "user_days", "retention", "trend", "choices", "duration_histogram",
+        "release_starts", "error_releases",
     )
 )  # fmt: skip
 """What the sums answer: the keys of `ANSWERS`, which needs pyroaring to be imported."""

@@ -28,7 +28,7 @@ _COLUMNS: Final = {
     "recent": ("at", "command", "outcome", "error_type", "duration_ms", "user_name"),
     "releases": ("release", "first", "calls", "error_rate", "error_verdict", "p95_ms", "p95_verdict"),
     "pipeline": ("start", "calls", "p50_ms", "p95_ms", "longest_ms", "late", "batch_rows", "waiting"),
-    "error-types": ("error_type", "command", "outcome", "calls", "users", "last"),
+    "error-types": ("error_type", "command", "outcome", "calls", "new_in", "last"),
 }
 """What is shown of reports with many columns; --json and --csv have all."""
 

@@ -132,7 +132,11 @@ async def _most_used(reader: Reader, filters: Filters) -> list[str]:
 
 async def _exceptions(reader: Reader, filters: Filters) -> list[str]:
     rows = [row for row in (await insights.error_types(reader, filters)).rows if row.error_type][:TOP]
-    return [f"{safe(row.error_type)} in {_name(row)}: {row.calls:,}, last {_ago(row.last)}" for row in rows]
+    return [
+        f"{safe(row.error_type)} in {_name(row)}: {row.calls:,}, last {_ago(row.last)}"
+        + (f", new in {safe(row.new_in)}" if row.new_in else "")
+        for row in rows
+    ]
 
 
 def _add(embed: discord.Embed, name: str, lines: Sequence[str]) -> None:

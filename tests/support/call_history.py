@@ -104,6 +104,8 @@ def _record(call: Call, dice: random.Random) -> None:
     call.locale = dice.choice([None, "de", "en-US"])
     call.guild_locale = dice.choice([None, "fr", "en-US"])
     call.release = dice.choice(["", "1.0", "1.1", "2.0"])
+    if call.outcome == "error" and call.id % 2:  # each release has an exception of its own
+        call.error_type = {"1.0": "FirstError", "1.1": "SecondError", "2.0": "ThirdError"}.get(call.release, "KeyError")
     call.environment = dice.choice(["", "production", "staging"])
     call.application, call.service = dice.choice(BOTS)
     call.trace = f"{dice.getrandbits(128):032x}"

@@ -94,7 +94,7 @@ VIEWS: Final[Mapping[str, View]] = {
         },
     ),
     "errors": View(width=18),
-    "error-types": View(),
+    "error-types": View(note="Which of them are new is not looked up."),
     "durations": View(width=12),
     "checkpoints": View(width=12),
     "acknowledgements": View(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tests.support.oracle.shared import Rows, chosen, count, errors_of, grouped, interval, users
@@ -33,6 +34,16 @@ def outcomes(all_calls: Sequence[Call], filters: Filters) -> Rows:
 
 def error_types(all_calls: Sequence[Call], filters: Filters) -> Rows:
     failed = [call for call in chosen(all_calls, filters) if call.outcome == "error" or call.error_type is not None]
+    before = filters.since and filters.since.astimezone(filters.tz) - timedelta(days=30)
+    everywhere = chosen(all_calls, filters, since=before, guilds=(), users=(), shards=(), releases=())
+    first = {call.release: call.at for call in reversed(everywhere) if call.release}
+    newest = max(first, key=lambda release: (first[release], release), default="")
+
+    def new_in(*error: str | None) -> str | None:
+        """All calls that ended so are of the release that began last, and that is not the only one."""
+        seen = {c.release for c in everywhere if (c.error_type, c.command, c.kind, c.outcome) == error}
+        return newest if len(first) > 1 and seen == {newest} else None
+
     return [
         {
             "error_type": type_ or "",
@@ -41,6 +52,7 @@ def error_types(all_calls: Sequence[Call], filters: Filters) -> Rows:
             "outcome": outcome,
             "calls": len(some),
             "users": len(users(some)),
+            "new_in": new_in(type_, command, kind, outcome),
             "first": some[0].at,
             "last": some[-1].at,
         }
