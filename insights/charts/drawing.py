@@ -103,9 +103,9 @@ class Chart:
         """What belongs beside the result, for `draw`. Raises ReadError."""
         return await self.beside(reader, filters) if self.beside else None
 
-    async def read(self, reader: Reader, filters: Filters) -> tuple[Result[Any], Drawing]:
-        """The report's result, and its drawing with everything. Raises ReadError."""
-        result = await self.report(reader, filters)
+    async def read(self, reader: Reader, filters: Filters, /, **options: Any) -> tuple[Result[Any], Drawing]:
+        """The report's result, and its drawing with everything. `options` are those of the report. Raises ReadError."""
+        result = await self.report(reader, filters, **options)
         return result, self.draw(result, await self.context(reader, filters))
 
     def draw(self, result: Result[Any], context: Any = None) -> Drawing:

@@ -113,7 +113,7 @@ class Dashboard:
             described=described(filters),
             kinds=Kind.ALL,
             users=[value for name, value in state.pairs if name == "user"],
-            sections=sections_of(filters),
+            sections=sections_of(filters, self._options.funnel),
             charts=CHARTS,
         )
         return web.Response(text=text, content_type="text/html")

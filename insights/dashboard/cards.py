@@ -10,6 +10,7 @@ from aiohttp import web
 from slashspan.insights.charts import CHARTS
 from slashspan.insights.dashboard.pictures import Pictures, TooManyError
 from slashspan.insights.dashboard.tables import table_of
+from slashspan.insights.pages.sections import options_of
 from slashspan.insights.reports import REPORTS
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Cards:
         if chart is None:
             raise web.HTTPNotFound(text="there is no such chart\n")
         async with self._site.pool.reader() as reader:
-            return await chart.read(reader, state.filters)
+            return await chart.read(reader, state.filters, **options_of(chart.name, self._site.options.funnel))
 
     async def chart(self, request: web.Request, state: State) -> web.StreamResponse:
         """The chart's sentence, its specification, and its table as HTML."""
@@ -68,7 +69,7 @@ class Cards:
         if report is None:
             raise web.HTTPNotFound(text="there is no such table\n")
         async with self._site.pool.reader() as reader:
-            return await report(reader, state.filters)
+            return await report(reader, state.filters, **options_of(report.name, self._site.options.funnel))
 
     async def table(self, request: web.Request, state: State) -> web.StreamResponse:
         """As HTML; the address may have `find`, `sort` and `down`, and `plain`, which leaves the definition out."""

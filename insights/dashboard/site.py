@@ -33,6 +33,8 @@ class Options:
     """Under which ids the calls of a user are stored."""
     trace_link: str | None = None
     """An address with `{trace_id}` in it, to the trace of a call."""
+    funnel: tuple[str, ...] = ()
+    """Steps of the one that is shown; empty: none is."""
     catch_up: Callable[[], None] | None = None
     """Refreshes the sums for a while; may block."""
 

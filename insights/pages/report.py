@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from slashspan.insights.charts import CHARTS
 from slashspan.insights.charts.picture import inline_svg
 from slashspan.insights.pages.environment import environment
-from slashspan.insights.pages.sections import sections_of
+from slashspan.insights.pages.sections import options_of, sections_of
 from slashspan.insights.pages.tiles import last_stored, tiles
 from slashspan.insights.pages.trend import trend
 from slashspan.insights.reports import pipeline, totals
@@ -41,26 +41,34 @@ class Numbers:
     results: dict[str, Result[Any]]
     contexts: dict[str, Any]
     """What is drawn beside them."""
+    funnel: tuple[str, ...] = ()
+    """Its steps; empty: there is none."""
 
 
-async def numbers(reader: Reader, filters: Filters, progress: Callable[[str], None] = lambda _: None) -> Numbers:
-    """`progress` is called with the name of each report before it runs. Raises ReadError."""
+async def numbers(
+    reader: Reader,
+    filters: Filters,
+    progress: Callable[[str], None] = lambda _: None,
+    *,
+    funnel: Sequence[str] = (),
+) -> Numbers:
+    """`progress` is called with the name of each report before it runs. `funnel`: steps of one. Raises ReadError."""
     async with reader.snapshot():
         now = await totals(reader, filters)
         previous = filters.previous()
         before = await totals(reader, previous) if previous else None
         points = await trend(reader, filters)
         results, contexts = {}, {}
-        for name in chart_names(filters):
+        for name in chart_names(filters, funnel):
             progress(name)
-            results[name] = await CHARTS[name].report(reader, filters)
+            results[name] = await CHARTS[name].report(reader, filters, **options_of(name, funnel))
             contexts[name] = await CHARTS[name].context(reader, filters)
-        return Numbers(now, before, points, results, contexts)
+        return Numbers(now, before, points, results, contexts, tuple(funnel))
 
 
-def chart_names(filters: Filters) -> Iterator[str]:
+def chart_names(filters: Filters, funnel: Sequence[str] = ()) -> Iterator[str]:
     """In the order of the page."""
-    return (name for _, _, names in sections_of(filters) for name in names)
+    return (name for _, _, names in sections_of(filters, funnel) for name in names)
 
 
 def render(found: Numbers, *, title: str, now: datetime | None = None) -> str:
@@ -78,7 +86,7 @@ def render(found: Numbers, *, title: str, now: datetime | None = None) -> str:
                 for place, chart in enumerate(charts)
             ],
         }
-        for name, heading, charts in sections_of(filters)
+        for name, heading, charts in sections_of(filters, found.funnel)
     ]
     moment = (now or datetime.now(timezone.utc)).astimezone(filters.tz)
     return str(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from slashspan.insights.filters import Filters
 
 Section = tuple[str, str, tuple[str, ...]]
 """Name in the address, which no chart has, heading, and the names of charts."""
 _USERS: Final = ("users", "Who uses it")
 _ANSWERS: Final = ("answers", "The 3 seconds that Discord waits", ("acknowledgements", "arrival"))
+NEXT: Final = "next"
 _END: Final[tuple[Section, ...]] = (
-    ("next", "What comes next", ("next-commands",)),
+    (NEXT, "What comes next", ("next-commands",)),
     ("versions", "Releases", ("releases",)),
     ("recording", "Recording", ("pipeline",)),
 )
@@ -38,6 +41,14 @@ _COMMAND: Final[tuple[Section, ...]] = (
 """Of one command: nothing is compared with others."""
 
 
-def sections_of(filters: Filters) -> tuple[Section, ...]:
-    """Of all commands, of some, or of a single one."""
-    return _COMMAND if len(filters.commands) == 1 else SECTIONS
+def sections_of(filters: Filters, funnel: Sequence[str] = ()) -> tuple[Section, ...]:
+    """Of all commands, of some, or of a single one. `funnel`: the steps of one that is shown if they are called."""
+    found = _COMMAND if len(filters.commands) == 1 else SECTIONS
+    if not funnel or (filters.commands and not set(filters.commands) & set(funnel)):
+        return found
+    return tuple((name, heading, (*charts, "funnel") if name == NEXT else charts) for name, heading, charts in found)
+
+
+def options_of(name: str, funnel: Sequence[str]) -> dict[str, Any]:
+    """Of the report of this name on a page."""
+    return {"steps": funnel} if name == "funnel" else {}

@@ -11,9 +11,11 @@ from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from slashspan.errors import ConfigurationError
+from slashspan.insights.filters import ALL_KINDS
 from slashspan.insights.reports.registry import report
 from slashspan.insights.reports.shared import moment, ranks, ratio
 from slashspan.insights.result import column
+from slashspan.semconv import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +27,8 @@ TOP_SHARES: Final = (0.01, 0.05, 0.10, 0.25, 0.50, 1.0)
 """The most active users, as shares of all users."""
 WITHIN: Final = timedelta(minutes=30)
 """What comes later than this does not belong together any more."""
+STEP_KINDS: Final = tuple(kind for kind in ALL_KINDS if kind != Kind.AUTOCOMPLETE)
+"""What can be a step of a funnel: the autocompletion of a command has its name, but is no call of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +184,16 @@ async def funnel(
 ) -> list[FunnelRow]:
     """Users who called the first of `steps`, those of them who called the second after it, and so on, all within 30
     minutes of the first. Other calls may be in between. A user counts once, as far as the best of the attempts got.
-    Without `steps`, the commands of the filters are the steps. Raises ConfigurationError for fewer than two."""
+    Unless kinds are chosen, a step may be a button or a modal, too. Without `steps`, the commands of the filters are
+    the steps. Raises ConfigurationError for fewer than two."""
     steps = tuple(steps) or filters.commands
     if len(steps) < 2:
-        raise ConfigurationError("a funnel needs at least two commands, in their order: --command setup --command play")
-    found = await reader.query("funnel", dataclasses.replace(filters, commands=tuple(dict.fromkeys(steps))))
+        raise ConfigurationError(
+            "a funnel needs at least two steps in their order: --command setup --command play, or "
+            "SLASHSPAN_FUNNEL=setup,play"
+        )
+    kinds, commands = filters.kinds or STEP_KINDS, tuple(dict.fromkeys(steps))
+    found = await reader.query("funnel", dataclasses.replace(filters, kinds=kinds, commands=commands))
     reached = [0] * len(steps)
     limit = within // timedelta(microseconds=1)
     for _, events in groupby(found, key=lambda row: row["user_id"]):

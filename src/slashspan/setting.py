@@ -95,6 +95,13 @@ def kind_names(text: str) -> frozenset[str]:
     return frozenset(names)
 
 
+def funnel_steps(text: str) -> tuple[str, ...]:
+    steps = tuple(step for step in (part.strip().removeprefix("/") for part in text.split(",")) if step)
+    if text and len(steps) < 2:
+        raise ValueError("must be at least two steps in their order, separated by commas, such as setup,leaderboard")
+    return steps
+
+
 def flag(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise ValueError("must be true or false")

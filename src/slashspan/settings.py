@@ -19,6 +19,7 @@ from slashspan.setting import (
     choice,
     exporter_names,
     flag,
+    funnel_steps,
     kind_names,
     log_format,
     number,
@@ -211,6 +212,13 @@ SETTINGS: Final = (
         "Time zone of the days and hours in reports and sums, such as Europe/Berlin; `--zone` of a command wins",
     ),
     Setting(
+        "SLASHSPAN_FUNNEL",
+        "",
+        funnel_steps,
+        "Steps of the funnel on the page and in reports, in their order and separated by commas: qualified names of "
+        "commands, buttons or modals. Default: none is shown",
+    ),
+    Setting(
         "SLASHSPAN_REFRESH_SUMS",
         "true",
         flag,
@@ -269,6 +277,8 @@ class Settings:
     rest_spans: bool
     loop_spans: bool
     zone: str
+    funnel: tuple[str, ...]
+    """Empty, or at least two."""
     refresh_sums: bool
     schedule_delay_ms: int
     batch_rows: int
@@ -310,6 +320,7 @@ class Settings:
             rest_spans=value["SLASHSPAN_REST_SPANS"],
             loop_spans=value["SLASHSPAN_LOOP_SPANS"],
             zone=value["SLASHSPAN_ZONE"],
+            funnel=value["SLASHSPAN_FUNNEL"],
             refresh_sums=value["SLASHSPAN_REFRESH_SUMS"],
             schedule_delay_ms=value["OTEL_BSP_SCHEDULE_DELAY"],
             batch_rows=batch,

@@ -12,7 +12,7 @@ from slashspan.errors import ConfigurationError
 from slashspan.telemetry.cli.options import dsn_option, env_file_option, settings_of
 from slashspan.telemetry.cli.output import progress, say
 from slashspan.telemetry.cli.reading import opened_reader
-from slashspan.telemetry.cli.stats import completed_from, filter_options, filters_of
+from slashspan.telemetry.cli.stats import completed_from, filter_options, filters_of, options_of
 
 FORMATS: Final = (".png", ".svg", ".json")
 
@@ -53,7 +53,7 @@ def chart(
     settings = settings_of(dsn)
     filters = filters_of(settings, **chosen)
     with opened_reader(settings, filters) as reader:
-        _, drawing = reader.run(found.read, filters)
+        _, drawing = reader.run(found.read, filters, **options_of(found.name, filters, settings))
     if file.suffix.lower() == ".png":
         _write(file, picture.png(drawing, width=width, dark=dark))
     elif file.suffix.lower() == ".svg":
@@ -79,8 +79,8 @@ def report(dsn: str | None, file: Path, title: str, **chosen: Any) -> None:
     settings = settings_of(dsn)
     filters = filters_of(settings, **chosen)
     with opened_reader(settings, filters) as reader, progress("reports") as bar:
-        task = bar.add_task("", total=len(list(chart_names(filters))))
-        found = reader.run(numbers, filters, lambda _: bar.advance(task))
+        task = bar.add_task("", total=len(list(chart_names(filters, settings.funnel))))
+        found = reader.run(numbers, filters, lambda _: bar.advance(task), funnel=settings.funnel)
     _write(file, render(found, title=title).encode())
     say(f"{file}: {found.totals.rows[0].calls:,} calls, {len(found.results)} charts")
 

@@ -97,6 +97,7 @@ def dashboard(
         hosts=hosts,
         token=token or None,
         trace_link=trace_link,
+        funnel=settings.funnel,
         stored_ids=lambda user: stored_ids_of([user], settings),
         catch_up=partial(catch_up, settings.dsn, table=settings.table) if refreshed else None,
     )

@@ -106,6 +106,11 @@ def filters_of(
     )
 
 
+def options_of(report: str, filters: Filters, settings: Settings) -> dict[str, Any]:
+    """What the settings say about a report; options of the command win."""
+    return {"steps": settings.funnel} if report == "funnel" and not filters.commands else {}
+
+
 def stored_ids_of(users: Iterable[int], settings: Settings) -> tuple[int, ...]:
     """The ids and pseudonyms under which calls of `users` are stored."""
     if not users:
@@ -143,7 +148,7 @@ def stats(
         if found is None:
             _overview(reader, filters, limit, as_json=as_json)
             return
-        result = reader.run(found, filters)
+        result = reader.run(found, filters, **options_of(found.name, filters, settings))
     if as_json:
         click.echo(result.to_json())
     elif as_csv:

@@ -9,6 +9,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from slashspan.semconv import Kind
 from tests.support.oracle.shared import (
     Rows,
     chosen,
@@ -100,7 +101,11 @@ STEPS = ("setup", "play", "leaderboard")
 
 
 def funnel(all_calls: Sequence[Call], filters: Filters) -> Rows:
-    calls = [call for call in chosen(all_calls, filters, commands=STEPS) if call.user is not None]
+    calls = [
+        call
+        for call in chosen(all_calls, filters, commands=STEPS, kinds=filters.kinds or (*Kind.ALL, ""))
+        if call.user is not None and (filters.kinds or call.kind != Kind.AUTOCOMPLETE)
+    ]
     reached = [set() for _ in STEPS]  # type: list[set[int | None]]
     for user, some in grouped(calls, lambda call: call.user).items():
         for start in range(len(some)):

@@ -30,13 +30,14 @@ def chosen(calls: Sequence[Call], filters: Filters, **without: Any) -> list[Call
         return not wanted or any(value in wanted for value in values)
 
     since = without.get("since", filters.since)
+    kinds = without.get("kinds", filters.kinds) or COMMAND_KINDS
     return sorted(
         (
             call
             for call in calls
             if (since is None or call.at >= since)
             and (filters.until is None or call.at < filters.until)
-            and call.kind in (filters.kinds or COMMAND_KINDS)
+            and call.kind in kinds
             and has("commands", call.command)
             and has("guilds", call.guild)
             and has("users", call.user)

@@ -106,7 +106,7 @@ def test_calls_are_chosen_by_each_option(dsn: str, monkeypatch: pytest.MonkeyPat
         (["totals", "--guild", "x"], "--guild"),
         (["--csv"], "--csv needs a REPORT"),
         (["totals", "--csv", "--json"], "--csv needs a REPORT"),
-        (["funnel"], "at least two commands"),
+        (["funnel"], "at least two steps"),
         (["totals", "--limit", "0"], "--limit"),
     ],
 )
