@@ -16,12 +16,12 @@ from slashspan.insights.wording import command_name, milliseconds, percent, plur
 from slashspan.telemetry.discord_extension.text import listed, safe
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from slashspan.insights import Reader
     from slashspan.insights.charts import Drawing
-    from slashspan.insights.reports.usage import TotalsRow
+    from slashspan.insights.reports.usage import CommandRow, TotalsRow
 
 PERIODS: Final = {"24h": "last 24 hours", "7d": "last 7 days", "30d": "last 30 days", "90d": "last 90 days"}
 TOP: Final = 10
@@ -36,8 +36,8 @@ class Answer:
     drawing: Drawing | None = None
 
 
-async def summary(reader: Reader, period: str, zone: str) -> Answer:
-    """Of all commands. Raises ReadError."""
+async def summary(reader: Reader, period: str, zone: str, registered: Mapping[str, str]) -> Answer:
+    """Of all commands. `registered`: the kinds of those that the bot offers, by name. Raises ReadError."""
     filters = Filters.last(period, zone=zone)
     title = f"Commands, {PERIODS[period]}"
     async with reader.snapshot():
@@ -46,7 +46,8 @@ async def summary(reader: Reader, period: str, zone: str) -> Answer:
             return await _nothing(reader, filters, title)
         found = await findings(reader, filters)
         embed.description = listed([f"⚠️ {safe(each.text, 300)}" for each in found], LONGEST_DESCRIPTION) or None
-        _add(embed, "Most used", await _most_used(reader, filters))
+        rows = (await insights.commands(reader, filters, registered=tuple(registered))).rows
+        _add(embed, "Most used", _most_used(rows))
         errors = [row for row in (await insights.errors(reader, filters)).rows if row.errors][:TOP]
         lines = [
             f"{_name(row)}: {percent(row.error_rate)} of {plural(row.ran, 'call')} "
@@ -54,18 +55,21 @@ async def summary(reader: Reader, period: str, zone: str) -> Answer:
             for row in errors
         ]
         _add(embed, "Errors, the surest first", lines)
+        _add(embed, "Not called in this period", _not_called(rows, registered))
         return Answer(embed, draw(await insights.calls(reader, filters)))
 
 
-async def command(reader: Reader, name: str, period: str, zone: str) -> Answer:
-    """Of the command with this qualified name. Raises ReadError."""
+async def command(reader: Reader, name: str, period: str, zone: str, registered: Mapping[str, str]) -> Answer:
+    """Of the command with this qualified name. `registered` as in `summary`. Raises ReadError."""
     name = name.strip().removeprefix("/")
     filters = Filters.last(period, zone=zone, commands=(name,))
     title = f"{safe(name)}, {PERIODS[period]}"
     async with reader.snapshot():
         embed = await _head(reader, filters, title)
         if embed is None:
-            return await _nothing(reader, filters, title)
+            known = name in registered
+            never = "No earlier one is stored." if known else "The bot has no slash command or menu of this name."
+            return await _nothing(reader, filters, title, f" {never}")
         outcomes = (await insights.outcomes(reader, filters)).rows
         _add(embed, "Ended", [f"{safe(row.outcome)}: {row.calls:,}, {percent(row.share)}" for row in outcomes])
         _add(embed, "Exceptions", await _exceptions(reader, filters))
@@ -86,7 +90,7 @@ async def user(reader: Reader, name: str, ids: tuple[int, ...], period: str, zon
             if dropped:
                 answer.embed.set_footer(text="SLASHSPAN_USER_IDS=drop: ids of users are not stored")
             return answer
-        _add(embed, "Most used", await _most_used(reader, filters))
+        _add(embed, "Most used", _most_used((await insights.commands(reader, filters, unused=False)).rows))
         _add(embed, "Exceptions", await _exceptions(reader, filters))
         latest = (await insights.recent(reader, filters, count=LATEST)).rows
         lines = [f"{_ago(row.at)} {_name(row)}: {safe(row.outcome)}, {milliseconds(row.duration_ms)}" for row in latest]
@@ -118,16 +122,33 @@ async def _totals(reader: Reader, filters: Filters) -> TotalsRow:
     return row
 
 
-async def _nothing(reader: Reader, filters: Filters, title: str) -> Answer:
+async def _nothing(reader: Reader, filters: Filters, title: str, never: str = "") -> Answer:
+    """`never`: what else is said if there is no earlier call."""
     ever = (await insights.recent(reader, filters.without_period(), count=1)).rows
-    last = f" The last one was {_ago(ever[0].at)}." if ever else ""
+    last = f" The last one was {_ago(ever[0].at)}." if ever else never
     return Answer(discord.Embed(title=title, description=f"No calls in this period.{last}"))
 
 
-async def _most_used(reader: Reader, filters: Filters) -> list[str]:
-    rows = (await insights.commands(reader, filters, unused=False)).rows
-    lines = [f"{_name(row)}: {plural(row.calls, 'call')}, 95 % ≤ {_p95(row)}" for row in rows[:TOP]]
-    return [*lines, f"… and {len(rows) - TOP:,} more"] if len(rows) > TOP else lines
+def _most_used(rows: Sequence[CommandRow]) -> list[str]:
+    called = [row for row in rows if row.calls]
+    return _top([f"{_name(row)}: {plural(row.calls, 'call')}, 95 % ≤ {_p95(row)}" for row in called])
+
+
+def _not_called(rows: Sequence[CommandRow], registered: Mapping[str, str]) -> list[str]:
+    """Of the commands that the bot offers; what it has offered before is of no use any more."""
+    found = [row for row in rows if not row.calls and row.command in registered]
+    found.sort(key=lambda row: (row.last.timestamp() if row.last else 0.0, row.command.casefold()))
+    names = [safe(command_name(row, kind=registered[row.command])) for row in found]
+    return _top(
+        [
+            f"{name}: last {_ago(row.last)}" if row.last else f"{name}: no earlier call is stored"
+            for name, row in zip(names, found, strict=True)
+        ]
+    )
+
+
+def _top(lines: list[str]) -> list[str]:
+    return [*lines[:TOP], f"… and {len(lines) - TOP:,} more"] if len(lines) > TOP else lines
 
 
 async def _exceptions(reader: Reader, filters: Filters) -> list[str]:

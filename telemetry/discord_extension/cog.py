@@ -18,6 +18,7 @@ from slashspan.errors import ConfigurationError
 from slashspan.insights.charts.render import png_in_process
 from slashspan.settings import Settings
 from slashspan.telemetry.discord_extension import answers
+from slashspan.telemetry.discord_extension.registered import registered_commands
 from slashspan.telemetry.discord_extension.text import safe
 from slashspan.telemetry.instrument.privacy import stored_ids
 
@@ -77,13 +78,19 @@ class SlashspanCog(commands.GroupCog, group_name="slashspan", group_description=
     @app_commands.describe(period=_PERIOD)
     async def summary(self, interaction: discord.Interaction[Any], period: Period = "7d") -> None:
         """All commands in numbers, and what is wrong"""
-        await self._answer(interaction, lambda reader, settings: answers.summary(reader, period, settings.zone))
+        registered = self._registered(interaction)
+        await self._answer(
+            interaction, lambda reader, settings: answers.summary(reader, period, settings.zone, registered)
+        )
 
     @app_commands.command()
     @app_commands.describe(name="Which command", period=_PERIOD)
     async def command(self, interaction: discord.Interaction[Any], name: str, period: Period = "7d") -> None:
         """One command: calls, durations, errors, slow steps"""
-        await self._answer(interaction, lambda reader, settings: answers.command(reader, name, period, settings.zone))
+        registered = self._registered(interaction)
+        await self._answer(
+            interaction, lambda reader, settings: answers.command(reader, name, period, settings.zone, registered)
+        )
 
     @app_commands.command()
     @app_commands.describe(user="Whose calls", period=_PERIOD)
@@ -98,7 +105,7 @@ class SlashspanCog(commands.GroupCog, group_name="slashspan", group_description=
 
     @command.autocomplete("name")
     async def _suggest(self, interaction: discord.Interaction[Any], typed: str) -> list[app_commands.Choice[str]]:
-        """Commands in the table. Checks of commands are not asked for their autocompletion."""
+        """Commands in the table and in the tree. Checks of commands are not asked for their autocompletion."""
         try:
             if not await self._bot.is_owner(interaction.user):
                 return []
@@ -107,9 +114,14 @@ class SlashspanCog(commands.GroupCog, group_name="slashspan", group_description=
             _log.debug("no suggestions: %s", error)
             return []
         wanted = typed.casefold().removeprefix("/")
+        names = tuple({*names, *self._registered(interaction)})
         found = [name for name in names if wanted in name.casefold() and len(name) <= LONGEST_CHOICE]
         found.sort(key=lambda name: (not name.casefold().startswith(wanted), name))
         return [app_commands.Choice(name=name, value=name) for name in found[:MOST_CHOICES]]
+
+    def _registered(self, interaction: discord.Interaction[Any]) -> dict[str, str]:
+        guild = None if interaction.guild_id is None else discord.Object(interaction.guild_id)
+        return registered_commands(self._bot, guild, but=self)
 
     async def _known(self) -> tuple[str, ...]:
         async with self._naming:
