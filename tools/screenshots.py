@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -48,13 +46,6 @@ def slashspan(*arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "slashspan", *arguments], check=True)  # noqa: S603 - our own
 
 
-def write_in_time(path: Path) -> None:
-    """As if a bot had written the rows while it ran, each within a second or two, and not the demo all of them now."""
-    stored = "strftime('%Y-%m-%dT%H:%M:%f000Z', called_at, '+0.' || abs(span_id % 900) || ' seconds', '+0.3 seconds')"
-    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute(f"UPDATE command_calls SET inserted_at = {stored}")  # noqa: S608 - no text from outside
-
-
 async def photograph(dsn: str) -> None:
     """The pages, as a visitor first sees them."""
     from playwright.async_api import async_playwright
@@ -85,7 +76,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         dsn = f"sqlite:///{Path(folder) / 'calls.db'}"
         slashspan("demo", "--history", "90d", "--dsn", dsn)
-        write_in_time(Path(folder) / "calls.db")
         for name in CHARTS:
             slashspan("chart", name, str(IMAGES / f"{name}.svg"), "--since", "90d", "--width", "760", "--dsn", dsn)
         asyncio.run(photograph(dsn))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from discord_standin import snowflake
 
+from ladder_demo.recorded_in_time import record_in_time
 from slashspan import insights
 from slashspan.dsn import Dsn
 from slashspan.exporters.rows.command_call import CommandCall
@@ -121,6 +122,7 @@ def fill(dsn: str, *, days: int, seed: int, console: Console, progress: Progress
                 progress.advance(task, len(batch))
     finally:
         store.close(timeout=WRITE_SECONDS)
+    record_in_time(dsn, ENVIRONMENT)
     place = Dsn.parse(dsn).masked
     console.print(
         f"{len(rows):,} calls of {days} days are in {place}. Have a look:", style="bold green", soft_wrap=True

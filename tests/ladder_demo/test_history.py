@@ -41,8 +41,12 @@ def test_the_past_is_stored_and_can_be_extended(dsn: str) -> None:
         assert "slashspan report report.html" in done.output
     with insights.open_reader(dsn) as reader:
         (total,) = reader.run(insights.totals, Filters(kinds=ALL_KINDS)).rows
+        lags = [row for row in reader.run(insights.pipeline, Filters(kinds=ALL_KINDS)).rows if row.calls]
     assert total.calls > 100
     assert total.errors
+    assert sum(row.calls for row in lags) == total.calls
+    assert not any(row.late for row in lags)  # as if each had been stored when it was called
+    assert all(0 < (row.p50_ms or 0) < (row.longest_ms or 0) < 60_000 for row in lags)
 
 
 def test_calls_of_a_real_bot_are_not_mixed_with_it(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ VIEWS: Final[Mapping[str, View]] = {
         note="Shows 12 weeks if the period ends now; columns are the weeks since the first call.",
     ),
     "guilds": View(),
-    "releases": View(),
+    "releases": View(note="The bounds of p95 and the verdict on it are left out: `slashspan stats releases` has them."),
     "pipeline": View(
         type="timeseries",
         options=_LEGEND,
