@@ -41,7 +41,7 @@ def table_of(result: Result[Any], *, width: int = 80, only: Sequence[str] | None
     cells = {each.name: [formatted(getattr(row, each.name), each.unit) for row in result.rows] for each in columns}
     widths, room = _widths(columns, cells, width)
     columns = [each for each in columns if each.name in widths]
-    measure = _measure(columns) if room > BAR_WIDTH else None
+    measure = _measure(columns) if room >= BAR_WIDTH + _GAP else None
     table = Table(
         title=result.title,
         title_justify="left",
