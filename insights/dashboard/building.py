@@ -10,6 +10,15 @@ if TYPE_CHECKING:
 STALLED_SECONDS: Final = 60.0
 """Without progress for so long, nobody builds them."""
 
+SHARE: Final = 20
+"""How much longer than asking for the progress the pause after it is: on a large table it takes a while."""
+
+
+def next_look(began: float, ended: float, every: float) -> float:
+    """When to ask for the progress again, if it was asked for from `began` to `ended` and should be after `every`
+    seconds."""
+    return max(began + every, ended + SHARE * (ended - began))
+
 
 class Building:
     """Sees the progress again and again, and puts it into words."""

@@ -8,7 +8,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
-from slashspan.insights.dashboard.building import Building
+from slashspan.insights.dashboard.building import Building, next_look
 from slashspan.insights.filters import ALL_KINDS, Filters
 from slashspan.insights.readers.base import ReadError
 from slashspan.insights.reports import recent
@@ -40,7 +40,8 @@ class Live:
         self._listeners: dict[object, Callable[[], bool]] = {}
         self._newest: object = None
         self._building = Building()
-        self._asked = 0
+        self._look_at = 0.0
+        """When to ask for the progress of sums again."""
         self.version = 0
         """Another one after each news."""
         self.number = 0
@@ -101,9 +102,13 @@ class Live:
             self._tell()
 
     async def _look_at_sums(self, reader: Reader) -> None:
-        if isinstance(reader, SummedReader) and (self.building or self._asked % SUMS_EVERY == 0):
-            self._building.see(await reader.progress(), time.monotonic())
-        self._asked += 1
+        began = time.monotonic()
+        if isinstance(reader, SummedReader) and began >= self._look_at:
+            progress = await reader.progress()
+            ended = time.monotonic()
+            self._building.see(progress, ended)
+            every = self._poll_seconds * (1 if self.building else SUMS_EVERY)
+            self._look_at = next_look(began, ended, every)
 
     def close(self) -> None:
         """Lets those who wait go."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import struct
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
 
 from slashspan.insights.query import PERCENTS
@@ -116,7 +117,7 @@ def pack(bins: Mapping[int, int]) -> Packed:
     width = next(size for size in _CODES if top < 256**size)
     if span * width > len(numbers) * (_NUMBER_BYTES + width):
         return [numbers, [bins[number] for number in numbers]]
-    counts = [bins.get(number, 0) for number in range(first, first + span)]
+    counts = map(bins.get, range(first, first + span), repeat(0))
     return [first, width, struct.pack(f"<{span}{_CODES[width]}", *counts)]
 
 

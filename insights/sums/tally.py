@@ -1,30 +1,42 @@
-"""Rows → documents by hour. The same for every store, and for rows that are not summed yet."""
+"""Rows → documents by hour. The same for every store, and for rows that are not summed yet.
+
+ClickHouse may have grouped the rows before: `add_groups` makes the same of its groups as `add` of their rows.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 from pyroaring import BitMap
 
 from slashspan.insights.sums.documents import Document, Failure, Group, Key
-from slashspan.insights.sums.histograms import bin_of
+from slashspan.insights.sums.histograms import add_counts, bin_of
 from slashspan.semconv import Outcome
 from slashspan.sum_tables import HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+
+    Counts = tuple[Sequence[float], Sequence[int]]
+    """Values and how often each is there."""
+
+_SUMS: Final = 9
+"""Columns of a group between its first call and its key."""
+_bin_of: Final = lru_cache(maxsize=8_192)(bin_of)
+"""For values that come again and again."""
 
 
 class Tally:
     """Sums of rows, with users and guilds by id."""
 
     def __init__(self, shift: int) -> None:
-        self._shift = shift
+        self.shift = shift
         self._hours: dict[int, dict[tuple[Any, ...], _Group]] = {}
 
     def add(self, rows: Iterable[Any]) -> int:
         """Add rows of the query `snapshot.ROWS`; returns their number."""
-        hours, shift, count = self._hours, self._shift, 0
+        hours, shift, count = self._hours, self.shift, 0
         for row in rows:
             count += 1
             at_us, user, guild, outcome, error_type, duration, ack, delay, *key = row
@@ -37,6 +49,19 @@ class Tally:
             if group is None:
                 group = groups[identity] = _Group(at_us)
             group.add(at_us, user, guild, outcome, error_type, duration, ack, delay)
+        return count
+
+    def add_groups(self, groups: Iterable[Any]) -> int:
+        """Add rows of the query `clickhouse.groups.GROUPS`; returns the number of calls."""
+        count = 0
+        for start, outcome, error_type, calls, first_us, *sums_and_key in groups:
+            sums, key = sums_and_key[:_SUMS], tuple(sums_and_key[_SUMS:])
+            count += calls
+            hour = self._hours.setdefault(start, {})
+            group = hour.get(key)
+            if group is None:
+                group = hour[key] = _Group(first_us)
+            group.add_group(outcome, error_type, calls, first_us, *sums)
         return count
 
     def __bool__(self) -> bool:
@@ -129,22 +154,59 @@ class _Group:
             number = bin_of(delay)
             self.delays[number] = self.delays.get(number, 0) + 1
         if error_type is not None or outcome == Outcome.ERROR:
-            self._fail(at_us, user, outcome, error_type or "")
+            self._fail((outcome, error_type or ""), 1, at_us, at_us, () if user is None else (user,))
 
-    def _fail(self, at_us: int, user: int | None, outcome: str, error_type: str) -> None:
-        failure, users = self.failures.setdefault((outcome, error_type), (Failure(0, at_us, at_us), set()))
-        failure.calls += 1
-        failure.first_us = min(failure.first_us, at_us)
-        failure.last_us = max(failure.last_us, at_us)
-        if user is not None:
-            users.add(user)
+    def add_group(
+        self,
+        outcome: str,
+        error_type: str | None,
+        calls: int,
+        first_us: int,
+        last_us: int,
+        over_2s: int,
+        over_3s: int,
+        longest: float | None,
+        durations: Counts,
+        acks: Counts,
+        delays: Counts,
+        users: Sequence[int],
+        guilds: Sequence[int],
+    ) -> None:
+        """Add calls with the same outcome and exception."""
+        sums = self.sums
+        sums.calls += calls
+        sums.first_us = min(sums.first_us, first_us)
+        sums.last_us = max(sums.last_us, last_us)
+        sums.outcomes[outcome] = sums.outcomes.get(outcome, 0) + calls
+        if outcome == Outcome.EXPIRED:
+            over_2s = over_3s = calls
+        else:
+            sums.never += calls - sum(acks[1])
+        sums.over_2s += over_2s
+        sums.over_3s += over_3s
+        if longest is not None and (sums.longest is None or longest > sums.longest):
+            sums.longest = longest
+        for total, (values, counts) in ((self.durations, durations), (self.acks, acks), (self.delays, delays)):
+            add_counts(total, zip(map(_bin_of, values), counts, strict=True))
+        self.users.update(users)
+        self.guilds.update(guilds)
+        if error_type is not None or outcome == Outcome.ERROR:
+            self._fail((outcome, error_type or ""), calls, first_us, last_us, users)
+
+    def _fail(self, key: tuple[str, str], calls: int, first_us: int, last_us: int, users: Iterable[int]) -> None:
+        failure, failed = self.failures.setdefault(key, (Failure(0, first_us, last_us), set()))
+        failure.calls += calls
+        failure.first_us = min(failure.first_us, first_us)
+        failure.last_us = max(failure.last_us, last_us)
+        failed.update(users)
 
     def numbered(self, numbers: Mapping[int, int]) -> Group:
         sums = self.sums
         sums.durations, sums.acks, sums.delays = self.durations, self.acks, self.delays
-        sums.users = BitMap(numbers[user] for user in self.users)
-        sums.guilds = BitMap(numbers[guild] for guild in self.guilds)
+        number_of = numbers.__getitem__
+        sums.users = BitMap(map(number_of, self.users))
+        sums.guilds = BitMap(map(number_of, self.guilds))
         for failure, users in self.failures.values():
-            failure.users = BitMap(numbers[user] for user in users)
+            failure.users = BitMap(map(number_of, users))
         sums.failures = {key: failure for key, (failure, _) in self.failures.items()}
         return sums

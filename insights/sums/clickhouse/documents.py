@@ -12,12 +12,17 @@ from slashspan.insights.zones import find_zone
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from slashspan.insights.sums.clickhouse.connection import State, SumsConnection
     from slashspan.insights.sums.clickhouse.fingerprints import Fingerprint
 
 WANTED_AT_ONCE: Final = 2_000
 """Values in a list of SQL."""
+IDS_AT_ONCE: Final = 8_000
+"""Ids in one: less than the 256 KiB that a statement may have."""
+NUMBERS_KEPT: Final = 1_000_000
+"""Numbers of ids that are not asked for again in the next round."""
 DAYS_AT_ONCE: Final = 30
 """Days whose hours are read at once."""
 _MADE_OF: Final = ("rows", "hash", "version", "document")
@@ -30,6 +35,8 @@ class StoredDocuments:
         self._connection = connection
         self._names = connection.names
         self._state = state
+        self._numbered: dict[int, int] = {}
+        """Ids that rows have which there were when this was made: nobody erases their numbers meanwhile."""
 
     def made_of(self) -> dict[int, set[Fingerprint]]:
         """Of which rows there are documents, by hour. Until a merge, there may be several of an hour."""
@@ -91,19 +98,22 @@ class StoredDocuments:
         ]
         self._connection.insert(self._names.days, ("generation", "zone", "day", *_MADE_OF), rows)
 
-    def numbered(self, ids: Collection[int]) -> dict[int, int]:
-        """The numbers of these ids; new ones get one."""
-        known = self.numbers(ids)
-        new = set(ids) - known.keys()
+    def numbered(self, ids: AbstractSet[int]) -> dict[int, int]:
+        """The numbers of these ids, and maybe of others; new ones get one."""
+        if len(self._numbered) > NUMBERS_KEPT:
+            self._numbered.clear()
+        self._numbered |= self.numbers(ids - self._numbered.keys())
+        new = ids - self._numbered.keys()
         for some in _pieces(new, PLACES):
             rows = [[each, place] for place, each in enumerate(some)]
             self._connection.insert(self._names.ids, ("id", "place"), rows)
-        return known | self.numbers(new)
+        self._numbered |= self.numbers(new)
+        return self._numbered
 
     def numbers(self, ids: Collection[int]) -> dict[int, int]:
         """Of those that have one."""
         found: dict[int, int] = {}
-        for some in _pieces(ids):
+        for some in _pieces(ids, IDS_AT_ONCE):
             rows = self._connection.query("sum_numbers", {"ids": self._names.ids, "wanted": _listed(some)})
             found |= {row["id"]: row["number"] for row in rows}
         return found

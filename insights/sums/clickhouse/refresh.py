@@ -2,30 +2,34 @@
 
 A round makes the documents of some hours whose rows have another fingerprint than any of theirs. The fingerprints are
 read before the rows and after them: if they are the same, they are those of the rows in between. An hour in which rows
-arrive meanwhile stays for the next refresh; until then reports read its rows.
+arrive meanwhile stays for the next refresh; until then reports read its rows. While ClickHouse sums the rows of the
+next round, the documents of this one are made.
 """
 
 from __future__ import annotations
 
 import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from slashspan.insights.filters import Filters
 from slashspan.insights.sums import hours
 from slashspan.insights.sums.clickhouse.documents import StoredDocuments
 from slashspan.insights.sums.clickhouse.fingerprints import added_up, hours_of
-from slashspan.insights.sums.snapshot import ROWS
+from slashspan.insights.sums.clickhouse.groups import GROUPS, expressions
 from slashspan.insights.sums.tally import Tally
 from slashspan.insights.zones import find_zone
 from slashspan.sum_tables import HOUR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
+    from concurrent.futures import Future
 
     from slashspan.insights.sums.clickhouse.connection import State, SumsConnection
     from slashspan.insights.sums.clickhouse.fingerprints import Fingerprint
 
-ROWS_AT_ONCE: Final = 100_000
+ROWS_AT_ONCE: Final = 200_000
 """Rows that are read for one round, unless one hour has more."""
 
 
@@ -37,20 +41,34 @@ def outdated(stored: StoredDocuments, by_hour: Mapping[int, Fingerprint]) -> lis
 
 def refresh_hours(connection: SumsConnection, done: Callable[[int], None], seconds: float) -> int:
     """The hours that are out of date; their number. No round begins after so many seconds."""
-    deadline = time.monotonic() + seconds
     state = connection.installed()
     stored = StoredDocuments(connection, state)
     by_hour = connection.fingerprints(state.shift)
     todo = outdated(stored, by_hour)
     total = 0
-    while todo and time.monotonic() < deadline:
-        some, todo = split(todo, by_hour)
-        tally, made_of = tally_hours(connection, state, set(some), by_hour)
+    for count, tally, made_of in _tallies(connection, state, todo, by_hour, time.monotonic() + seconds):
         documents = tally.documents(stored.numbered(tally.ids))
         stored.write_hours({start: documents.get(start, {}) for start in made_of}, made_of)
         total += len(made_of)
-        done(len(some))
+        done(count)
     return total
+
+
+def _tallies(
+    connection: SumsConnection, state: State, todo: list[int], by_hour: Mapping[int, Fingerprint], deadline: float
+) -> Iterator[tuple[int, Tally, dict[int, Fingerprint]]]:
+    """What `tally_hours` returns, and of how many hours, some at a time: the next ones are read meanwhile."""
+    with ThreadPoolExecutor(1) as thread:
+        reading: deque[tuple[int, Future[tuple[Tally, dict[int, Fingerprint]]]]] = deque()
+        while todo or reading:
+            if todo and time.monotonic() < deadline:
+                some, todo = split(todo, by_hour)
+                reading.append((len(some), thread.submit(tally_hours, connection, state, some, by_hour, _add_groups)))
+            else:
+                todo = []
+            if len(reading) > 1 or (reading and not todo):
+                count, found = reading.popleft()
+                yield count, *found.result()
 
 
 def refresh_days(connection: SumsConnection, zone: str, done: Callable[[int], None] = lambda _: None) -> None:
@@ -74,18 +92,26 @@ def refresh_days(connection: SumsConnection, zone: str, done: Callable[[int], No
 
 
 def tally_hours(
-    connection: SumsConnection, state: State, starts: Collection[int], by_hour: Mapping[int, Fingerprint]
+    connection: SumsConnection,
+    state: State,
+    starts: list[int],
+    by_hour: Mapping[int, Fingerprint],
+    add: Callable[[SumsConnection, Tally, Filters], object],
 ) -> tuple[Tally, dict[int, Fingerprint]]:
-    """The rows of these hours, without the hours in which something has changed since `by_hour` was read."""
+    """The rows of these hours, without the hours in which something has changed since `by_hour` was read. `add` reads
+    those of a time."""
     tally = Tally(state.shift)
-    for since, until in _spans(starts, by_hour):
-        rows = connection.query(ROWS, {"only": "true"}, hours.within(Filters(), since, until))
-        tally.add(tuple(row.values()) for row in rows)
+    for since, until in _spans(set(starts), by_hour):
+        add(connection, tally, hours.within(Filters(), since, until))
     low, high = min(starts), max(starts) + HOUR
     after = connection.fingerprints(state.shift, low, high)
     unchanged = {start: by_hour[start] for start in starts if after.get(start) == by_hour[start]}
     tally.drop(tally.starts - unchanged.keys())
     return tally, unchanged
+
+
+def _add_groups(connection: SumsConnection, tally: Tally, period: Filters) -> None:
+    tally.add_groups(row.values() for row in connection.query(GROUPS, expressions(tally.shift), period))
 
 
 def _spans(starts: Collection[int], by_hour: Mapping[int, Fingerprint]) -> Iterator[tuple[int, int]]:

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 from slashspan.insights.sums import hours
 from slashspan.insights.sums.clickhouse.documents import StoredDocuments
 from slashspan.insights.sums.clickhouse.refresh import outdated, split, tally_hours
+from slashspan.insights.sums.snapshot import ROWS
 from slashspan.insights.sums.status import difference
 from slashspan.insights.sums.tally import numbers_for_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from slashspan.insights.filters import Filters
     from slashspan.insights.sums.clickhouse.connection import State, SumsConnection
     from slashspan.insights.sums.clickhouse.fingerprints import Fingerprint
+    from slashspan.insights.sums.tally import Tally
 
 
 def differences(connection: SumsConnection, done: Callable[[int], None]) -> list[str]:
@@ -27,7 +30,7 @@ def differences(connection: SumsConnection, done: Callable[[int], None]) -> list
     wrong: list[str] = []
     while summed:
         some, summed = split(summed, by_hour)
-        tally, unchanged = tally_hours(connection, state, set(some), by_hour)
+        tally, unchanged = tally_hours(connection, state, some, by_hour, _add_rows)
         actual = tally.documents(numbers_for_all(tally.ids, stored.numbers(tally.ids)))
         documents = stored.hours(unchanged)
         wrong += [
@@ -37,6 +40,11 @@ def differences(connection: SumsConnection, done: Callable[[int], None]) -> list
         ]
         done(len(some))
     return wrong + _wrong_days(state, stored, by_hour)
+
+
+def _add_rows(connection: SumsConnection, tally: Tally, period: Filters) -> None:
+    """Row by row: other code than the one that has made the sums."""
+    tally.add(tuple(row.values()) for row in connection.query(ROWS, {"only": "true"}, period))
 
 
 def _wrong_days(state: State, stored: StoredDocuments, by_hour: Mapping[int, Fingerprint]) -> list[str]:

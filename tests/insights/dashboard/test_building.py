@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slashspan.insights.dashboard.building import STALLED_SECONDS, Building
+from slashspan.insights.dashboard.building import STALLED_SECONDS, Building, next_look
 from slashspan.insights.sums.progress import Progress
 
 
@@ -27,3 +27,10 @@ def test_without_progress_it_is_said_how_to_go_on() -> None:
     assert "`slashspan rollup build`" in building.text
     building.see(Progress(43, 90), 2.0 + STALLED_SECONDS)
     assert "day 43 of 90" in building.text
+
+
+def test_the_longer_it_takes_to_ask_the_longer_is_the_pause() -> None:
+    assert next_look(100.0, 100.0, 10.0) == 110.0
+    assert next_look(100.0, 100.1, 10.0) == 110.0
+    assert next_look(100.0, 102.0, 10.0) >= 140.0
+    assert next_look(100.0, 102.0, 1.0) == next_look(100.0, 102.0, 10.0)

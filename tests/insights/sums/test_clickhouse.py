@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,9 @@ from slashspan.insights.readers.clickhouse_client import READING, ClickhouseClie
 from slashspan.insights.sums import hours, open_sums
 from slashspan.insights.sums.clickhouse.connection import SumsConnection
 from slashspan.insights.sums.clickhouse.documents import StoredDocuments
+from slashspan.insights.sums.clickhouse.groups import GREATEST, GROUPS, LEAST
 from slashspan.insights.sums.clickhouse.tables import fingerprints
+from slashspan.insights.sums.histograms import bin_of, edges_of
 from slashspan.semconv import Outcome
 from slashspan.table import Table
 from tests.support import clickhouse
@@ -137,6 +140,23 @@ def test_hours_that_begin_at_half_past_and_zones_that_are_added(database: Databa
         check(database.dsn, [Filters(zone="America/New_York"), Filters(zone="Europe/Berlin")])
 
 
+def test_a_value_at_the_edge_of_a_bin_is_in_the_bin_that_python_has_it_in(database: Database) -> None:
+    edges = [edges_of(number)[0] for number in range(bin_of(LEAST) - 2, bin_of(GREATEST) + 4)]
+    near = [step for edge in edges for step in (math.nextafter(edge, 0.0), edge, math.nextafter(edge, math.inf))]
+    values = [*near, 0.0, 1e-9, 1e-6, 1e12, 1e299, math.inf]
+    rows = calls(len(values), 1, days=0.2)
+    database.write(
+        [
+            replace(row, duration_ms=value, ack_ms=value, gateway_delay_ms=-value)
+            for row, value in zip(rows, values, strict=True)
+        ]
+    )
+    with open_sums(database.dsn) as sums:
+        sums.install("UTC")
+        sums.refresh()
+        assert sums.verify() == []
+
+
 def test_a_projection_answers_which_hours_have_changed(database: Database) -> None:
     database.write(calls(300, 1))
     with open_sums(database.dsn) as sums:
@@ -186,7 +206,7 @@ def test_two_that_give_numbers_at_once_give_none_twice_and_no_id_two(database: D
         stored = StoredDocuments(connection, connection.installed())
         wanted = random.Random(seed).sample(range(1, 4000), 1500)
         ready.wait()
-        found = stored.numbered(wanted)
+        found = stored.numbered(set(wanted))
         connection.close()
         assert found.keys() == set(wanted)
         return found
@@ -293,7 +313,7 @@ def test_an_hour_in_which_rows_arrive_while_it_is_read_stays_for_the_next_refres
 
     def interrupted(self: SumsConnection, name: str, *arguments: object, **values: object) -> object:
         found = query(self, name, *arguments, **values)  # type: ignore[arg-type]
-        if name == "sum_rows" and late:
+        if name == GROUPS and late:
             database.write([late.pop()])
         return found
 
