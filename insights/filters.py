@@ -96,8 +96,8 @@ class Filters:
 def parse_moment(text: str, zone: ZoneInfo, *, now: datetime | None = None) -> datetime:
     """A moment as people write it. Raises ConfigurationError.
 
-    `30m`, `24h`: so long ago. `7d`, `4w`: the beginning of the local day so many days ago, so that the first day is a
-    whole one. `2026-11-01`: the beginning of that day. `2026-11-01T18:30`, optionally with an offset: that moment;
+    `30m`, `24h`: that long ago. `7d`, `4w`: the beginning of the local day that many days ago, so that the first day is
+    a whole one. `2026-11-01`: the beginning of that day. `2026-11-01T18:30`, optionally with an offset: that moment;
     without one it is local time.
     """
     now = now or datetime.now(timezone.utc)

@@ -21,7 +21,7 @@ _FAR: Final = 12
 def bounding_places(count: int, percent: int = 95) -> tuple[int, int]:
     """The places, from 1, of the two of `count` sorted values that bound the true percentile with 95 % confidence.
 
-    0 and `count` + 1 stand for no bound: with fewer than 72 values, none of them is surely above p95.
+    0 and `count` + 1 stand for no bound: with fewer than 72 values, none of them is certain to be above p95.
     """
     if count <= 0:
         return 0, 1
@@ -40,6 +40,6 @@ def bounding_places(count: int, percent: int = 95) -> tuple[int, int]:
 
 
 def _probability(successes: int, count: int, share: float) -> float:
-    """Of exactly so many."""
+    """Of exactly that many."""
     ways = math.lgamma(count + 1) - math.lgamma(successes + 1) - math.lgamma(count - successes + 1)
     return math.exp(ways + successes * math.log(share) + (count - successes) * math.log1p(-share))

@@ -76,10 +76,10 @@ class CommandCall:
     error_type: str | None = field(
         default=None, metadata=_column(TEXT, "The real exception's qualified name, unwrapped", semconv.ERROR_TYPE)
     )
-    duration_ms: float | None = field(default=None, metadata=_column(DOUBLE, "From receive to end"))
+    duration_ms: float | None = field(default=None, metadata=_column(DOUBLE, "From receipt to end"))
     ack_ms: float | None = field(
         default=None,
-        metadata=_column(DOUBLE, "From receive to first acknowledgement; null: never acknowledged", semconv.ACK_MS),
+        metadata=_column(DOUBLE, "From receipt to first acknowledgement; null: never acknowledged", semconv.ACK_MS),
     )
     gateway_delay_ms: float | None = field(
         default=None,

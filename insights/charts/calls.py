@@ -31,9 +31,9 @@ class Context:
     """What is drawn beside the calls of the period."""
 
     shift: timedelta
-    """A multiple of weeks, of days where hours are shown: so many are compared with the same days of the week."""
+    """A multiple of weeks, so that the same days of the week are compared; of days where hours are shown."""
     before: Result[Any]
-    """`calls` of the period that is so much earlier."""
+    """`calls` of the period that is earlier by `shift`."""
     releases: Mapping[str, datetime]
     """The first call of each release that is new in the period."""
 

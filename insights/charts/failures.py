@@ -43,7 +43,7 @@ def errors(result: Result[Any]) -> Drawing:
         return Drawing(f"None of {plural(sum(row.ran for row in ran), 'call')} failed", None)
     top = shown[0]
     sentence = (
-        f"{command_name(top)} fails most surely: {percent(top.error_rate)} of {plural(top.ran, 'call')} "
+        f"{command_name(top)} fails most clearly: {percent(top.error_rate)} of {plural(top.ran, 'call')} "
         f"({percent(top.low)} to {percent(top.high)})"
     )
     spec = shapes.intervals(result, shown, names(shown), middle="error_rate", low="low", high="high")

@@ -36,7 +36,7 @@ def names(rows: Sequence[Any]) -> list[str]:
 
 
 def distinct(labels: Sequence[str]) -> list[str]:
-    """An axis has one place a name: the second of the same name gets a number."""
+    """An axis has one place for each name: the second of the same name gets a number."""
     seen: dict[str, int] = {}
     found = []
     for label in labels:

@@ -109,7 +109,7 @@ def bars_over_time(
 def lines(
     result: Result[Any], time: str, fields: Sequence[str], *, unit: str, title: str | None = None, log: bool = False
 ) -> Spec:
-    """One line a column, over time. Gaps stay gaps."""
+    """One line for each column, over time. Gaps stay gaps."""
     chosen = [_column(result, name) for name in fields]
     data = [
         {**row, SERIES_FIELD: column.label, VALUE: row[column.name]}
@@ -160,7 +160,7 @@ def intervals(
 
 
 def dumbbells(result: Result[Any], rows: Sequence[Any], labels: Sequence[str], fields: Sequence[str]) -> Spec:
-    """A dot a percentile on one line a row; a logarithmic scale, because they differ by orders of magnitude.
+    """A dot for each percentile, on a line for each row. The scale is logarithmic: they differ by orders of magnitude.
 
     A percentile of too few calls is one of them, and says nothing: it is left out.
     """
@@ -237,7 +237,7 @@ def waterfall(result: Result[Any], rows: Sequence[Any], labels: Sequence[str]) -
         end = entry["reached_ms"] if entry["reached_ms"] is not None else entry["p50_ms"]
         begin = max(0.0, end - entry["p50_ms"])
         entry.update(begin=begin, end=begin + entry["p50_ms"], late=begin + entry["p95_ms"])
-    scale = number_axis("ms since the receive: p50 as a bar, p95 as a line", "ms", zero=True)
+    scale = number_axis("ms since the receipt: p50 as a bar, p95 as a line", "ms", zero=True)
     return {
         "data": {"values": data},
         "encoding": {"y": rank_axis(), "tooltip": tooltip(result.columns)},
@@ -282,7 +282,7 @@ def heat_map(result: Result[Any], data: Sequence[Spec], *, x: Spec, y: Spec, fie
 
 
 def series(names: Sequence[str], colours: Sequence[str]) -> Spec:
-    """The colour channel; without a legend where there is nothing to tell apart."""
+    """The colour channel; without a legend where there is nothing to distinguish."""
     scale = {"domain": list(names), "range": list(colours[: len(names)])}
     return {"field": SERIES_FIELD, "type": "nominal", "scale": scale, **({"legend": None} if len(names) < 2 else {})}
 

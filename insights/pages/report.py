@@ -123,7 +123,7 @@ def _chart(result: Result[Any], context: Any, *, wide: bool) -> dict[str, Any]:
 
 
 def _chosen(filters: Filters) -> list[str]:
-    """The filters in words, but for the period."""
+    """The filters in words, except the period."""
     names = ("commands", "kinds", "guilds", "shards", "environments", "releases", "bots")
     # The page may go to somebody who must not learn whose pseudonym an id is.
     users = ["users: chosen by their ids"] if filters.users else []

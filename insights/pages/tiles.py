@@ -32,7 +32,7 @@ class Tile:
     section: str
     """Where the page says more."""
     line: str = ""
-    """How the value has come about, as the path of a line in a box of `LINE_WIDTH` × `LINE_HEIGHT`; or empty."""
+    """The value over the period, as the path of a line in a box of `LINE_WIDTH` × `LINE_HEIGHT`; or empty."""
 
 
 def tiles(

@@ -1,4 +1,4 @@
-"""How the numbers of the tiles have come about: the same numbers by hour or day."""
+"""The numbers of the tiles over the period, by hour or day."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TOP_SHARES: Final = (0.01, 0.05, 0.10, 0.25, 0.50, 1.0)
 """The most active users, as shares of all users."""
 WITHIN: Final = timedelta(minutes=30)
-"""What comes later than this does not belong together any more."""
+"""Calls that are further apart do not belong together."""
 STEP_KINDS: Final = tuple(kind for kind in ALL_KINDS if kind != Kind.AUTOCOMPLETE)
 """What can be a step of a funnel: the autocompletion of a command has its name, but is no call of it."""
 
@@ -63,8 +63,8 @@ class LocalesRow:
 
 @report("Languages", LocalesRow)
 async def locales(reader: Reader, filters: Filters) -> list[LocalesRow]:
-    """Users by their own locale and by that of the guild in which they called, most users first. Who used several
-    counts in each. Prefix commands have no user's locale, direct messages no guild's."""
+    """Users by their own locale and by that of the guild in which they called, most users first. A user of
+    several counts in each. Prefix commands have no user's locale, direct messages no guild's."""
     rows = []
     for whose, name in (("user", "locale"), ("guild", "guild_locale")):
         found = await reader.query("locales", filters, {"locale": name})
@@ -78,7 +78,7 @@ async def locales(reader: Reader, filters: Filters) -> list[LocalesRow]:
 class CallsPerUserRow:
     at_least: int = column("count", "from", "Smallest number of calls of such a user")
     at_most: int = column("count", "to", "Largest number of calls")
-    users: int = column("count", "users", "Users with so many calls in the period")
+    users: int = column("count", "users", "Users with that many calls in the period")
     calls: int = column("count", "calls", "All their calls")
 
 
@@ -229,8 +229,8 @@ class RecentRow:
     kind: str = column("text", "kind", "Kind")
     outcome: str = column("text", "outcome", "Outcome")
     error_type: str | None = column("name", "error", "Qualified name of the exception")
-    duration_ms: float | None = column("ms", "took", "From receive to end")
-    ack_ms: float | None = column("ms", "ack", "From receive to the first acknowledgement")
+    duration_ms: float | None = column("ms", "took", "From receipt to end")
+    ack_ms: float | None = column("ms", "ack", "From receipt to the first acknowledgement")
     user_id: int | None = column("id", "user id", "The user; null if dropped")
     user_name: str = column("name", "user", "The user's name then; empty if dropped")
     guild_id: int | None = column("id", "guild", "The guild; null in a DM")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from slashspan.insights.readers.base import Reader, Row
 
 LOOK_BACK: Final = timedelta(days=30)
-"""Before the period: so many more rows are read where there are no sums."""
+"""Before the period. Without sums, the rows of these days are read, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ErrorsRow:
 
 @report("Error rate of each command", ErrorsRow)
 async def errors(reader: Reader, filters: Filters) -> list[ErrorsRow]:
-    """error ÷ (ok + error) of each command, the surest failures (by the lower bound) first. A rejection (a check, a
+    """error ÷ (ok + error) of each command, the clearest failures first (by the lower bound). A rejection (a check, a
     cooldown, a missing permission, invalid input) is no failure and not in the denominator; neither is any other
     outcome."""
     rows = []

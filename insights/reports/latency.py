@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SLOW_MS: Final = 100.0
 """A step longer than this is slow."""
 LATE_MS: Final = 60_000.0
-"""A row that is inserted so long after its call is late."""
+"""A row that is inserted later than this after its call is late."""
 _EDGES: Final = histogram_edges()
 HISTOGRAM_BIN: Final = (
     f"CASE {' '.join(f'WHEN duration_ms <= {edge!r} THEN {step}' for step, edge in enumerate(_EDGES))} "
@@ -51,7 +51,7 @@ class DurationsRow:
 
 @report("How long commands take", DurationsRow)
 async def durations(reader: Reader, filters: Filters) -> list[DurationsRow]:
-    """Time from the receive to the end of the command, slowest (by p95) first. Percentiles are of the single calls, by
+    """Time from the receipt to the end of the command, slowest (by p95) first. Percentiles are of the single calls, by
     nearest rank: the smallest duration that at least 95 % of the calls do not exceed. Calls without a measured duration
     are left out."""
     rows = [
@@ -102,7 +102,7 @@ class AcknowledgementsRow:
 
 @report("Time to the first answer", AcknowledgementsRow)
 async def acknowledgements(reader: Reader, filters: Filters) -> list[AcknowledgementsRow]:
-    """Time from the receive to the first acknowledgement, which Discord wants within 3 s; most late answers first. An
+    """Time from the receipt to the first acknowledgement, which Discord wants within 3 s; most late answers first. An
     answer that Discord refused as too late (outcome `expired`) counts as later than 3 s. Prefix commands need no answer
     and are left out, as are rows of old bots."""
     rows = [
@@ -146,7 +146,7 @@ async def _by_bucket(
 
 @report("How old calls are when they arrive", ArrivalRow)
 async def arrival(reader: Reader, filters: Filters, *, bucket: Bucket | None = None) -> list[ArrivalRow]:
-    """Time from Discord's timestamp of the interaction or message to its receive, by hour or day. Two clocks measure
+    """Time from Discord's timestamp of the interaction or message to its receipt, by hour or day. Two clocks measure
     it, so it can be negative: then one of them is wrong. Negative delays are in the percentiles, and counted."""
     return [
         ArrivalRow(start, row.get("calls", 0), *ranks(row.get("ranks")), row.get("negative", 0))
@@ -177,10 +177,10 @@ class PipelineRow:
 async def pipeline(
     reader: Reader, filters: Filters, *, bucket: Bucket | None = None, late_ms: float = LATE_MS
 ) -> list[PipelineRow]:
-    """Time from the receive of a call to the insertion of its row, by hour or day of the call. It contains the call's
+    """Time from the receipt of a call to the insertion of its row, by hour or day of the call. It contains the call's
     own duration and the wait for a batch; an outage shows as a long lag. A row waits from the end of its call to its
-    insertion, in memory or in the spool; so the rows tell how many waited (Little's law), but only once they have
-    arrived. `slashspan spool` says what has not, and the exporter's metrics (docs/metrics.md) what rows cannot tell:
+    insertion, in memory or in the spool; so the rows show how many waited (Little's law), but only once they have
+    arrived. `slashspan spool` lists those that have not, and the exporter's metrics (docs/metrics.md) say the rest:
     how full the queue is now, how long a flush takes, what was retried or dropped."""
     bucket = _hour_or_day(bucket, filters)
     return [
@@ -206,7 +206,7 @@ class CheckpointsRow:
     p50_ms: float | None = column("ms", "p50", "Half of the steps took at most this long")
     p95_ms: float | None = column("ms", "p95", "95 % of the steps")
     p99_ms: float | None = column("ms", "p99", "99 % of the steps")
-    reached_ms: float | None = column("ms", "reached", "Median time from the receive to the checkpoint")
+    reached_ms: float | None = column("ms", "reached", "Median time from the receipt to the checkpoint")
     share: float | None = column("share", "share", "Share of the time of all the command's calls that have checkpoints")
     slow: int = column("count", "slow", "Steps that took longer than 100 ms")
 

@@ -1,6 +1,6 @@
 """Sums of the rows: one document for each hour and day, from which the reports are answered without reading the rows.
 
-`slashspan rollup` makes and checks them; `open_sums` is for programs. Readers use them by themselves.
+`slashspan rollup` makes and checks them; `open_sums` is for programs. Readers use them without being asked.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Sums(Protocol):
     def refresh(self, done: Callable[[int], None] = ..., *, seconds: float = ...) -> int:
         """Sum what has changed; returns how much. Several processes may do it at once.
 
-        `done` gets how much was done, after each step. No step begins after so many seconds.
+        `done` gets how much was done, after each step. No step begins after `seconds`.
         """
 
     def verify(self, done: Callable[[int], None] = ...) -> list[str]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from slashspan.insights.sums.period import Cell
 
 LONG_GAP: Final = 31
-"""Days: `user_days` does not tell longer gaps apart. No report does; only the last 30 days count for one."""
+"""Days: `user_days` does not distinguish longer gaps. No report does; only the last 30 days count for one."""
 _NO_ANSWER_DUE: Final = (Kind.PREFIX, "")
 
 

@@ -1,4 +1,4 @@
-"""Whoever reads the sums brings them up to date: they are of use to nobody else, and nobody needs a timer for it.
+"""The sums are brought up to date when somebody reads them: nobody else needs them, and no timer is needed.
 
 Rows that are not summed yet are read and summed by each report anyway, so that a refresh before it is nearly free.
 """
@@ -26,7 +26,7 @@ ROWS: Final = 5_000
 HOURS: Final = 3
 """So many hours with marks are. The current one has some as long as anybody uses the bot."""
 SECONDS: Final = 5.0
-"""How long a refresh takes at most, but for its last step. The next reader goes on."""
+"""How long a refresh takes at most, except for its last step. The next reader goes on."""
 LOCK_SECONDS: Final = 2.0
 """How long it waits for others, who write rows or sums. A reader must not wait for them."""
 
@@ -44,7 +44,7 @@ async def sums_of(reader: Reader) -> Snapshot | None:
 
 
 def is_worth_a_refresh(found: Snapshot) -> bool:
-    """Whether so much has changed that a refresh pays.
+    """Whether enough has changed for a refresh to be worth it.
 
     Where partitions lack their triggers, it takes the table's owner and a lock on them: `slashspan rollup build`.
     """
@@ -57,7 +57,7 @@ def is_worth_a_refresh(found: Snapshot) -> bool:
 def catch_up(
     dsn: Dsn | str, *, table: str, refresh: Callable[[Sums], object] = lambda sums: sums.refresh(seconds=SECONDS)
 ) -> None:
-    """Refresh the sums for a while. Blocks the thread. Never fails: who may not write them reads more rows."""
+    """Refresh the sums for a while. Blocks the thread. Never fails: a role that may not write them reads more rows."""
     with (
         contextlib.suppress(ReadError, ConfigurationError),
         open_sums(dsn, table=table, lock_seconds=LOCK_SECONDS) as sums,

@@ -21,7 +21,7 @@ _DAY: Final = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Of sums that are not of use yet. Days are those of UTC."""
+    """Of sums that cannot be used yet. Days are those of UTC."""
 
     done: int
     """Days that are summed."""

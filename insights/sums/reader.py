@@ -145,6 +145,6 @@ def _warn_once(reason: str) -> None:
 
 
 def _is_summed(filters: Filters) -> bool:
-    """Whether the sums tell these calls from others. An empty environment or release stands for none."""
+    """Whether the sums can distinguish these calls from others. An empty environment or release stands for none."""
     known = set(filters.kinds) <= set(ALL_KINDS) and "" not in filters.environments + filters.releases
     return known and not (filters.guilds or filters.shards or filters.users)

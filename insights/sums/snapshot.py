@@ -49,7 +49,7 @@ class Snapshot:
 
     @property
     def is_behind(self) -> bool:
-        """Whether so much is not summed yet that reports about all times do without the sums."""
+        """Whether so little is summed yet that reports about all times do without the sums."""
         return self.above > NEW_ROWS or self.changed_ever() is None
 
     def changed_ever(self) -> set[int] | None:

@@ -113,7 +113,7 @@ INSTALLATION: Final = _define(
 ACK_MS: Final = _define(
     "discord.interaction.ack_ms",
     "double",
-    "From receive to first acknowledgement; absent: never acknowledged",
+    "From receipt to first acknowledgement; absent: never acknowledged",
     unit="ms",
 )
 ACK_KIND: Final = _define(
@@ -140,7 +140,7 @@ RATE_LIMITED_MS: Final = _define(
 ERROR_TYPE: Final = _define("error.type", "string", "Qualified name of the real exception, unwrapped")
 
 CHECKPOINT_AT_MS: Final = _define(
-    "discord.checkpoint.at_ms", "double", "On the checkpoint's event: time since the receive", unit="ms"
+    "discord.checkpoint.at_ms", "double", "On the checkpoint's event: time since the receipt", unit="ms"
 )
 CHECKPOINT_STEP_MS: Final = _define(
     "discord.checkpoint.step_ms", "double", "On the checkpoint's event: time since the previous checkpoint", unit="ms"

@@ -54,7 +54,7 @@ async def summary(reader: Reader, period: str, zone: str, registered: Mapping[st
             f"({percent(row.low)} to {percent(row.high)})"
             for row in errors
         ]
-        _add(embed, "Errors, the surest first", lines)
+        _add(embed, "Errors, the clearest first", lines)
         _add(embed, "Not called in this period", _not_called(rows, registered))
         return Answer(embed, draw(await insights.calls(reader, filters)))
 

@@ -3,7 +3,7 @@
 Invariants
 - An action has one span, a root, ended exactly once: when its handlers have ended and it is acknowledged or cannot be
   any more, or by `Recorder.close`.
-- `started` is fixed at the receive; everything else is measured on the monotonic clock from there, so a jump of the
+- `started` is fixed at the receipt; everything else is measured on the monotonic clock from there, so a jump of the
   wall clock moves nothing.
 - An exception's message may quote what the user typed, so only its type and the code's stack are recorded.
 - An action holds nothing of the bot: contexts of tasks that outlive it keep it alive. Exceptions hold frames.
@@ -112,7 +112,7 @@ class Action:
         """A check returned False, without an exception."""
         self.expired = False
         self.ack_ns: int | None = None
-        """First acknowledgement, nanoseconds since the receive."""
+        """First acknowledgement, nanoseconds since the receipt."""
         self.ack_kind: str | None = None
         self.rate_limits: Intervals | None = None
         """When rate limits delayed its requests, one or several at a time."""
@@ -122,13 +122,13 @@ class Action:
         self.unmatched = False
         """No handler has been found yet for this component or modal."""
         self.ended_ns: int | None = None
-        """When its last handler ended, in nanoseconds since the receive: its duration."""
+        """When its last handler ended, in nanoseconds since the receipt: its duration."""
         self.recorded = False
         """The span has ended."""
 
     @property
     def started_ns(self) -> int:
-        """`time.time_ns()` at the receive."""
+        """`time.time_ns()` at the receipt."""
         return self.frame.wall_ns
 
     @property
@@ -143,7 +143,7 @@ class Action:
         return ".".join((source, *self.command.split()))
 
     def elapsed_ns(self) -> int:
-        """Since the receive, on the monotonic clock."""
+        """Since the receipt, on the monotonic clock."""
         return _monotonic() - self.frame.monotonic_ns
 
     def note(self, values: Mapping[str, AttributeValue]) -> None:
@@ -231,7 +231,7 @@ class Recorder:
             action.note({semconv.COMMAND_NAME: command})
 
     def acknowledged(self, action: Action, at_ns: int, kind: str) -> None:
-        """Discord accepted an answer, `at_ns` after the receive. The first one counts."""
+        """Discord accepted an answer, `at_ns` after the receipt. The first one counts."""
         if action.ack_ns is None:
             action.ack_ns = at_ns
             action.ack_kind = kind
@@ -265,7 +265,7 @@ class Recorder:
             self.end_at_deadline(action, ACK_SECONDS + ACK_GRACE_SECONDS)
 
     def end_at_deadline(self, action: Action, seconds: float) -> None:
-        """End it `seconds` after its receive, unless it has ended or a handler is running."""
+        """End it `seconds` after its receipt, unless it has ended or a handler is running."""
         remaining = seconds - action.elapsed_ns() / 1e9
         try:
             loop = asyncio.get_running_loop()

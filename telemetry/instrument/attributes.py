@@ -1,4 +1,4 @@
-"""What is known of an interaction or message at its receive: ids, name, place, language. Never what was typed.
+"""What is known of an interaction or message at its receipt: ids, name, place, language. Never what was typed.
 
 Each function returns the values of `slashspan.action_record.START_FIELDS`, in their order.
 """

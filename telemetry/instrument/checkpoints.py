@@ -25,7 +25,7 @@ def set_slow_ms(milliseconds: float) -> None:
 def checkpoint(name: str) -> None:
     """Record that the running command has reached `name`: a span event, and an entry in the row's `checkpoints`.
 
-    A step (since the previous checkpoint, or the receive) longer than `SLASHSPAN_SLOW_CHECKPOINT_MS` is logged as a
+    A step (since the previous checkpoint, or the receipt) longer than `SLASHSPAN_SLOW_CHECKPOINT_MS` is logged as a
     warning. Inside a `flow` the checkpoint belongs to the flow. Outside of both it does nothing. Never raises.
     """
     running = current_flow.get() or current_action.get()

@@ -85,7 +85,7 @@ class Instruments:
         seconds: float,
         ack_seconds: float | None,
     ) -> None:
-        """An action has ended: `seconds` after its receive, first acknowledged `ack_seconds` after it, if at all."""
+        """An action has ended: `seconds` after its receipt, first acknowledged `ack_seconds` after it, if at all."""
         if getattr(self._duration, *_REAL) is None:
             return
         self._active.add(-1, {semconv.KIND: kind}, _NO_SPAN)

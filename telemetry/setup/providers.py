@@ -31,7 +31,7 @@ class GlobalProvider:
             return
         setattr(self.module, self.name, provider)
         if self is METRICS:
-            # Instruments that were made before are told of a provider; tracers and loggers look for it.
+            # Instruments that were made before are notified of a provider; tracers and loggers look for it.
             metrics_state._PROXY_METER_PROVIDER.on_set_meter_provider(provider)
 
     def withdraw(self, provider: Any) -> None:

@@ -40,7 +40,7 @@ def outdated(stored: StoredDocuments, by_hour: Mapping[int, Fingerprint]) -> lis
 
 
 def refresh_hours(connection: SumsConnection, done: Callable[[int], None], seconds: float) -> int:
-    """The hours that are out of date; their number. No round begins after so many seconds."""
+    """The hours that are out of date; their number. No round begins after `seconds`."""
     state = connection.installed()
     stored = StoredDocuments(connection, state)
     by_hour = connection.fingerprints(state.shift)

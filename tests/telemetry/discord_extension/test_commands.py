@@ -176,7 +176,7 @@ async def test_a_command_its_exceptions_and_steps(store: str) -> None:
     assert embed_of(action).image.url is None
     assert str(embed_of(nothing).description).startswith("No calls in this period. The bot has no slash command")
     assert "80.0 % of /admin ban failed in the last hour: KeyError" in str(embed_of(summary).description)
-    assert fields_of(summary)["Errors, the surest first"].startswith("/admin ban: 80.0 % of 5 calls")
+    assert fields_of(summary)["Errors, the clearest first"].startswith("/admin ban: 80.0 % of 5 calls")
 
 
 @pytest.mark.usefixtures("no_charts")
