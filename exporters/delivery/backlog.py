@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from slashspan.exporters.common.throttled_log import ThrottledLog
@@ -19,7 +20,7 @@ from slashspan.exporters.rows.counts import Counts, DropReason
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from slashspan.exporters.rows.command_call import CommandCall
     from slashspan.exporters.spool.journal import Receipt
@@ -40,6 +41,10 @@ class Item(NamedTuple):
 
     row: CommandCall
     receipt: Receipt | None
+
+
+_item: Final[Callable[[tuple[CommandCall, Receipt | None]], Item]] = partial(tuple.__new__, Item)
+"""`Item._make`, in a third of the time."""
 
 
 class Batch(NamedTuple):
@@ -139,7 +144,7 @@ class Backlog:
         """Add rows; returns a ticket. `ended`: no more batches are leased."""
         with self.changed:
             self._accepted += len(rows)
-            self._waiting.extend(map(Item, rows, receipts))
+            self._waiting.extend(map(_item, zip(rows, receipts, strict=True)))
             if ended:
                 self._evict(self._from_front(len(self._waiting)), DropReason.SHUTDOWN)
             elif (over := len(self._waiting) - self.max_waiting_rows) > 0:

@@ -24,17 +24,16 @@ OTHERS: Final = tuple(column.name for column in ROW_COLUMNS if column.attribute 
 """Columns that are not read from attributes: the arguments of `make_row`, after the first."""
 
 
-class _Remembered(dict[Any, Any]):
-    """The column's value by the attribute's, for texts and None."""
+def _remembering(convert: Callable[[Any], Any], known: dict[Any, Any]) -> Callable[[Any], Any]:
+    """`convert`, which also puts what it converts into `known`."""
 
-    def __init__(self, convert: Callable[[Any], Any]) -> None:
-        self._convert = convert
-
-    def __missing__(self, value: Any) -> Any:
-        if len(self) >= REMEMBERED:
-            self.clear()
-        self[value] = converted = self._convert(value)
+    def convert_new(value: Any) -> Any:
+        if len(known) >= REMEMBERED:
+            known.clear()
+        known[value] = converted = convert(value)
         return converted
+
+    return convert_new
 
 
 def _converter(column: Column) -> Callable[[Any], Any]:
@@ -63,14 +62,18 @@ def _generated(first: str, value_of: Callable[[str], str]) -> Callable[..., Comm
         names[f"{name}_of"] = _converter(column)
         fast, value = "", f"{name}_of(v)"
         if column.type is DOUBLE:
-            fast = "v if v.__class__ is float and isfinite(v) else "
+            fast = "v if type(v) is float and isfinite(v) else "
         elif column.type is INTEGER:
-            fast = "v if v.__class__ is int and -int32 <= v < int32 else "
+            fast = "v if type(v) is int and -int32 <= v < int32 else "
         else:
-            fast = "v if v.__class__ is int and -int64 <= v < int64 else " if column.type is BIGINT else ""
+            fast = "v if type(v) is int and -int64 <= v < int64 else " if column.type is BIGINT else ""
             if column.attribute != semconv.INTERACTION_ID:  # which is another one in each row
-                names[f"{name}s"] = _Remembered(_converter(column))
-                fast += f"{name}s[v] if v.__class__ is str or v is None else "
+                # The column's value by the attribute's, for texts and None. No subclass of dict with `__missing__`:
+                # to index one takes several times as long as to index a dict.
+                known: dict[Any, Any] = {}
+                names[f"{name}s"] = known
+                names[f"new_{name}"] = _remembering(_converter(column), known)
+                fast += f"({name}s[v] if v in {name}s else new_{name}(v)) if type(v) is str or v is None else "
         lines.append(f"v = {value_of(column.attribute)}; row.{name} = {fast}{value}")
     lines.append("return row")
     exec("\n    ".join(lines), names)  # noqa: S102 - made of the names of columns and attributes

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
@@ -20,9 +20,9 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from slashspan.exporters.common.at_fork import ForkAware, register
 from slashspan.exporters.common.gil import yielding_gil
 from slashspan.exporters.common.throttled_log import ThrottledLog
-from slashspan.exporters.rows.command_call import ROW_COLUMNS, values_of
+from slashspan.exporters.rows.command_call import INSERTED_AT, ROW_COLUMNS, values_of
 from slashspan.exporters.rows.misfits import misfit
-from slashspan.exporters.rows.timestamps import as_text
+from slashspan.exporters.rows.timestamps import as_text, as_texts
 from slashspan.exporters.stores import sqlite_files
 from slashspan.exporters.stores.errors import REFUSED, RowsRefused, RowsRejected, StoreError, StoreUnavailable
 from slashspan.exporters.stores.schema.sqlite_upgrade import prepare, transaction
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 _NAMES: Final = [column.name for column in ROW_COLUMNS]
 _CALLED_AT: Final = _NAMES.index("called_at")
-_ALL_BOUND: Final = (False,) * len(_NAMES)
+_SHARED: Final = frozenset(map(_NAMES.index, ("application_id", "service_name", "service_version", "environment")))
+"""Columns that are the same in all rows of most processes."""
 ROW_ERRORS: Final = (
     sqlite3.IntegrityError,
     sqlite3.DataError,
@@ -50,12 +51,21 @@ ROW_ERRORS: Final = (
 ROWS_PER_STATEMENT: Final = 32
 """Rows of one INSERT: to start a statement takes longer than to insert a row. Before 3.32 SQLite binds 999 values."""
 LAYOUTS: Final = 16
-"""So many sets of columns may be left out where no row has a value; each is another statement, for each number of
-rows. The driver keeps 128 compiled."""
+"""So many layouts are used; each is another statement, for each number of rows. The driver keeps 128 compiled."""
 BUSY_SECONDS: Final = 0.05
 """How long one attempt waits for SQLite's write lock. Attempts are repeated until the write's own timeout."""
 PAUSE_SECONDS: Final = 0.005
 _CONSTRAINT = re.compile(r"(CHECK|NOT NULL|UNIQUE|PRIMARY KEY|FOREIGN KEY) constraint failed(: .*)?")
+
+
+# How a column's values get into a statement. No enum, whose members take a call in Python to be hashed.
+_EACH: Final = 0
+"""A parameter for each row."""
+_ONCE: Final = 1
+"""One parameter for all rows, which have the same value."""
+_ABSENT: Final = 2
+"""NULL in the text: no row has a value."""
+_EACH_COLUMN: Final = (_EACH,) * len(_NAMES)
 
 
 class SqliteStore(ForkAware):
@@ -70,8 +80,8 @@ class SqliteStore(ForkAware):
         self._connection: sqlite3.Connection | None = None
         self._files: OpenFiles | None = None
         self._replaced = ThrottledLog()
-        self._layouts = {_ALL_BOUND}
-        self._insert_into = f"INSERT INTO {table.quoted} ({', '.join(_NAMES)}) VALUES "  # noqa: S608 - quoted
+        self._layouts = {_EACH_COLUMN}
+        self._insert_into = f"INSERT INTO {table.quoted} ({INSERTED_AT.name}, {', '.join(_NAMES)}) VALUES "  # noqa: S608 - quoted
         register(self)
 
     @property
@@ -89,31 +99,32 @@ class SqliteStore(ForkAware):
 
         def insert(connection: sqlite3.Connection) -> None:
             with transaction(connection):
+                # The column's default would ask for the time and format it for each row.
+                now = as_text(time.time_ns() // 1_000_000 * 1000)
                 try:
                     for statement, values in statements:
-                        connection.execute(statement, values)
+                        connection.execute(statement, (now, *values))
                 except ROW_ERRORS as error:
                     raise self._refusal(rows, error) from None  # the cause may quote a row
 
         self._until_done(insert, timeout)
 
     def _statement(self, rows: Sequence[CommandCall]) -> tuple[str, Sequence[Any]]:
-        """An INSERT of these rows, and the values that it binds.
-
-        A column in which none of them has a value is NULL in the text: the driver takes longer to bind None than any
-        other value.
-        """
+        """An INSERT of these rows, and the values that it binds after the time of the insert."""
         columns: list[Any] = list(zip(*map(values_of, rows), strict=True))
-        columns[_CALLED_AT] = list(map(as_text, columns[_CALLED_AT]))
-        layout = tuple([column[0] is None and column.count(None) == len(rows) for column in columns])
+        columns[_CALLED_AT] = as_texts(columns[_CALLED_AT])
+        layout = tuple([_bound(index, column) for index, column in enumerate(columns)])
         if layout not in self._layouts:
             if len(self._layouts) < LAYOUTS:
                 self._layouts.add(layout)
             else:
-                layout = _ALL_BOUND
-        bound = [column for column, absent in zip(columns, layout, strict=True) if not absent]
-        values = list(chain.from_iterable(zip(*bound, strict=True)))
-        return self._insert_into + _placeholders(len(rows), layout), values
+                layout = _EACH_COLUMN
+        once = [column[0] for column, bound in zip(columns, layout, strict=True) if bound == _ONCE]
+        each = [column for column, bound in zip(columns, layout, strict=True) if bound == _EACH]
+        return self._insert_into + _placeholders(len(rows), layout), [
+            *once,
+            *chain.from_iterable(zip(*each, strict=True)),
+        ]
 
     def close(self, *, timeout: float) -> None:
         if self._lock.acquire(timeout=timeout):  # a write in progress keeps its connection
@@ -218,7 +229,21 @@ def _several(rows: Sequence[CommandCall]) -> Iterator[Sequence[CommandCall]]:
             count //= 2
 
 
+def _bound(index: int, column: Sequence[Any]) -> int:
+    first = column[0]
+    if first is None:
+        return _ABSENT if column.count(None) == len(column) else _EACH
+    return _ONCE if index in _SHARED and column.count(first) == len(column) else _EACH
+
+
 @lru_cache(maxsize=LAYOUTS * ROWS_PER_STATEMENT.bit_length())
-def _placeholders(rows: int, absent: tuple[bool, ...]) -> str:
-    row = f"({', '.join('NULL' if each else '?' for each in absent)})"
-    return f"{', '.join([row] * rows)} ON CONFLICT (called_at, span_id) DO NOTHING"
+def _placeholders(rows: int, layout: tuple[int, ...]) -> str:
+    """Parameter 1 is the time of the insert; then those of ONCE, then those of each row."""
+    once = count(2)
+    fixed = {at: f"?{next(once)}" for at, bound in enumerate(layout) if bound == _ONCE}
+    each = count(2 + len(fixed))
+    texts = []
+    for _ in range(rows):
+        row = ["NULL" if bound == _ABSENT else fixed.get(at) or f"?{next(each)}" for at, bound in enumerate(layout)]
+        texts.append(f"(?1, {', '.join(row)})")
+    return f"{', '.join(texts)} ON CONFLICT (called_at, span_id) DO NOTHING"

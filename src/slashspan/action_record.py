@@ -52,6 +52,7 @@ _IDS: Final = frozenset(
 )
 MAX_CHECKPOINTS: Final = 1000
 """Checkpoints kept for one action: more than fit into the column. Of an endless loop the first ones are enough."""
+_NOTHING: Final[Mapping[str, AttributeValue]] = {}
 _KEY: Final = create_key("slashspan-action-record")
 SPAN_RECORD: Final = "_slashspan_action"
 """Where a span refers to its record that makes its attributes when they are asked for."""
@@ -81,7 +82,7 @@ class ActionRecord:
         self.end_ns: int | None = None
         self.checkpoints: Sequence[tuple[str, Mapping[str, Any]]] = ()
         self.dropped_checkpoints = 0
-        self.noted: dict[str, AttributeValue] = {}
+        self.noted: Mapping[str, AttributeValue] = _NOTHING
         """The attributes that were added or changed since the start."""
         self.packed: bytes | None = None
         """What the spool has written about the start; the record of the end begins with it."""
@@ -103,7 +104,7 @@ class ActionRecord:
 
     def note(self, values: Mapping[str, AttributeValue]) -> None:
         """Add or change attributes."""
-        self.noted.update(values)
+        self.noted = {**self.noted, **values}
 
     def add_checkpoint(self, name: str, attributes: Mapping[str, Any]) -> None:
         """Add a checkpoint; beyond MAX_CHECKPOINTS they are only counted."""

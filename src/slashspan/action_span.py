@@ -80,6 +80,8 @@ class ActionSpan(sdk.Span):
     _record_end_metrics = None
     _trace_config = None
     _flags: TraceFlags
+    _in_turn: bool
+    """Whether the SDK does nothing but call its `_span_processors` in turn. That is done here, with fewer calls."""
     _slashspan_action: ActionRecord  # as SPAN_RECORD says
 
     @property
@@ -137,7 +139,8 @@ class ActionSpan(sdk.Span):
         """`note` and `end` in one."""
         record = self._slashspan_action
         with self._lock:
-            record.noted.update(values)  # `record.note`, without a call
+            # `record.note`, without a call and without another object for the garbage collector
+            record.noted = {**record.noted, **values} if record.noted else values
             if self._end_time is not None:
                 _log.warning("Calling end() on an ended span.")
                 return
@@ -145,9 +148,12 @@ class ActionSpan(sdk.Span):
                 made._set_items(values)
                 made._immutable = True
             self._end_time = record.end_ns = _now() if end_time is None else end_time
-        processor = self._span_processor
-        processor._on_ending(self)
-        processor.on_end(self)
+        common: Any = self._span_processor
+        processors = common._span_processors if self._in_turn else (common,)
+        for processor in processors:
+            processor._on_ending(self)
+        for processor in processors:
+            processor.on_end(self)
 
     def _readable_span(self) -> sdk.ReadableSpan:
         return self
@@ -183,7 +189,8 @@ class ActionSpans:
         record.trace_id = ids.generate_trace_id()
         record.span_id = ids.generate_span_id()
         span._slashspan_action = record
-        span._span_processor.on_start(span, parent_context=_ROOT)
+        for processor in cls._span_processor._span_processors if cls._in_turn else (cls._span_processor,):
+            processor.on_start(span, parent_context=_ROOT)
         return span
 
     def _started_by_tracer(self, name: str, record: ActionRecord) -> Span:
@@ -231,6 +238,8 @@ def _class_for(tracer: Any) -> type[ActionSpan] | None:
             "_instrumentation_scope": tracer._instrumentation_scope,
             "_instrumentation_info": tracer.instrumentation_info,
             "_flags": TraceFlags(flags),
+            "_in_turn": type(tracer.span_processor) is sdk.SynchronousMultiSpanProcessor
+            and hasattr(tracer.span_processor, "_span_processors"),
             "__module__": __name__,
         }
     except (AttributeError, TypeError):  # an SDK with other private names

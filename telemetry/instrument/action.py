@@ -204,6 +204,8 @@ class Recorder:
         _recorders.add(self)
         self._interactions: dict[int, Action] = {}
         """Open actions by interaction id. Not those of messages: two bots in one process may both answer a message."""
+        self.find: Callable[[int], Action | None] = self._interactions.get
+        """The open action of this interaction."""
 
     def begin(self, start: Start, frame: Frame, client: discord.Client) -> Action:
         """Start the span of an action that `client` received with `frame`."""
@@ -216,12 +218,9 @@ class Recorder:
         self._open.add(action)
         if kind != Kind.PREFIX:
             self._interactions[key] = action
-        self.instruments.began(kind)
+        if getattr(self.instruments.proxy, "_real_instrument", True) is not None:
+            self.instruments.began(kind)
         return action
-
-    def find(self, interaction_id: int) -> Action | None:
-        """The open action of this interaction."""
-        return self._interactions.get(interaction_id)
 
     def rename(self, action: Action, command: str) -> None:
         """Rename the command, when parsing has found a subcommand, or that there is no such command."""
@@ -235,7 +234,8 @@ class Recorder:
         if action.ack_ns is None:
             action.ack_ns = at_ns
             action.ack_kind = kind
-        self._answered(action)
+        if action.ended_ns is not None or action.unmatched:
+            self._answered(action)
 
     def expired(self, action: Action, error: BaseException) -> None:
         """Discord refused the first answer as too late."""
@@ -291,9 +291,10 @@ class Recorder:
             del self._interactions[action.key]
         if action.ended_ns is None:
             action.ended_ns = action.elapsed_ns() if elapsed_ns is None else elapsed_ns
-        if outcome is None:
-            outcome = action.outcome()
         error_type = action.error_type
+        if outcome is None:
+            usual = action.failure is None and not (action.rejected or action.unmatched or action.expired)
+            outcome = Outcome.OK if usual else action.outcome()
         known: dict[str, AttributeValue] = {semconv.OUTCOME: outcome}
         if error_type is not None:
             known[semconv.ERROR_TYPE] = error_type
@@ -315,14 +316,15 @@ class Recorder:
         else:
             action.note(known)
             span.end(end_time=end_ns)
-        self.instruments.ended(
-            action.kind,
-            action.command,
-            outcome,
-            error_type,
-            seconds=action.ended_ns / 1e9,
-            ack_seconds=None if action.ack_ns is None else action.ack_ns / 1e9,
-        )
+        if getattr(self.instruments.proxy, "_real_instrument", True) is not None:
+            self.instruments.ended(
+                action.kind,
+                action.command,
+                outcome,
+                error_type,
+                seconds=action.ended_ns / 1e9,
+                ack_seconds=None if action.ack_ns is None else action.ack_ns / 1e9,
+            )
 
     def forget(self) -> None:
         """In a forked child: the open actions are the parent's, which records how they end."""

@@ -19,8 +19,6 @@ BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5,
 """Seconds: OpenTelemetry's boundaries for HTTP servers; one is at 2.5 s, close to Discord's 3 s."""
 LAG_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 """Seconds; a timer is usually late by less than a millisecond, and Discord waits for 3 s."""
-_REAL: Final = ("_real_instrument", True)
-"""Until there is a MeterProvider the API's instruments are proxies, which do nothing, and have no real one yet."""
 _NO_SPAN: Final = set_span_in_context(INVALID_SPAN, Context())  # an empty context would be replaced by the current one
 """For sums: the SDK would choose their exemplars with the global `random`, which belongs to the bot."""
 
@@ -71,9 +69,12 @@ class Instruments:
             "discord.guild.count", [self._observe_guilds], unit="{guild}", description="Guilds that the bot is in"
         )
 
+        self.proxy: object = self._duration
+        """Until there is a MeterProvider the API's instruments are proxies that do nothing: `_real_instrument` of each
+        is None. So that nobody need call `began` and `ended` then."""
+
     def began(self, kind: str) -> None:
-        if getattr(self._duration, *_REAL) is not None:
-            self._active.add(1, {semconv.KIND: kind}, _NO_SPAN)
+        self._active.add(1, {semconv.KIND: kind}, _NO_SPAN)
 
     def ended(
         self,
@@ -86,8 +87,6 @@ class Instruments:
         ack_seconds: float | None,
     ) -> None:
         """An action has ended: `seconds` after its receipt, first acknowledged `ack_seconds` after it, if at all."""
-        if getattr(self._duration, *_REAL) is None:
-            return
         self._active.add(-1, {semconv.KIND: kind}, _NO_SPAN)
         labels = {semconv.COMMAND_NAME: command, semconv.KIND: kind}
         if ack_seconds is not None:

@@ -53,6 +53,7 @@ class AppCommandHooks:
 
     def _make_call(self, original: Wrapped, active: list[bool]) -> Wrapped:
         begin, end, end_with_task = self._begin, self._end, self._end_with_task
+        guarded_end = guarded(end)
 
         async def _call(tree: Any, interaction: discord.Interaction[Any]) -> Any:
             action = None
@@ -73,10 +74,13 @@ class AppCommandHooks:
                 raise
             except BaseException as error:
                 action.failed(error)
-                end(action, interaction)
+                guarded_end(action, interaction)
                 deactivate(tokens)
                 raise
-            end(action, interaction)
+            try:
+                end(action, interaction)
+            except Exception:  # noqa: BLE001 - as above
+                report("AppCommandHooks._end")
             deactivate(tokens)
             return result
 
@@ -92,7 +96,6 @@ class AppCommandHooks:
         start = attributes.of_interaction(kind, _registered_name(data), interaction, frame)
         return self._recorder.begin(start, frame, interaction.client)
 
-    @guarded
     def _end(self, action: Action, interaction: discord.Interaction[Any]) -> None:
         if action.failure is None and interaction.command_failed:
             self._without_unknown_name(action, interaction)

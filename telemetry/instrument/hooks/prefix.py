@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from discord.ext import commands
 
-from slashspan.guard import guarded
+from slashspan.guard import guarded, report
 from slashspan.semconv import Kind, Outcome
 from slashspan.telemetry.instrument import attributes
 from slashspan.telemetry.instrument.action import current_action
@@ -70,7 +70,11 @@ class PrefixHooks:
         return invoke
 
     async def _recorded(self, original: Wrapped, bot: Any, ctx: commands.Context[Any]) -> Any:
-        action = self._begin(ctx)
+        action = None
+        try:  # not `guarded`, which would cost another call
+            action = self._begin(ctx)
+        except Exception:  # noqa: BLE001 - a bug of ours stays ours
+            report("PrefixHooks._begin")
         if action is None:
             return await original(bot, ctx)
         outer = _invocation.get()
@@ -82,14 +86,16 @@ class PrefixHooks:
             action.failed(error)
             raise
         finally:
-            self._end(action, ctx, invocation, outer)
+            try:
+                self._end(action, ctx, invocation, outer)
+            except Exception:  # noqa: BLE001 - as above
+                report("PrefixHooks._end")
             deactivate(tokens)
             try:  # noqa: SIM105 - three calls less
                 _invocation.reset(token)
             except ValueError:  # closed in another context
                 pass
 
-    @guarded
     def _begin(self, ctx: commands.Context[Any]) -> Action | None:
         if ctx.interaction is not None:
             return None  # a hybrid used as a slash command and invoked by the bot: its interaction is already recorded
@@ -100,7 +106,6 @@ class PrefixHooks:
         start = attributes.of_message(Kind.PREFIX, name, ctx, frame)
         return self._recorder.begin(start, frame, ctx.bot)
 
-    @guarded
     def _end(
         self, action: Action, ctx: commands.Context[Any], invocation: _Invocation, outer: _Invocation | None
     ) -> None:

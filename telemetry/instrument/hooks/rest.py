@@ -18,7 +18,7 @@ from opentelemetry.instrumentation.utils import suppress_http_instrumentation
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.status import Status, StatusCode
 
-from slashspan.guard import guarded
+from slashspan.guard import guarded, report
 from slashspan.telemetry.instrument import outcomes
 from slashspan.telemetry.instrument.action import current_action
 from slashspan.telemetry.instrument.hooks.rate_limits import TOO_MANY, RestCall, current_call
@@ -89,7 +89,8 @@ class RestHooks:
         patches.replace(aiohttp.ClientSession, "_request", self._make_try)
 
     def _make_request(self, original: Wrapped, active: list[bool]) -> Wrapped:
-        on_client, set_call, finish = self._limits.on_client, current_call.set, self._finish
+        on_client, finish = self._limits.on_client, self._finish
+        set_call, reset_call = current_call.set, current_call.reset
 
         async def request(client: Any, /, route: discord.http.Route, *args: Any, **kwargs: Any) -> Any:
             if not active:
@@ -101,10 +102,16 @@ class RestHooks:
                 result = await original(client, route, *args, **kwargs)
             except BaseException as error:  # not kept in a variable that outlives it: the frame would keep it
                 _restore(token)
-                finish(call, route, span, error, kwargs)
+                try:  # not `guarded`, which would cost another call
+                    finish(call, route, span, error, kwargs)
+                except Exception:  # noqa: BLE001 - a bug of ours stays ours
+                    report("RestHooks._finish")
                 raise
-            _restore(token)
-            finish(call, route, span, None, kwargs)
+            try:
+                reset_call(token)
+                finish(call, route, span, None, kwargs)
+            except Exception:  # noqa: BLE001 - as above
+                report("RestHooks._finish")
             return result
 
         return request
@@ -160,7 +167,6 @@ class RestHooks:
         except Exception:  # noqa: BLE001 - the hook is the user's, and the request must go on
             _log.exception("a hook of DiscordInstrumentor failed: %r", hook)
 
-    @guarded
     def _finish(
         self,
         call: RestCall,

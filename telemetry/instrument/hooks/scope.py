@@ -34,9 +34,9 @@ def deactivate(tokens: Tokens) -> None:
     """Undo `activate`. If an unawaited coroutine is closed in another context, there is nothing to undo."""
     try:
         _reset(tokens[1])
+        _contexts.detach(tokens[0])
     except ValueError:
         return
-    context_api.detach(tokens[0])
 
 
 class Work:

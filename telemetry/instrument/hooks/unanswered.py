@@ -35,11 +35,8 @@ class Unanswered:
     def install(self, patches: Patches) -> None:
         patches.replace(discord.Client, "_schedule_event", self._make_schedule, reads=("coro", "event_name"))
 
-    @guarded
-    def on_dispatched(self, kind: str, interaction: discord.Interaction[Any]) -> None:
-        """Called after discord.py has dispatched the interaction: begin its action unless begun."""
-        if self._recorder.find(interaction.id) is not None:
-            return
+    def begin(self, kind: str, interaction: discord.Interaction[Any]) -> None:
+        """Begin the action of an interaction that discord.py has dispatched to nobody."""
         frame = frame_of(interaction.id)
         start = attributes.of_interaction(kind, "", interaction, frame)
         action = self._recorder.begin(start, frame, interaction.client)
@@ -53,6 +50,8 @@ class Unanswered:
                 work = self._claim(args)
                 if work is not None:
                     return self._handle(work, partial(original, client), coro, event_name, args, kwargs)
+            if len(args) == 1 and not kwargs:  # to call it with these is half the price of the line below
+                return original(client, coro, event_name, args[0])
             return original(client, coro, event_name, *args, **kwargs)
 
         return _schedule_event

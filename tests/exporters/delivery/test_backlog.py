@@ -171,19 +171,23 @@ def test_reading_a_backlog_stops_for_live_rows(bots: Callable[..., Bot], monkeyp
     old = bot.record(spans(1000))
     until(lambda: bot.spool.journal.pending > 800)
     new = spans(10)
+    wanted = {*ids(new)}
     lease, bot.store.fail = bot.spool.lease, lambda: None
+    waiting = bot.exporter._worker._backlog
+
+    def new_rows_wait() -> bool:
+        with waiting.changed:
+            return any(item.row.span_id % 2**64 in wanted for item in waiting._waiting)
 
     def slowly(limit: int) -> Any:
         monkeypatch.setattr(bot.spool, "lease", lease)
         piece = lease(limit)
-        there = bot.exporter.counts().recorded
         bot.record(new)
-        until(lambda: bot.exporter.counts().recorded > there)
+        until(new_rows_wait)
         return piece
 
     bot.spool.lease = slowly  # type: ignore[method-assign]
     assert bot.processor.force_flush(20_000)
-    wanted = {*ids(new)}
     first = next(n for n, batch in enumerate(bot.store.batches) if wanted & {row.span_id % 2**64 for row in batch})
     assert max(len(batch) for batch in bot.store.batches[:first]) == 100
     assert stored(bot.store) == sorted(ids(old) + ids(new))

@@ -12,7 +12,15 @@ from discord.ext import commands, tasks
 
 from slashspan.telemetry.instrument import action
 from slashspan.telemetry.instrument.hooks import app_commands as app_hooks
-from slashspan.telemetry.instrument.hooks import components, loops, prefix, rest, unanswered
+from slashspan.telemetry.instrument.hooks import (
+    component_actions,
+    dynamic_items,
+    loops,
+    prefix,
+    rest,
+    unanswered,
+    views,
+)
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import ALL, GUILD
 from tests.support.actions.play import Recorded
@@ -25,20 +33,18 @@ HOOKS = [
         app_hooks.AppCommandHooks: ("_begin", "_end", "_end_with_task", "_end_late", "_record_error"),
         prefix.PrefixHooks: ("_begin", "_end", "_record_error"),
         action.Recorder: ("_deadline",),
-        components.ComponentHooks: (
-            "_begin_item",
-            "_begin_modal",
-            "_begin_dynamic",
-            "_undispatched",
-            "_end_with_task",
+        component_actions.ComponentActions: (
+            "begin_item",
+            "begin_modal",
+            "begin_dynamic",
+            "begin_undispatched",
+            "done",
             "_shadow",
             "_unshadow",
-            "_shadow_item",
-            "_unshadow_item",
-            "_done",
-            "_find",
         ),
-        unanswered.Unanswered: ("on_dispatched", "_claim", "_end_with_task", "_done"),
+        dynamic_items.DynamicItemHooks: ("_shadow_item", "_unshadow_item"),
+        views.ViewHooks: ("_shadow_running", "_end_shadow"),
+        unanswered.Unanswered: ("begin", "_claim", "_end_with_task", "_done"),
         rest.RestHooks: ("_start", "_finish"),
     }.items()
     for name in names
