@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.trace import Tracer
 
 pytestmark = needs_collector
 NOW_NS = 1_795_452_472_714_022_999
@@ -72,12 +74,19 @@ def gateway(folder: Path, **environ: str) -> Iterator[Gateway]:
             yield Gateway(running, rows, traces)
 
 
-def command(number: int, outcome: str = Outcome.OK, ms: float = 5.0, name: str = "ping") -> list[ReadableSpan]:
-    """The trace of a command: its request to Discord, then itself, as a bot ends them."""
+@functools.cache
+def bot() -> tuple[Tracer, InMemorySpanExporter]:
+    """What makes the spans of a bot. Thousands of them are sent: a provider for each command would take seconds."""
     memory = InMemorySpanExporter()
     provider = TracerProvider(resource=Resource.create({"service.name": "ladder-bot"}), shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(memory))
-    tracer = provider.get_tracer("slashspan")
+    return provider.get_tracer("slashspan"), memory
+
+
+def command(number: int, outcome: str = Outcome.OK, ms: float = 5.0, name: str = "ping") -> list[ReadableSpan]:
+    """The trace of a command: its request to Discord, then itself, as a bot ends them."""
+    tracer, memory = bot()
+    memory.clear()
     given = {
         semconv.KIND: "slash",
         semconv.COMMAND_NAME: name,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.support.postgres import Postgres
 
-RUNS, ACTIONS = 2, 500
+RUNS, ACTIONS = 2, 250
 """For each concurrency."""
 # The outcome of a cooldown shared by all users depends on the order.
 # On a machine that is seconds late, an answer by somebody else than the handler comes after Discord's deadline.

@@ -33,7 +33,7 @@ from tests.support.bots import running
 from tests.support.processes import PLAIN, RUN, bot_process
 from tests.support.proxy import Proxy
 from tests.support.stored_rows import read_outcomes, read_rows
-from tests.support.waiting import until_async
+from tests.support.waiting import until, until_async
 
 if TYPE_CHECKING:
     from tests.support.postgres import Postgres
@@ -194,7 +194,7 @@ def test_an_unreachable_store_at_the_start_costs_one_warning(
         dsn = server.dsn(database, port=proxy.port)
         with closing_telemetry(SLASHSPAN_DSN=dsn) as handle:
             asyncio.run(say_ok(3))
-            assert "cannot be written now" in caplog.text
+            until(lambda: "cannot be written now" in caplog.text)
             proxy.refuse(on=False)
             assert handle.force_flush(20)
     assert read_outcomes(server.dsn(database)) == [("slash", "ok", "ok")] * 3
