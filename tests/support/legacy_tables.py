@@ -1,6 +1,9 @@
-"""Tables as older bots created them."""
+"""Tables as older bots created them, and what bots write."""
 
 from __future__ import annotations
+
+from slashspan.exporters.stores.factory import open_store
+from tests.support.rows import FULL
 
 POSTGRESQL = {
     "serial, aware": (
@@ -46,3 +49,13 @@ OLD_ROWS = (
 )
 OLD_INSERT = "INSERT INTO command_calls (discord_uid, player_name, command) VALUES (3, 'cid', 'ping')"
 OLD_SELECT = "SELECT id, discord_uid, player_name, command, called_at FROM command_calls ORDER BY id"
+
+
+def write_twice(dsn: str) -> None:
+    """A row of today's bot, and the same again: a retry is harmless."""
+    store = open_store(dsn)
+    try:
+        for _ in range(2):
+            store.write([FULL], timeout=20)
+    finally:
+        store.close(timeout=5)

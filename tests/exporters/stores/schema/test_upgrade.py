@@ -1,13 +1,10 @@
-"""An old bot's table is upgraded in place: nothing is rewritten or lost, and it can be interrupted anywhere."""
+"""An old bot's table is upgraded in place: nothing is rewritten or lost."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import pytest
 
 from slashspan import insights
@@ -15,11 +12,10 @@ from slashspan.errors import ConfigurationError
 from slashspan.exporters.admin.migrate import plan_migration, run_migration
 from slashspan.exporters.rows.command_call import COLUMNS
 from slashspan.exporters.stores import schema
-from slashspan.exporters.stores.errors import SchemaMismatch, StoreUnavailable
+from slashspan.exporters.stores.errors import SchemaMismatch
 from slashspan.exporters.stores.factory import open_store
 from slashspan.table import Table
-from tests.support.legacy_tables import OLD_INSERT, OLD_ROWS, OLD_SELECT, POSTGRESQL, SQLITE
-from tests.support.postgres import in_own_loop
+from tests.support.legacy_tables import OLD_INSERT, OLD_ROWS, OLD_SELECT, POSTGRESQL, write_twice
 from tests.support.rows import FULL
 from tests.support.stored_rows import as_utc
 from tests.support.tables import catalog, execute
@@ -30,36 +26,7 @@ if TYPE_CHECKING:
     from tests.support.postgres import Postgres
 
 UTC = timezone.utc
-BOTH = [("postgresql", name) for name in POSTGRESQL] + [("sqlite", name) for name in SQLITE]
 T = "command_calls"
-
-
-class Cut(BaseException):
-    """Stands for the end of the process."""
-
-
-@pytest.fixture(params=BOTH, ids=lambda both: "-".join(both))
-def legacy(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
-    """The store, and the statement with which an old bot creates its table."""
-    dialect, name = request.param
-    if dialect == "sqlite":
-        return f"sqlite:///{tmp_path / 'old.db'}", SQLITE[name]
-    server: Postgres = request.getfixturevalue("server")
-    return server.dsn(request.getfixturevalue("database")), POSTGRESQL[name]
-
-
-@pytest.fixture
-def postgresql(server: Postgres, database: str) -> str:
-    return server.dsn(database)
-
-
-def written(dsn: str) -> None:
-    store = open_store(dsn)
-    try:
-        for _ in range(2):  # a retry is harmless
-            store.write([FULL], timeout=20)
-    finally:
-        store.close(timeout=5)
 
 
 def filenode(dsn: str) -> Any:
@@ -80,7 +47,7 @@ def test_old_rows_readers_and_writers_still_work_after_the_upgrade(legacy: tuple
     assert execute(dsn, "SELECT count(inserted_at) AS n FROM command_calls")[0]["n"] == 0
     began = datetime.now(UTC) - timedelta(seconds=2)
     execute(dsn, OLD_INSERT)
-    written(dsn)
+    write_twice(dsn)
     rows = execute(dsn, OLD_SELECT)
     assert [row["player_name"] for row in rows] == ["ann", "bob", "ann", "cid", "nelly"]
     assert began < as_utc(rows[3]["called_at"]) < datetime.now(UTC) + timedelta(seconds=2)
@@ -126,25 +93,6 @@ def test_an_upgraded_table_has_everything_that_a_new_one_has(
     assert all(row["indisvalid"] for row in upgraded["indexes"])
 
 
-def test_a_migration_can_be_interrupted_after_any_step(legacy: tuple[str, str]) -> None:
-    dsn, made = legacy
-    execute(dsn, made, OLD_ROWS)
-    planned = plan_migration(dsn, T).steps
-    for number, expected in enumerate(planned):
-        assert plan_migration(dsn, T).steps == planned[number:], expected
-
-        def cut(_: object) -> None:
-            raise Cut
-
-        with pytest.raises(Cut):
-            run_migration(dsn, T, done=cut)
-        execute(dsn, OLD_INSERT)  # an old bot can write in every intermediate state
-    assert plan_migration(dsn, T).steps == ()
-    run_migration(dsn, T)
-    written(dsn)
-    assert len(execute(dsn, OLD_SELECT)) == 3 + len(planned) + 1
-
-
 def test_a_plan_changes_nothing_and_its_sql_can_be_run_by_hand(legacy: tuple[str, str]) -> None:
     dsn, made = legacy
     execute(dsn, made, OLD_ROWS)
@@ -158,7 +106,7 @@ def test_a_plan_changes_nothing_and_its_sql_can_be_run_by_hand(legacy: tuple[str
     for step in plan.steps:
         execute(dsn, *step.sql) if step.alone else execute(dsn, "BEGIN", *step.sql, "COMMIT")
     assert plan_migration(dsn, T).steps == ()
-    written(dsn)
+    write_twice(dsn)
 
 
 def test_a_store_refuses_a_legacy_table_and_names_the_command_that_upgrades_it(legacy: tuple[str, str]) -> None:
@@ -208,123 +156,6 @@ def test_the_plan_contains_warnings(postgresql: str, server: Postgres) -> None:
 def test_sqlite_times_are_utc(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="read as UTC"):
         plan_migration(f"sqlite:///{tmp_path / 'x.db'}", T, zone="Europe/Berlin")
-
-
-async def _waiting(dsn: str, words: str) -> int:
-    """The process id of a backend that waits for a lock in a statement with these words."""
-    watcher = await asyncpg.connect(dsn)
-    try:
-        while True:
-            pid = await watcher.fetchval(
-                "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1 "
-                "AND datname = current_database()",
-                f"%{words}%",
-            )
-            if pid is not None:
-                return int(pid)
-            await asyncio.sleep(0.01)
-    finally:
-        await watcher.close()
-
-
-def test_a_half_built_index_is_dropped_and_rebuilt(postgresql: str) -> None:
-    execute(postgresql, POSTGRESQL["serial, aware"], OLD_ROWS)
-    failed: list[BaseException] = []
-
-    def first() -> None:
-        try:
-            run_migration(postgresql, T)
-        except StoreUnavailable as error:
-            failed.append(error)
-
-    async def cut_in_the_middle() -> None:
-        connection = await asyncpg.connect(postgresql)
-        # Holds no lock on the table but a snapshot, for which CREATE INDEX CONCURRENTLY waits at its end.
-        await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
-        await connection.execute("SELECT 1")
-        thread = threading.Thread(target=first)
-        thread.start()
-        pid = await _waiting(postgresql, "INDEX CONCURRENTLY")
-        await connection.execute(f"SELECT pg_terminate_backend({pid})")
-        await connection.execute("ROLLBACK")
-        await asyncio.to_thread(thread.join)
-        await connection.close()
-
-    in_own_loop(cut_in_the_middle())
-    assert failed
-    invalid = "SELECT count(*) AS n FROM pg_index WHERE NOT indisvalid"
-    assert execute(postgresql, invalid)[0]["n"] == 1
-    assert plan_migration(postgresql, T).steps[0].title.startswith("drop")
-    run_migration(postgresql, T)
-    assert execute(postgresql, invalid)[0]["n"] == 0
-    written(postgresql)
-
-
-def test_migrate_does_not_queue_behind_a_long_transaction_for_ever(postgresql: str) -> None:
-    execute(postgresql, POSTGRESQL["serial, aware"], OLD_ROWS)
-
-    async def held() -> None:
-        connection = await asyncpg.connect(postgresql)
-        await connection.execute("BEGIN")
-        await connection.execute("SELECT * FROM command_calls")
-        try:
-            with pytest.raises(StoreUnavailable, match="long transaction"):
-                await asyncio.to_thread(run_migration, postgresql, T, seconds=0.01)
-            await asyncio.to_thread(execute, postgresql, OLD_INSERT)
-            running = asyncio.create_task(asyncio.to_thread(run_migration, postgresql, T, seconds=60))
-            await _waiting(postgresql, "ALTER TABLE")
-        finally:
-            await connection.execute("ROLLBACK")
-            await connection.close()
-        await running
-
-    in_own_loop(held())
-    assert plan_migration(postgresql, T).steps == ()
-
-
-def test_two_migrations_and_a_store_can_run_at_the_same_time(legacy: tuple[str, str]) -> None:
-    dsn, made = legacy
-    execute(dsn, made, OLD_ROWS)
-    failed: list[BaseException] = []
-
-    def one() -> None:
-        try:
-            run_migration(dsn, T, seconds=60)
-        except BaseException as error:
-            failed.append(error)
-
-    threads = [threading.Thread(target=one) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failed
-    written(dsn)
-
-
-def test_old_bots_can_write_during_a_migration(legacy: tuple[str, str]) -> None:
-    dsn, made = legacy
-    execute(dsn, made, OLD_ROWS)
-    stop = threading.Event()
-    counts: list[int] = []
-
-    def old_bot() -> None:
-        count = 0
-        # The rate of a busy bot: next to a writer without pauses, others would never get SQLite's lock.
-        while not stop.wait(0.01):
-            execute(dsn, OLD_INSERT)
-            count += 1
-        counts.append(count)
-
-    thread = threading.Thread(target=old_bot)
-    thread.start()
-    try:
-        run_migration(dsn, T, seconds=60)
-    finally:
-        stop.set()
-        thread.join()
-    assert counts
-    assert len(execute(dsn, OLD_SELECT)) == 3 + counts[0]
 
 
 def test_a_table_in_another_schema_is_upgraded(postgresql: str) -> None:
