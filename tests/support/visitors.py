@@ -26,6 +26,7 @@ PERIOD: Final = "since=2026-11-06T18:00Z&until=2026-11-20T18:00Z&zone=Europe/Ber
 """Of `recent_filters`."""
 NO_CHART: Final = {"spec": None, "sentence": "No calls.", "table": ""}
 WAIT: Final = 120_000.0
+"""Milliseconds."""
 _GUIDELINES: Final = {"runOnly": ["wcag2a", "wcag2aa"], "resultTypes": ["violations"]}
 """Without details of what is right: those of a page full of charts take axe longer than the rules."""
 

@@ -28,6 +28,7 @@ async def test_filters_are_reached_and_removed_with_the_keyboard(dsn: str, visit
         await page.keyboard.press("Enter")
         await page.locator(".chips a", has_text="command: queue").wait_for()
         assert "command=queue" in page.url
+        await page.locator("#summary[data-state=drawn]").wait_for()  # the script listens to keys
         await page.evaluate("document.activeElement.blur()")
         await page.keyboard.press("Escape")
         await page.locator(".chips").wait_for(state="detached")
