@@ -14,6 +14,7 @@ from slashspan import insights
 from slashspan.insights import Filters
 from slashspan.insights.charts import draw
 from slashspan.telemetry.cli import cli
+from slashspan.telemetry.discord_extension import answers
 from tests.support.dashboards import served
 from tests.support.rows import FULL
 from tests.support.stored_rows import write_rows
@@ -123,6 +124,19 @@ async def test_the_page_marks_it_with_a_link_to_the_release(evil: str) -> None:
     assert table.count('class="new"') == 1
     assert '<a class="new" href="/?since=all&amp;release=%3C2.0%3E">new in &lt;2.0&gt;</a>' in table
     assert [row["new_in"] for row in csv.DictReader(text.splitlines())] == ["<2.0>", ""]
+
+
+async def test_discord_shows_it(tmp_path: Path) -> None:
+    minutes = (datetime.now(timezone.utc) - START) // timedelta(minutes=1)
+    dsn = f"sqlite:///{tmp_path / 'calls.db'}"
+    write_rows(dsn, [call(minutes - 2, "1.0", OLD), call(minutes - 1, "2.0", NEW)])
+    async with insights.connect(dsn) as reader:
+        answer = await answers.command(reader, "play", "24h", "UTC", {})
+    (text,) = [str(field.value) for field in answer.embed.fields if field.name == "Exceptions"]
+    assert {line.partition(" ")[0]: line.endswith(", new in 2.0") for line in text.splitlines()} == {
+        OLD: False,
+        NEW: True,
+    }
 
 
 def test_the_terminal_shows_it_in_80_columns(evil: str) -> None:
