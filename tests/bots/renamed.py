@@ -1,6 +1,6 @@
 """A bot on a discord.py or OpenTelemetry whose source is modified on import, to simulate another version.
 
-Arguments: the top-level package, a pattern and its replacement.
+Arguments: the top-level package, and patterns, each with its replacement.
 """
 
 import asyncio
@@ -12,17 +12,20 @@ import re
 import sys
 from pathlib import Path
 
-package, pattern, replacement = sys.argv[1:4]
-changed = 0
+package, *arguments = sys.argv[1:]
+replacements = dict(zip(arguments[::2], arguments[1::2], strict=True))
+changed = set()
 
 
 class Loader(importlib.machinery.SourceFileLoader):
     def get_code(self, fullname):  # type: ignore[no-untyped-def]
-        global changed
         path = self.get_filename(fullname)
-        source, count = re.subn(pattern.encode(), replacement.encode(), self.get_data(path))
-        changed += count
-        if not count:
+        source = original = self.get_data(path)
+        for pattern, replacement in replacements.items():
+            source, count = re.subn(pattern.encode(), replacement.encode(), source)
+            if count:
+                changed.add(pattern)
+        if source == original:
             return super().get_code(fullname)  # compiled already
         return self.source_to_code(source, path)
 
@@ -91,6 +94,6 @@ async def main() -> None:
 
 
 slashspan.configure()
-assert changed, f"{pattern} is nowhere in {package}"
+assert changed == set(replacements), f"{set(replacements) - changed} is nowhere in {package}"
 with contextlib.suppress(KeyboardInterrupt):
     asyncio.run(main())
