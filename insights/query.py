@@ -37,6 +37,7 @@ _EVER: Final = {"since": EPOCH, "until": datetime(2200, 1, 1, tzinfo=timezone.ut
 _PLACE: Final = re.compile(r"\{([a-z_]+)\}")
 _VALUE: Final = re.compile(r"(?<![:\w]):([a-z_0-9]+)")
 _RANKS: Final = re.compile(r"nearest_ranks\(([\w.]+)\)")
+_WORD: Final = re.compile(r"\w+")
 _COMMENT: Final = re.compile(r"^\s*--.*\n", re.MULTILINE)
 
 
@@ -161,11 +162,9 @@ def compose(
 def _calls(dialect: Dialect, source: str, conditions: str, offset: Callable[[], str], text: str) -> str:
     """The subquery, with the columns that the text names. Times are made in steps, so that each is computed once."""
 
-    def named(name: str) -> bool:
-        return re.search(rf"\b{name}\b", text) is not None
-
-    inner = {name: sql for name, sql in {**CALL_COLUMNS, **dialect.times}.items() if named(name)}
-    times = {name: sql for name, sql in TIME_COLUMNS.items() if named(name)}
+    words = set(_WORD.findall(text))
+    inner = {name: sql for name, sql in {**CALL_COLUMNS, **dialect.times}.items() if name in words}
+    times = {name: sql for name, sql in TIME_COLUMNS.items() if name in words}
     if times:
         inner["at_s"] = dialect.times["at_s"]
     columns = ", ".join(f"{sql} AS {name}" for name, sql in inner.items()) or "1 AS one"

@@ -16,13 +16,15 @@ from slashspan.semconv import Outcome
 from slashspan.sum_tables import HOUR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from typing import TypeVar
 
-    Counts = tuple[Sequence[float], Sequence[int]]
+    V = TypeVar("V", bound=Hashable)
+    Counts = tuple[Sequence[V], Sequence[int]]
     """Values and how often each is there."""
 
-_SUMS: Final = 9
-"""Columns of a group between its first call and its key."""
+_SUMS: Final = 11
+"""Columns of a group between its last call and its key."""
 _bin_of: Final = lru_cache(maxsize=8_192)(bin_of)
 """For values that come again and again."""
 
@@ -54,14 +56,14 @@ class Tally:
     def add_groups(self, groups: Iterable[Any]) -> int:
         """Add rows of the query `clickhouse.groups.GROUPS`; returns the number of calls."""
         count = 0
-        for start, outcome, error_type, calls, first_us, *sums_and_key in groups:
+        for start, calls, first_us, last_us, *sums_and_key in groups:
             sums, key = sums_and_key[:_SUMS], tuple(sums_and_key[_SUMS:])
             count += calls
             hour = self._hours.setdefault(start, {})
             group = hour.get(key)
             if group is None:
                 group = hour[key] = _Group(first_us)
-            group.add_group(outcome, error_type, calls, first_us, *sums)
+            group.add_group(calls, first_us, last_us, *sums)
         return count
 
     def __bool__(self) -> bool:
@@ -154,51 +156,50 @@ class _Group:
             number = bin_of(delay)
             self.delays[number] = self.delays.get(number, 0) + 1
         if error_type is not None or outcome == Outcome.ERROR:
-            self._fail((outcome, error_type or ""), 1, at_us, at_us, () if user is None else (user,))
+            self._fail(at_us, user, outcome, error_type or "")
 
     def add_group(
         self,
-        outcome: str,
-        error_type: str | None,
         calls: int,
         first_us: int,
         last_us: int,
         over_2s: int,
         over_3s: int,
+        never: int,
         longest: float | None,
-        durations: Counts,
-        acks: Counts,
-        delays: Counts,
+        outcomes: Counts[str],
+        durations: Counts[float],
+        acks: Counts[float],
+        delays: Counts[float],
         users: Sequence[int],
         guilds: Sequence[int],
+        failures: Iterable[tuple[str, str, int, int | None]],
     ) -> None:
-        """Add calls with the same outcome and exception."""
+        """Add calls; `failures` has the outcome, type, time and user of each that failed."""
         sums = self.sums
         sums.calls += calls
         sums.first_us = min(sums.first_us, first_us)
         sums.last_us = max(sums.last_us, last_us)
-        sums.outcomes[outcome] = sums.outcomes.get(outcome, 0) + calls
-        if outcome == Outcome.EXPIRED:
-            over_2s = over_3s = calls
-        else:
-            sums.never += calls - sum(acks[1])
         sums.over_2s += over_2s
         sums.over_3s += over_3s
+        sums.never += never
         if longest is not None and (sums.longest is None or longest > sums.longest):
             sums.longest = longest
+        add_counts(sums.outcomes, zip(*outcomes, strict=True))
         for total, (values, counts) in ((self.durations, durations), (self.acks, acks), (self.delays, delays)):
             add_counts(total, zip(map(_bin_of, values), counts, strict=True))
         self.users.update(users)
         self.guilds.update(guilds)
-        if error_type is not None or outcome == Outcome.ERROR:
-            self._fail((outcome, error_type or ""), calls, first_us, last_us, users)
+        for outcome, error_type, at_us, user in failures:
+            self._fail(at_us, user, outcome, error_type)
 
-    def _fail(self, key: tuple[str, str], calls: int, first_us: int, last_us: int, users: Iterable[int]) -> None:
-        failure, failed = self.failures.setdefault(key, (Failure(0, first_us, last_us), set()))
-        failure.calls += calls
-        failure.first_us = min(failure.first_us, first_us)
-        failure.last_us = max(failure.last_us, last_us)
-        failed.update(users)
+    def _fail(self, at_us: int, user: int | None, outcome: str, error_type: str) -> None:
+        failure, users = self.failures.setdefault((outcome, error_type), (Failure(0, at_us, at_us), set()))
+        failure.calls += 1
+        failure.first_us = min(failure.first_us, at_us)
+        failure.last_us = max(failure.last_us, at_us)
+        if user is not None:
+            users.add(user)
 
     def numbered(self, numbers: Mapping[int, int]) -> Group:
         sums = self.sums
