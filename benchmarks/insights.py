@@ -26,6 +26,7 @@ from slashspan import insights
 from slashspan.insights import Filters
 from slashspan.insights.sums import open_sums
 from slashspan.insights.sums.reader import SummedReader
+from slashspan.telemetry.cli.reading import without_collections
 from tests.support import clickhouse
 from tests.support.clickhouse_server import clickhouse_server
 from tests.support.postgres import postgres
@@ -189,7 +190,7 @@ def _duckdb(folder: Path, count: int) -> Measured:
 def _with_sums(store: str, count: int, dsn: str) -> Measured:
     _say(f"{store}, {count:,} rows: building sums")
     started = time.perf_counter()
-    with open_sums(dsn) as sums:
+    with open_sums(dsn) as sums, without_collections():
         sums.install(ZONE)
         sums.refresh()
         size = sums.status().bytes / 2**20

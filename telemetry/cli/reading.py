@@ -1,8 +1,9 @@
-"""What the commands that read have in common: sums that are up to date, and a hint where they are of no use."""
+"""What the commands that read have in common: sums that are up to date, a hint where they are of no use, no pauses."""
 
 from __future__ import annotations
 
 import contextlib
+import gc
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -38,6 +39,18 @@ def opened_reader(settings: Settings, filters: Filters) -> Iterator[BlockingRead
                 err=True,
             )
         yield reader
+
+
+@contextlib.contextmanager
+def without_collections() -> Iterator[None]:
+    """Sums are hundreds of thousands of objects, none of them garbage: looking for some is half of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _refresh(sums: Sums) -> None:

@@ -13,6 +13,7 @@ from slashspan.errors import ConfigurationError
 from slashspan.setting import DEFAULT_ZONE
 from slashspan.telemetry.cli.options import FAILED_STATUS, dsn_option, env_file_option, settings_of
 from slashspan.telemetry.cli.output import progress, say, say_json
+from slashspan.telemetry.cli.reading import without_collections
 
 if TYPE_CHECKING:
     from slashspan.exporters.admin.doctor import Finding
@@ -83,7 +84,7 @@ def _go_on(sums: Sums, every: float) -> NoReturn:
 
 def _refresh(sums: Sums) -> None:
     total = sums.pending()
-    with progress("summing") as bar:
+    with progress("summing") as bar, without_collections():
         task = bar.add_task("", total=total)
         sums.refresh(lambda count: bar.advance(task, count))
 

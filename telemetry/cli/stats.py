@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import json
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,10 +9,10 @@ import click
 
 from slashspan.telemetry.cli.options import USER_ID, dsn_option, env_file_option, settings_of
 from slashspan.telemetry.cli.output import console, print_csv, say
-from slashspan.telemetry.cli.reading import opened_reader
+from slashspan.telemetry.cli.reading import opened_reader, without_collections
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from click.shell_completion import CompletionItem
 
@@ -144,7 +142,7 @@ def stats(
     settings = settings_of(dsn)
     filters = filters_of(settings, **chosen)
     found = insights.find_report(report) if report else None
-    with _no_collections(), opened_reader(settings, filters) as reader:
+    with without_collections(), opened_reader(settings, filters) as reader:
         if found is None:
             _overview(reader, filters, limit, as_json=as_json)
             return
@@ -157,18 +155,6 @@ def stats(
         from slashspan.insights.terminal.reports import print_report
 
         print_report(result, console(), limit=limit)
-
-
-@contextlib.contextmanager
-def _no_collections() -> Iterator[None]:
-    """Sums are hundreds of thousands of objects, none of them garbage: looking for some is half of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _overview(reader: BlockingReader, filters: Filters, limit: int, *, as_json: bool) -> None:
