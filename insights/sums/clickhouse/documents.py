@@ -23,7 +23,7 @@ IDS_AT_ONCE: Final = 8_000
 """Ids in one: less than the 256 KiB that a statement may have."""
 NUMBERS_KEPT: Final = 1_000_000
 """Numbers of ids that are not asked for again in the next round."""
-DAYS_AT_ONCE: Final = 30
+DAYS_AT_ONCE: Final = 10
 """Days whose hours are read at once."""
 _MADE_OF: Final = ("rows", "hash", "version", "document")
 
