@@ -14,7 +14,7 @@ from pathlib import Path
 
 package, *arguments = sys.argv[1:]
 replacements = dict(zip(arguments[::2], arguments[1::2], strict=True))
-changed = set()
+changed: set[str] = set()
 
 
 class Loader(importlib.machinery.SourceFileLoader):
