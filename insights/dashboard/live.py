@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
 from slashspan.insights.dashboard.building import Building, next_look
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
 
     from slashspan.insights.dashboard.pool import ReaderPool
     from slashspan.insights.readers.base import Reader
+    from slashspan.insights.reports.audience import RecentRow
 
 POLL_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 15.0
 """After so long without news, a page hears that it is still connected."""
 SUMS_EVERY: Final = 10
 """Questions between two about the progress of sums that were of use at the last one."""
+LATELY: Final = timedelta(days=1)
 _log = logging.getLogger("slashspan.dashboard")
 
 
@@ -38,7 +41,7 @@ class Live:
         self._heard = asyncio.Event()
         """Set while somebody listens."""
         self._listeners: dict[object, Callable[[], bool]] = {}
-        self._newest: object = None
+        self._newest: tuple[RecentRow, ...] | None = None
         self._building = Building()
         self._look_at = 0.0
         """When to ask for the progress of sums again."""
@@ -88,7 +91,7 @@ class Live:
         problem, rows, building = "", self._newest, self.building
         try:
             async with self._pool.reader() as reader:
-                rows = (await recent(reader, Filters(kinds=ALL_KINDS), count=1)).rows
+                rows = await self._newest_of(reader)
                 await self._look_at_sums(reader)
         except ReadError as error:
             problem = str(error)
@@ -100,6 +103,13 @@ class Live:
             self._tell()
         elif building != self.building:
             self._tell()
+
+    async def _newest_of(self, reader: Reader) -> tuple[RecentRow, ...]:
+        """The newest call is looked for from the last one on, or in the last day: to look through all times, SQLite
+        reads all rows."""
+        since = self._newest[0].at if self._newest else datetime.now(timezone.utc) - LATELY
+        rows = (await recent(reader, Filters(since=since, kinds=ALL_KINDS), count=1)).rows
+        return rows or (await recent(reader, Filters(kinds=ALL_KINDS), count=1)).rows
 
     async def _look_at_sums(self, reader: Reader) -> None:
         began = time.monotonic()

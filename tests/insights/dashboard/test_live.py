@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from slashspan import insights
 from slashspan.insights.dashboard.live import Live
 from slashspan.insights.dashboard.pool import ReaderPool
+from slashspan.insights.filters import ALL_KINDS
 from slashspan.insights.sums.reader import SummedReader
 from tests.support.dashboards import served
 from tests.support.rows import sample
 from tests.support.stored_rows import write_rows
+from tests.support.tables import execute
 from tests.support.waiting import until_async
 
 if TYPE_CHECKING:
@@ -113,3 +115,29 @@ async def test_a_page_that_was_closed_is_no_listener_any_more(tmp_path: Path, mo
             await answer.content.readuntil(b"\n\n")
             assert found[0]._listeners
         await until_async(lambda: not found[0]._listeners)
+
+
+async def test_the_newest_call_is_looked_for_from_the_last_one_on_and_everywhere_once_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dsn = f"sqlite:///{tmp_path / 'calls.db'}"
+    write_rows(dsn, sample(5, seed=1))
+    since: list[Any] = []
+    recent = insights.recent
+
+    async def noted(reader: Any, filters: insights.Filters, **options: Any) -> Any:
+        since.append(filters.since)
+        return await recent(reader, filters, **options)
+
+    monkeypatch.setattr("slashspan.insights.dashboard.live.recent", noted)
+    async with insights.connect(dsn) as reader:
+        newest, before = (row.at for row in (await recent(reader, insights.Filters(kinds=ALL_KINDS), count=2)).rows)
+    async with running(dsn) as (live, _):
+        with live.listening():
+            await until_async(lambda: live._newest)
+            since.clear()
+            await until_async(lambda: len(since) > 3)
+            assert set(since) == {newest}
+            execute(dsn, "DELETE FROM command_calls WHERE called_at = (SELECT max(called_at) FROM command_calls)")
+            await until_async(lambda: live._newest and live._newest[0].at == before)
+            assert None in since
