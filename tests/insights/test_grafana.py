@@ -88,24 +88,29 @@ class Store:
     """A table with 700 calls, and the dashboard for it."""
 
     file: GrafanaFile
-    dsn: str
+    reports_on: str
+    """The DSN of a SQLite file with the same calls: `test_contract.py` shows that reports are the same everywhere."""
     run: Callable[[str], list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="module", params=SOURCES)
-def store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    calls = generated(700, seed=7)
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     file = FILES[request.param]
+    calls = generated(700, seed=7)
+    if request.param == "clickhouse":
+        calls = [call for call in calls if call.kind]
+    reports_on = f"sqlite:///{tmp_path_factory.mktemp('reports') / 'calls.db'}"
+    store_calls(reports_on, calls)
     if request.param == "postgresql":
         server: Postgres = request.getfixturevalue("server")
         name = server.create_database()
         dsn = server.dsn(name)
         store_calls(dsn, calls)
-        yield Store(file, dsn, lambda sql: execute(dsn, sql))
+        yield Store(file, reports_on, lambda sql: execute(dsn, sql))
         server.drop_database(name)
         return
     running: ClickhouseServer = request.getfixturevalue("clickhouse_server")
-    store_calls_in(running, "grafana", [call for call in calls if call.kind])
+    store_calls_in(running, "grafana", calls)
     client = running.client("grafana")
 
     def run(sql: str) -> list[dict[str, Any]]:
@@ -114,7 +119,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
             {key: as_utc(each) if isinstance(each, datetime) else each for key, each in row.items()} for row in rows
         ]
 
-    yield Store(file, running.dsn("grafana"), run)
+    yield Store(file, reports_on, run)
     client.close()
 
 
@@ -145,7 +150,7 @@ def same(value: Any, wanted: Any, unit: str, filters: Filters) -> bool:
 def test_a_panel_shows_the_rows_of_its_report(name: str, store: Store) -> None:
     units = {column.name: column.unit for column in REPORTS[name].columns}
     not_empty = 0
-    with insights.open_reader(store.dsn) as reader:
+    with insights.open_reader(store.reports_on) as reader:
         for case, filters in CHOICES.items():
             found = store.run(store.file.query_of(name, filters))
             wanted = wanted_rows(name, reader, filters)
@@ -170,7 +175,7 @@ def test_variables_offer_what_the_period_contains(store: Store) -> None:
         for name, each in store.file.variables.items()
         if each["type"] == "query"
     }
-    with insights.open_reader(store.dsn) as reader:
+    with insights.open_reader(store.reports_on) as reader:
         every = dataclasses.replace(SPRING, kinds=ALL_KINDS)
         commands = {row.command for row in reader.run(insights.commands, every, unused=False).rows if row.command}
         releases = {row.release for row in reader.run(insights.releases, every).rows}
