@@ -49,16 +49,17 @@ PERIODS = {
 }
 SPRING: dict[str, Any] = {"since": local("2025-03-05"), "until": local("2025-04-20")}
 CHOICES = {
-    "a command": Filters(commands=("play",), since=local("2025-03-01"), until=local("2025-04-15")),
     "commands with quotes": Filters(**SPRING, commands=("it's; --", "admin ban"), zone="Europe/Berlin"),
     "kinds": Filters(**SPRING, kinds=("component", "modal")),
     "all kinds": Filters(kinds=ALL_KINDS, since=local("2025-03-01"), until=local("2025-03-20")),
-    "guilds": Filters(guilds=(10, 197038439483310086), since=local("2025-03-10"), until=local("2025-04-20")),
+    "a command in some guilds": Filters(
+        commands=("play",), guilds=(10, 197038439483310086), since=local("2025-03-01"), until=local("2025-04-20")
+    ),
     "users": Filters(users=(3, 80351110224678912), since=local("2025-03-10"), until=local("2025-04-20")),
-    "a shard": Filters(**SPRING, shards=(0,)),
-    "an environment": Filters(**SPRING, environments=("production",)),
-    "releases": Filters(**SPRING, releases=("1.0", "2.0"), zone="Asia/Kathmandu"),
-    "a bot by its id": Filters(**SPRING, bots=(str(BOTS[0][0]),)),
+    "a shard of a bot that is named by its id": Filters(**SPRING, shards=(0,), bots=(str(BOTS[0][0]),)),
+    "releases in an environment": Filters(
+        **SPRING, releases=("1.0", "2.0"), environments=("production",), zone="Asia/Kathmandu"
+    ),
     "a bot by its name": Filters(**SPRING, bots=("other-bot",)),
     "a bot that does not exist": Filters(**SPRING, bots=("1", "nobody")),
     "several at once": Filters(
