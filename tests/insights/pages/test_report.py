@@ -44,8 +44,21 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Numbers:
         return reader.run(numbers, recent_filters())
 
 
-def test_the_page_has_every_chart_with_its_sentence_and_its_table(found: Numbers) -> None:
-    page = Page(render(found, title="My bot", now=NOW))
+@pytest.fixture(scope="module")
+def page(found: Numbers) -> Page:
+    return Page(render(found, title="My bot", now=NOW))
+
+
+@pytest.fixture(scope="module")
+def hostile(found: Numbers) -> str:
+    """A page about commands, one with the name EVIL, of which there are more than the table shows."""
+    commands = found.results["commands"]
+    rows = (dataclasses.replace(commands.rows[0], command=EVIL), *commands.rows[:1] * (TABLE_ROWS + 22))
+    results = {**found.results, "commands": dataclasses.replace(commands, rows=rows)}
+    return render(dataclasses.replace(found, results=results), title=EVIL, now=NOW)
+
+
+def test_the_page_has_every_chart_with_its_sentence_and_its_table(found: Numbers, page: Page) -> None:
     assert set(chart_names(recent_filters())) == set(CHARTS) - APART
     assert set(chart_names(recent_filters())) <= page.ids
     for name, result in found.results.items():
@@ -58,27 +71,18 @@ def test_the_page_has_every_chart_with_its_sentence_and_its_table(found: Numbers
     assert f"{top.calls:,}" in page.text
 
 
-def test_the_page_needs_no_script_and_no_network(found: Numbers) -> None:
-    page = Page(render(found, title="x", now=NOW))
+def test_the_page_needs_no_script_and_no_network(page: Page) -> None:
     assert not page.tags & {"script", "link", "iframe", "object", "img"}
     addresses = [value for name, value in page.attributes if name in ("src", "href", "xlink:href", "action")]
     assert not [address for address in addresses if not address.startswith("#")]
     assert not [name for name, _ in page.attributes if name.startswith("on")]
 
 
-def test_what_users_wrote_is_text(found: Numbers) -> None:
-    commands = found.results["commands"]
-    rows = (dataclasses.replace(commands.rows[0], command=EVIL), *commands.rows[1:])
-    results = {**found.results, "commands": dataclasses.replace(commands, rows=rows)}
-    text = render(dataclasses.replace(found, results=results), title=EVIL, now=NOW)
-    assert "<script" not in text
-    assert "<img" not in text
-    assert text.count("&lt;script&gt;") >= 4  # title twice, sentence, table
+def test_what_users_wrote_is_text(hostile: str) -> None:
+    assert "<script" not in hostile
+    assert "<img" not in hostile
+    assert hostile.count("&lt;script&gt;") >= 4  # title twice, sentence, table
 
 
-def test_a_long_table_is_cut_and_says_so(found: Numbers) -> None:
-    commands = found.results["commands"]
-    rows = commands.rows[:1] * (TABLE_ROWS + 23)
-    results = {**found.results, "commands": dataclasses.replace(commands, rows=rows)}
-    page = Page(render(dataclasses.replace(found, results=results), title="x", now=NOW))
-    assert "and 23 more: slashspan stats commands --csv" in page.text
+def test_a_long_table_is_cut_and_says_so(hostile: str) -> None:
+    assert "and 23 more: slashspan stats commands --csv" in Page(hostile).text
