@@ -14,6 +14,7 @@ It is here because `telemetry.instrument` uses the API of OpenTelemetry and not 
 from __future__ import annotations
 
 import logging
+import os
 import time
 from _thread import RLock  # `threading.RLock` is a function in Python, which costs a call
 from typing import TYPE_CHECKING, Any, Final
@@ -63,6 +64,12 @@ _SPAN_STATE: Final = frozenset(
 )
 """Everything that the SDK (1.45) keeps in a span; each of these is set by `ActionSpan`."""
 _ROOT: Final = Context()
+_LOCK: Final = RLock()
+"""Of all spans of actions: one for each would be one more object for the garbage collector, and it is held for
+microseconds, in which nothing of others is called."""
+if hasattr(os, "register_at_fork"):
+    # Another thread may hold it, and is not in the child.
+    os.register_at_fork(after_in_child=_LOCK._at_fork_reinit)  # type: ignore[attr-defined]
 
 _log = logging.getLogger("opentelemetry.sdk.trace")
 _now = time.time_ns
@@ -75,6 +82,7 @@ class ActionSpan(sdk.Span):
     _kind = SpanKind.SERVER
     _status = Status(StatusCode.UNSET)
     _end_time: int | None = None
+    _lock = _LOCK  # type: ignore[assignment]
     _record_exception = True
     _set_status_on_exception = True
     _record_end_metrics = None
@@ -184,7 +192,6 @@ class ActionSpans:
         ids = tracer.id_generator
         span: ActionSpan = object.__new__(cls)
         span._name = name
-        span._lock = RLock()  # type: ignore[assignment]
         span._start_time = record.start_ns
         record.trace_id = ids.generate_trace_id()
         record.span_id = ids.generate_span_id()
