@@ -110,9 +110,10 @@ class PostgresStore(ForkAware):
 
     def after_fork_in_child(self) -> None:
         if self._connection is not None:
-            # asyncpg's finalizer would close the parent's connection: they share its socket and epoll instance.
+            # asyncpg's finalizer would close the parent's connection: they share its socket and epoll instance. It
+            # leaves an aborted one alone, and would print a traceback for one without a protocol.
             with contextlib.suppress(AttributeError):
-                self._connection._protocol = None
+                self._connection._aborted = True
         self._thread = self._connection = self._statement = None
 
     # From the caller's thread into the event loop's
