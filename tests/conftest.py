@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-# Where this is set, as in many containers, each of the hundreds of Python processes that tests start would compile all
-# that it imports: half of a bot's start.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Tests, and the hundreds of Python processes that they start, see the variables that they set themselves: the caller's
+# PYTHONPATH changes what a bot imports, SLASHSPAN_DSN where it records, FORCE_COLOR what is printed. Containers often
+# set PYTHONDONTWRITEBYTECODE: each process would compile all that it imports, half of a bot's start.
+for foreign in [name for name in os.environ if name.startswith(("FORCE_COLOR", "OTEL_", "PYTHON", "SLASHSPAN_"))]:
+    del os.environ[foreign]
 sys.dont_write_bytecode = False
 
 # Neither a test's time nor that of making its examples says anything on a machine that is busy with other tests.
