@@ -13,9 +13,10 @@ async function loadCard(card) {
   try {
     await (card.dataset.chart ? loadChart(card) : loadPart(card));
     card.dataset.state = "drawn";
+    showFresh(card);
   } catch (error) {
     if (wasDrawn) {
-      showStale(error); // the last numbers stay
+      showStale(card, error); // the last numbers stay
     } else {
       card.dataset.state = "failed";
       forget(place);
@@ -62,9 +63,9 @@ export async function loadSummary() {
   try {
     fill(summary, await (await ask("/summary")).text());
     summary.dataset.state = "drawn";
-    showFresh();
+    showFresh(summary);
   } catch (error) {
-    if (summary.dataset.state === "drawn") showStale(error);
+    if (summary.dataset.state === "drawn") showStale(summary, error);
     else showProblem(summary, error, loadSummary);
   }
   summary.setAttribute("aria-busy", "false");

@@ -44,12 +44,24 @@ export function showProblem(target, error, retry) {
   target.replaceChildren(element("p", error.message, { class: "problem", role: "alert" }), again);
 }
 
-// The last numbers stay, and it is said of when they are.
-export function showStale(error) {
-  const asOf = document.querySelector("[data-moment]")?.dataset.moment;
-  document.getElementById("state").textContent = asOf ? `as of ${asOf}: ${error.message}` : error.message;
+const state = document.getElementById("state");
+const problems = new Map(); // of each part of the page whose last numbers stay
+
+// The last numbers of `part` stay, and it is said of when they are, until this part has fresh ones: an answer that was
+// still on its way when the server went says nothing about the rest.
+export function showStale(part, error) {
+  problems.set(part, error.message);
+  showState();
 }
 
-export function showFresh() {
-  document.getElementById("state").textContent = "";
+export function showFresh(part) {
+  problems.delete(part);
+  showState();
+}
+
+function showState() {
+  const [problem = ""] = problems.values();
+  const asOf = problem && document.querySelector("[data-moment]")?.dataset.moment;
+  const text = asOf ? `as of ${asOf}: ${problem}` : problem;
+  if (state.textContent !== text) state.textContent = text; // each change is read out
 }

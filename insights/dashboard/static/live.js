@@ -61,7 +61,7 @@ function listen() {
   const events = new EventSource(`/live${query}`);
   events.addEventListener("calls", (event) => {
     show("live", true);
-    showFresh();
+    showFresh(light);
     showCalls(event.data);
     if (trouble) refreshAll();
     else if (heard) refreshSoon();
@@ -71,7 +71,7 @@ function listen() {
   events.addEventListener("problem", (event) => {
     trouble = true;
     show("not live", false);
-    showStale(new Error(event.data));
+    showStale(light, new Error(event.data));
   });
   events.addEventListener("building", (event) => {
     building.hidden = !event.data;
@@ -80,7 +80,7 @@ function listen() {
   events.addEventListener("error", () => {
     trouble = true;
     show("reconnecting", false);
-    showStale(new Error("slashspan dashboard does not answer. Is it still running?"));
+    showStale(light, new Error("slashspan dashboard does not answer. Is it still running?"));
     if (events.readyState === EventSource.CLOSED) setTimeout(listen, AGAIN_MS);
   });
 }

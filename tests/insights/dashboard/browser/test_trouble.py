@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 import sqlite3
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tests.support.visitors import Visit
 
 pytestmark = IN_BROWSER
+NOTHING_STALE = "#state:empty"
 
 
 async def test_a_failing_card_can_be_tried_again(tmp_path: Path, visit: Visit) -> None:
@@ -59,7 +61,7 @@ async def test_the_last_numbers_stay_while_the_store_is_away(tmp_path: Path, vis
         with contextlib.closing(sqlite3.connect(path)) as connection:
             connection.execute("ALTER TABLE elsewhere RENAME TO command_calls")
         await page.locator("#live:not(.off)").wait_for()
-        assert await page.locator("#state").inner_text() == ""
+        await page.locator(NOTHING_STALE).wait_for(state="attached")
 
 
 async def test_a_server_that_is_gone_is_a_grey_dot_and_the_page_goes_on_when_it_is_back(
@@ -79,4 +81,45 @@ async def test_a_server_that_is_gone_is_a_grey_dot_and_the_page_goes_on_when_it_
         assert await page.locator("#calls .plot svg").count() == 1
         async with served(dsn, port=port):
             await live.wait_for()
-            assert await page.locator("#state").inner_text() == ""
+            await page.locator(NOTHING_STALE).wait_for(state="attached")
+
+
+async def test_an_answer_that_was_on_its_way_does_not_hide_that_the_server_is_gone(
+    tmp_path: Path, visit: Visit
+) -> None:
+    async with visit(store_history(tmp_path / "calls.db", days=2), charts=False) as visitor:
+        page, gone = visitor.page, asyncio.Event()
+
+        async def answer_late(route: Any) -> None:
+            answer = await route.fetch()
+            await gone.wait()
+            await route.fulfill(response=answer)
+
+        await page.route("**/summary*", answer_late)
+        await page.goto(visitor.address)
+        await page.locator("#live:not(.off)").wait_for()
+        await visitor.close()
+        await page.locator("#state", has_text="Is it still running?").wait_for()
+        gone.set()
+        await page.locator("#summary[data-state=drawn]").wait_for()
+        assert "Is it still running?" in await page.locator("#state").inner_text()
+
+
+async def test_a_card_with_old_numbers_says_so_until_it_has_new_ones(tmp_path: Path, visit: Visit) -> None:
+    async with visit(store_history(tmp_path / "calls.db", days=2), charts=False) as visitor:
+        page = visitor.page
+
+        async def fail(route: Any) -> None:
+            await route.fulfill(status=503, json={"error": "the database is away"})
+
+        await visitor.go("/?since=2026-11-01&until=2026-11-20T18:00Z")
+        await page.locator("#calls[data-state=drawn]").wait_for()
+        await page.route("**/charts/calls*", fail)
+        await page.evaluate("import('/static/cards.js').then((cards) => cards.refreshAll())")
+        stale = page.locator("#state", has_text="the database is away")
+        await stale.wait_for()
+        await page.evaluate("import('/static/cards.js').then((cards) => cards.loadSummary())")
+        assert await stale.count() == 1
+        await page.unroute("**/charts/calls*", fail)
+        await page.evaluate("import('/static/cards.js').then((cards) => cards.refreshAll())")
+        await page.locator(NOTHING_STALE).wait_for(state="attached")
