@@ -71,7 +71,8 @@ def configurator(environ: Mapping[str, str], signal: str) -> Any:
 
 
 def otlp_arguments(environ: Mapping[str, str], signal: str) -> dict[str, Any]:
-    """For the constructor of an OTLP exporter: what it would read otherwise than the specification says."""
+    """For the constructor of an OTLP exporter: what it would read otherwise than the specification says, and for HTTP
+    a session that can be forked."""
 
     def given(*names: str) -> str:
         return next((value for name in names if (value := environ.get(name, "").strip())), "")
@@ -80,11 +81,10 @@ def otlp_arguments(environ: Mapping[str, str], signal: str) -> dict[str, Any]:
         credentials = "OTEL_PYTHON_EXPORTER_OTLP_HTTP_{}CREDENTIAL_PROVIDER"  # gives the exporter a session
         if given(credentials.format(f"{signal}_"), credentials.format("")):
             return {}
-        if not given(f"OTEL_EXPORTER_OTLP_{signal}_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"):
-            return {}
-        from slashspan.telemetry.setup.http_session import OwnCertificates
+        from slashspan.telemetry.setup.http_session import OwnCertificates, OwnConnections
 
-        return {"session": OwnCertificates()}
+        certificates = given(f"OTEL_EXPORTER_OTLP_{signal}_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE")
+        return {"session": OwnCertificates() if certificates else OwnConnections()}
     if given(f"OTEL_EXPORTER_OTLP_{signal}_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION").lower() != "none":
         return {}
     from grpc import Compression

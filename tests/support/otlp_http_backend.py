@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
 
 class HttpBackend(Received):
-    """Answers on http://127.0.0.1:`port`/v1/traces; `authorizations` are the headers that it has seen."""
+    """Answers on http://127.0.0.1:`port`/v1/traces; `authorizations` are the headers that it has seen,
+    `connections` the client's end of each request's connection."""
 
     def __init__(self) -> None:
         super().__init__()
         self.authorizations: set[str | None] = set()
+        self.connections: list[tuple[str, int]] = []
         backend = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -31,6 +33,7 @@ class HttpBackend(Received):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
+                backend.connections.append(self.client_address)
                 backend.authorizations.add(self.headers.get("Authorization"))
                 verdict = Verdict()
                 if self.path == "/v1/traces":

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from opentelemetry.sdk.trace.export import SpanExportResult
 
 from slashspan.errors import ConfigurationError
 from slashspan.telemetry.setup.trace_exporters import build, otlp_endpoint
+from tests.support.otlp_http_backend import running_http_backend
+from tests.support.spans import finished
 
 HTTP = {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}
 
@@ -47,3 +52,28 @@ def test_a_bad_port_is_refused_before_the_exporter_quotes_the_url(port: str, mon
     with pytest.raises(ConfigurationError, match=r"_TRACES_ENDPOINT=.*a port from 1 to 65535") as caught:
         build("otlp")
     assert "hunter" not in str(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+@pytest.mark.parametrize("more", [{}, {"OTEL_EXPORTER_OTLP_CERTIFICATE": "ca.pem"}], ids=["", "certificates"])
+def test_a_forked_child_has_its_own_connection_to_the_collector(
+    more: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_http_backend() as backend:
+        for name, value in {**HTTP, **more, "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{backend.port}"}.items():
+            monkeypatch.setenv(name, value)
+        exporter = build("otlp")
+        assert exporter.export([finished()]) is SpanExportResult.SUCCESS
+        child = os.fork()
+        if child == 0:
+            sent = False
+            try:
+                sent = exporter.export([finished()]) is SpanExportResult.SUCCESS
+            finally:
+                os._exit(0 if sent else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert exporter.export([finished()]) is SpanExportResult.SUCCESS
+        exporter.shutdown()
+    before, in_child, after = backend.connections
+    assert before == after != in_child
