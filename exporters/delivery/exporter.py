@@ -13,6 +13,7 @@ from slashspan.exporters.common.gil import yielding_gil
 from slashspan.exporters.delivery.worker import DeliveryWorker
 from slashspan.exporters.rows.from_span import from_span
 from slashspan.exporters.spool.dead_letters import DeadLetters
+from slashspan.exporters.spool.row_spool import new_unpacker, row_of_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -56,7 +57,8 @@ class CommandCallsExporter(SpanExporter):
         )
         self._closed = threading.Event()
 
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+    def export(self, spans: Sequence[ReadableSpan | bytes]) -> SpanExportResult:
+        """Write the rows of these spans; bytes are spans too, as our processor has them from `RowSpool.ended`."""
         try:
             rows, receipts = self._rows(spans)
             if self._closed.is_set():
@@ -72,13 +74,14 @@ class CommandCallsExporter(SpanExporter):
             return SpanExportResult.FAILURE
         return SpanExportResult.SUCCESS if stored else SpanExportResult.FAILURE
 
-    def _rows(self, spans: Sequence[ReadableSpan]) -> tuple[list[CommandCall], list[Receipt | None]]:
+    def _rows(self, spans: Sequence[ReadableSpan | bytes]) -> tuple[list[CommandCall], list[Receipt | None]]:
         spool = self.spool
         claimed = [None] * len(spans) if spool is None else spool.claim(spans)
         rows: list[CommandCall] = []
         receipts: list[Receipt | None] = []
+        unpacker = new_unpacker()
         for span, receipt in yielding_gil(zip(spans, claimed, strict=True)):
-            row = from_span(span)
+            row = row_of_bytes(span, unpacker) if isinstance(span, bytes) else from_span(span)
             if row is None or row.kind not in self._kinds:
                 continue
             rows.append(row)

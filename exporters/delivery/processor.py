@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
@@ -44,10 +44,12 @@ class DeadlineBatchProcessor(BatchSpanProcessor):
         )
         try:
             inside = self._batch_processor
-            self._emit: Callable[[ReadableSpan], None] = inside.emit
+            self._emit: Callable[[Any], None] = inside.emit
+            self._takes_bytes = True
             self._shutdown_inside: Callable[[int], None] = inside.shutdown
         except AttributeError:  # an SDK with other private names; its public methods drop spans that are not sampled
             self._emit = super().on_end
+            self._takes_bytes = False
             self._shutdown_inside = lambda _: BatchSpanProcessor.shutdown(self)  # type: ignore[no-untyped-call]
 
     def force_flush(self, timeout_millis: int | None = None) -> bool:
@@ -126,8 +128,8 @@ class CommandCallsProcessor(DeadlineBatchProcessor, ForkAware):
                 return
             with spool.order:
                 self._recorded += 1
-                spool.ended(span, record)
-                self._emit(span)
+                packed = spool.ended(span, record)
+                self._emit(span if packed is None or not self._takes_bytes else packed)
         except Exception:  # noqa: BLE001 - a bug of ours stays ours
             report("CommandCallsProcessor.on_end")
 

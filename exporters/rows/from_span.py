@@ -39,19 +39,15 @@ def from_span(span: ReadableSpan) -> CommandCall | None:
     record = record_of(span)
     if record is not None and record.span_attributes is None and record.end_ns is not None:
         # Nothing but ours: what most actions are.
-        start, noted = record.start, record.noted
-        if semconv.COMMAND_NAME in noted:  # renamed
-            start = (start[0], noted[semconv.COMMAND_NAME], *start[2:])
-        return row_of_action(
-            start,
-            noted.get,
-            record.start_ns // 1000,
-            (record.end_ns - record.start_ns) / 1e6,
-            *service_of(span.resource),
-            record.trace_id.to_bytes(16, "big").hex(),
-            _signed(record.span_id),
-            checkpoints_of(checkpoint_events(span, record)) if record.checkpoints else None,
-            None,
+        return from_action(
+            record.start,
+            record.noted,
+            trace_id=record.trace_id.to_bytes(16, "big"),
+            span_id=record.span_id,
+            start_ns=record.start_ns,
+            end_ns=record.end_ns,
+            service=service_of(span.resource),
+            checkpoints=checkpoint_events(span, record) if record.checkpoints else (),
         )
     context = span.context if record is None else record
     if context is None or span.start_time is None:
@@ -65,6 +61,33 @@ def from_span(span: ReadableSpan) -> CommandCall | None:
         end_ns=span.end_time,
         service=service_of(span.resource),
         checkpoints=checkpoints_of(checkpoints) if checkpoints else None,
+    )
+
+
+def from_action(
+    start: Sequence[Any],
+    noted: Mapping[str, Any],
+    *,
+    trace_id: bytes,
+    span_id: int,
+    start_ns: int,
+    end_ns: int,
+    service: Service,
+    checkpoints: Sequence[Checkpoint],
+) -> CommandCall:
+    """The row of a finished action that has no attributes but ours: the values of START_FIELDS, and what was noted."""
+    if semconv.COMMAND_NAME in noted:  # renamed
+        start = (start[0], noted[semconv.COMMAND_NAME], *start[2:])
+    return row_of_action(
+        start,
+        noted.get,
+        start_ns // 1000,
+        (end_ns - start_ns) / 1e6,
+        *service,
+        trace_id.hex(),
+        _signed(span_id),
+        checkpoints_of(checkpoints) if checkpoints else None,
+        None,
     )
 
 

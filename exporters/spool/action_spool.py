@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgpack
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
     from slashspan.exporters.spool.journal import Journal, Receipt
+
+
+KEY_BYTES: Final = 8
+"""Of an action that waits as bytes, see `RowSpool.ended`: its span id, with which they begin."""
 
 
 class ActionSpool:
@@ -40,7 +44,7 @@ class ActionSpool:
         if receipt is not None:
             self._in_flight[key] = receipt
 
-    def claim(self, spans: Sequence[ReadableSpan]) -> list[Receipt | None]:
+    def claim(self, spans: Sequence[ReadableSpan | bytes]) -> list[Receipt | None]:
         """The receipts of spans that have left the batch processor's queue.
 
         The queue is ordered and evicts its oldest entries: whatever was added before the first of these spans, and has
@@ -51,9 +55,7 @@ class ActionSpool:
         in_flight = self._in_flight
         with self.order:
             for span in spans:
-                record = record_of(span)
-                context = span.context if record is None else record
-                key = 0 if context is None else context.span_id
+                key = int.from_bytes(span[:KEY_BYTES], "big") if isinstance(span, bytes) else _key(span)
                 if key not in in_flight:
                     claimed.append(None)
                     continue
@@ -63,3 +65,9 @@ class ActionSpool:
         if evicted:
             self.journal.release(evicted)
         return claimed
+
+
+def _key(span: ReadableSpan) -> int:
+    record = record_of(span)
+    context = span.context if record is None else record
+    return 0 if context is None else context.span_id

@@ -26,11 +26,12 @@ from slashspan.exporters.rows.from_span import (
     checkpoint_events,
     checkpoints_of,
     first_checkpoints,
+    from_action,
     from_parts,
     service_of,
 )
 from slashspan.exporters.rows.values import jsonable
-from slashspan.exporters.spool.action_spool import ActionSpool
+from slashspan.exporters.spool.action_spool import KEY_BYTES, ActionSpool
 from slashspan.exporters.spool.records import MAX_PAYLOAD, NewerFormat, RecordType
 from slashspan.exporters.spool.segment import RecordState
 from slashspan.semconv import ATTRIBUTES, OUTCOME, Outcome
@@ -83,12 +84,18 @@ class RowSpool(ActionSpool):
                 payload = self._payload(span, context, None, attributes_of(span, record), ())
             self.journal.start(PAYLOAD_FORMAT, context.span_id, payload)
 
-    def ended(self, span: ReadableSpan, record: ActionRecord | None = None) -> None:
-        """Append a finished user action, as in flight; with `order` held."""
+    def ended(self, span: ReadableSpan, record: ActionRecord | None = None) -> bytes | None:
+        """Append a finished user action, as in flight; with `order` held.
+
+        Returns what can wait for the exporter in place of the span, for `row_of_bytes`: its key and its payload of
+        format 2. The garbage collector does not visit bytes, but would visit the span and all that it contains again
+        and again. None: the payload has another format.
+        """
         if record is not None and record.packed is not None and record.span_attributes is None:
             # Nothing but ours, and its start is packed: the rest of format 2.
             end_ns = record.end_ns or span.end_time
             checkpoints = checkpoint_events(span, record) if record.checkpoints else ()
+            payload: bytes
             try:
                 payload = record.packed + self._pack((end_ns, record.noted, checkpoints))
             except (TypeError, ValueError, OverflowError):
@@ -96,12 +103,13 @@ class RowSpool(ActionSpool):
             if payload and len(payload) <= MAX_RECORD:
                 record.packed = None
                 self._append(ACTION_FORMAT, record.span_id, payload)
-                return
+                return record.span_id.to_bytes(KEY_BYTES, "big") + payload
         context = span.context
         if context is not None:
             attributes, checkpoints = attributes_of(span, record), checkpoint_events(span, record)
             payload = self._payload(span, context, span.end_time, attributes, checkpoints)
             self._append(PAYLOAD_FORMAT, context.span_id, payload)
+        return None
 
     def _start_payload(self, span: ReadableSpan, record: ActionRecord) -> bytes | None:
         """In format 2, kept for the end; None if a value is not one that it can express."""
@@ -153,7 +161,7 @@ class RowSpool(ActionSpool):
     def lease(self, limit: int) -> list[tuple[CommandCall, Receipt]]:
         """Lease up to `limit` rows for replay, oldest first."""
         rows = []
-        unpacker = _unpacker()  # creating one costs as much as using it
+        unpacker = new_unpacker()
         for receipt, record in yielding_gil(self.journal.lease(limit)):
             try:
                 row = row_of(record, unpacker)
@@ -163,7 +171,7 @@ class RowSpool(ActionSpool):
             except Exception:  # noqa: BLE001 - one record that cannot be read must not stop the others
                 _log.exception("a record of the spool cannot be read; please report it")
                 self.journal.give_up(receipt, DropReason.INTERNAL)
-                unpacker = _unpacker()  # the old one still contains the rest of the unreadable data
+                unpacker = new_unpacker()  # the old one still contains the rest of the unreadable data
                 continue
             if row is not None:
                 rows.append((row, receipt))
@@ -177,7 +185,8 @@ class RowSpool(ActionSpool):
             _log.warning("records in %s are left alone: %s", self.journal.folder, error)
 
 
-def _unpacker() -> Any:
+def new_unpacker() -> Any:
+    """To be used for many records: creating one costs as much as using it."""
     return msgpack.Unpacker(unicode_errors="surrogatepass", strict_map_key=False, max_buffer_size=MAX_PAYLOAD)
 
 
@@ -185,16 +194,16 @@ def row_of(record: Record, unpacker: Any = None) -> CommandCall | None:
     """The row of a record. Raises NewerFormat, and whatever msgpack raises for foreign bytes."""
     if record.format > ACTION_FORMAT:
         raise NewerFormat(f"payload format {record.format}; this slashspan reads up to {ACTION_FORMAT}")
-    unpacker = unpacker or _unpacker()
+    unpacker = unpacker or new_unpacker()
     unpacker.feed(record.payload)
     service, value = unpacker.unpack(), unpacker.unpack()
     if record.type == RecordType.ROW:
         return CommandCall(**value)
+    if record.format == ACTION_FORMAT and record.type == RecordType.SPAN:
+        return _row_of_action(record.key, service, value, unpacker.unpack())
     if record.format == ACTION_FORMAT:
         trace_id, start_ns, values = value
-        attributes = attributes_of_start(values)
-        end_ns, noted, marks = unpacker.unpack() if record.type == RecordType.SPAN else (None, {}, ())
-        attributes.update(noted)
+        attributes, end_ns, marks = attributes_of_start(values), None, ()
     else:
         trace_id, start_ns, end_ns, attributes, marks = value
     if record.type == RecordType.START:
@@ -207,4 +216,27 @@ def row_of(record: Record, unpacker: Any = None) -> CommandCall | None:
         end_ns=end_ns,
         service=tuple(service),
         checkpoints=checkpoints_of(marks),
+    )
+
+
+def row_of_bytes(action: bytes, unpacker: Any) -> CommandCall:
+    """The row of what `RowSpool.ended` has returned."""
+    unpacker.feed(action[KEY_BYTES:])
+    key = int.from_bytes(action[:KEY_BYTES], "big")
+    return _row_of_action(key, unpacker.unpack(), unpacker.unpack(), unpacker.unpack())
+
+
+def _row_of_action(key: int, service: Sequence[Any], start: Sequence[Any], end: Sequence[Any]) -> CommandCall:
+    trace_id, start_ns, values = start
+    end_ns, noted, checkpoints = end
+    name, version, environment = service
+    return from_action(
+        values,
+        noted,
+        trace_id=trace_id,
+        span_id=key,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        service=(name, version, environment),
+        checkpoints=checkpoints,
     )
