@@ -173,16 +173,16 @@ async def test_a_collector_that_has_no_memory_left_gets_the_spans_later(tmp_path
 def test_while_its_queue_is_full_those_who_send_wait_and_nothing_is_lost(tmp_path: Path) -> None:
     backend = Backend()
     with running_collector(tmp_path, sending_to(backend) | {"QUEUE_SIZE": "5000"}) as receiver:
-        inner = OTLPSpanExporter(f"http://127.0.0.1:{receiver.grpc_port}", insecure=True, timeout=1)
+        inner = OTLPSpanExporter(f"http://127.0.0.1:{receiver.grpc_port}", insecure=True, timeout=2)
         exporter = RetryingExporter(inner, SpanSpool(Journal(tmp_path / "spool", max_bytes=2**26)), name="otlp")
-        everything = spans(12_000)
-        for start in range(0, len(everything), 500):
-            exporter.export(everything[start : start + 500])
+        everything = spans(6_000)
+        for start in range(0, len(everything), 100):
+            exporter.export(everything[start : start + 100])
         until(lambda: exporter.counts().retried >= 1, 100)
         assert exporter.counts().waiting
         backend.start()
         try:
-            assert exporter.force_flush(100_000)
+            assert exporter.force_flush(60_000)
             wanted = {span.context.span_id.to_bytes(8, "big") for span in everything}
             until(lambda: {span.span_id for span in backend.spans} == wanted, 100)
         finally:
