@@ -106,7 +106,9 @@ def filters_of(
 
 def options_of(report: str, filters: Filters, settings: Settings) -> dict[str, Any]:
     """What the settings say about a report; options of the command win."""
-    return {"steps": settings.funnel} if report == "funnel" and not filters.commands else {}
+    from slashspan.insights.pages import sections
+
+    return {} if filters.commands else sections.options_of(report, settings.funnel)
 
 
 def stored_ids_of(users: Iterable[int], settings: Settings) -> tuple[int, ...]:

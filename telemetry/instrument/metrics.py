@@ -38,7 +38,7 @@ class Instruments:
         self._duration = meter.create_histogram(
             "discord.interaction.duration",
             unit="s",
-            description="Time from receive to end of a user action",
+            description="Time from receipt to end of a user action",
             explicit_bucket_boundaries_advisory=BUCKETS,
         )
         self._ack = meter.create_histogram(

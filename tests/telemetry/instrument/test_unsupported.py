@@ -106,10 +106,10 @@ async def test_a_renamed_private_name_costs_its_hook_alone(names: tuple[str, ...
     expected = {RENAMED[name]: name for name in names}
     assert rows == EVERYTHING.difference(*(LOST.get(lost, set()) for lost in expected))
     (warning,) = re.findall("unsupported discord.py .*: not recorded: (.*)", output)
-    told = dict(re.findall(r"(?:^|; )([^(]+) \((.*?)(?=; |$)", warning))
+    reasons = dict(re.findall(r"(?:^|; )([^(]+) \((.*?)(?=; |$)", warning))
     assert len(expected) == len(names)
-    assert told.keys() == expected.keys()
-    assert [lost for lost, name in expected.items() if name not in told[lost]] == []
+    assert reasons.keys() == expected.keys()
+    assert [lost for lost, name in expected.items() if name not in reasons[lost]] == []
     assert "slashspan failed" not in output
 
 
