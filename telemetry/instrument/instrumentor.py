@@ -14,7 +14,6 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type:
 from slashspan import guard, semconv
 from slashspan.settings import Settings
 from slashspan.telemetry.instrument import checkpoints, flows, gateway, privacy
-from slashspan.telemetry.instrument.action import Recorder
 from slashspan.telemetry.instrument.hooks import context
 from slashspan.telemetry.instrument.hooks.app_commands import AppCommandHooks
 from slashspan.telemetry.instrument.hooks.components import ComponentHooks
@@ -28,6 +27,7 @@ from slashspan.telemetry.instrument.loop_lag import LoopProbes
 from slashspan.telemetry.instrument.metrics import Instruments
 from slashspan.telemetry.instrument.package import _instruments
 from slashspan.telemetry.instrument.patching import Patches
+from slashspan.telemetry.instrument.recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Collection

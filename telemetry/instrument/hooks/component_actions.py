@@ -25,7 +25,8 @@ from slashspan.telemetry.instrument.patching import as_positional
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from slashspan.telemetry.instrument.action import Action, Recorder
+    from slashspan.telemetry.instrument.action import Action
+    from slashspan.telemetry.instrument.recorder import Recorder
 
     Wrapped = Callable[..., Any]
     Args = tuple[Any, ...]
@@ -72,13 +73,10 @@ class ComponentActions:
         self.shadows = Shadows()
         self.guarded_done = guarded(self.done)
 
+    @guarded
     def find(self, interaction: discord.Interaction[Any]) -> Action | None:
         """The open action of an interaction."""
-        try:
-            return self._recorder.find(interaction.id)
-        except Exception:  # noqa: BLE001 - a bug of ours stays ours
-            report("ComponentActions.find")
-            return None
+        return self._recorder.find(interaction.id)
 
     # Beginning
 
@@ -150,8 +148,8 @@ class ComponentActions:
         """The code of this work has ended."""
         if not work.running:
             return
-        work.running = False
-        action = work.action
+        # `Work.done`, without a call.
+        action, work.running = work.action, False
         action.work -= 1
         if error is not None:
             action.failed(error)

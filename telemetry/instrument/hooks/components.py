@@ -14,9 +14,9 @@ from slashspan.telemetry.instrument.hooks.views import ViewHooks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from slashspan.telemetry.instrument.action import Recorder
     from slashspan.telemetry.instrument.hooks.unanswered import Unanswered
     from slashspan.telemetry.instrument.patching import Patches
+    from slashspan.telemetry.instrument.recorder import Recorder
 
     Wrapped = Callable[..., Any]
 

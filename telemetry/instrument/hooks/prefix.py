@@ -22,8 +22,9 @@ from slashspan.telemetry.instrument.hooks.scope import activate, deactivate
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from slashspan.telemetry.instrument.action import Action, Recorder
+    from slashspan.telemetry.instrument.action import Action
     from slashspan.telemetry.instrument.patching import Patches
+    from slashspan.telemetry.instrument.recorder import Recorder
 
     Wrapped = Callable[..., Awaitable[Any]]
     Args = tuple[Any, ...]

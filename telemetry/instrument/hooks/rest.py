@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Span
 
-    from slashspan.telemetry.instrument.action import Recorder
     from slashspan.telemetry.instrument.hooks.rate_limits import RateLimitHooks
     from slashspan.telemetry.instrument.patching import Patches
+    from slashspan.telemetry.instrument.recorder import Recorder
 
     Wrapped = Callable[..., Awaitable[Any]]
     RequestHook = Callable[[Span, discord.http.Route], None]

@@ -12,16 +12,16 @@ import discord
 
 from slashspan.guard import guarded
 from slashspan.telemetry.instrument import attributes
-from slashspan.telemetry.instrument.action import ACK_SECONDS
 from slashspan.telemetry.instrument.gateway import frame_of
 from slashspan.telemetry.instrument.hooks.scope import Work, activate, deactivate
+from slashspan.telemetry.instrument.recorder import ACK_SECONDS
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from slashspan.telemetry.instrument.action import Recorder
     from slashspan.telemetry.instrument.patching import Patches
+    from slashspan.telemetry.instrument.recorder import Recorder
 
     Args = tuple[Any, ...]
 

@@ -10,7 +10,7 @@ import pytest
 from discord.ext import commands
 
 from slashspan import semconv
-from slashspan.telemetry.instrument.action import ACK_SECONDS
+from slashspan.telemetry.instrument.recorder import ACK_SECONDS
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD
 from tests.support.actions.components import Broken

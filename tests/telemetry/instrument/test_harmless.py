@@ -10,7 +10,7 @@ import pytest
 from discord import app_commands
 from discord.ext import commands, tasks
 
-from slashspan.telemetry.instrument import action
+from slashspan.telemetry.instrument import recorder
 from slashspan.telemetry.instrument.hooks import app_commands as app_hooks
 from slashspan.telemetry.instrument.hooks import (
     component_actions,
@@ -32,7 +32,7 @@ HOOKS = [
     for owner, names in {
         app_hooks.AppCommandHooks: ("_begin", "_end", "_end_with_task", "_end_late", "_record_error"),
         prefix.PrefixHooks: ("_begin", "_end", "_record_error"),
-        action.Recorder: ("_deadline",),
+        recorder.Recorder: ("_deadline",),
         component_actions.ComponentActions: (
             "begin_item",
             "begin_modal",
