@@ -10,13 +10,14 @@ import hypothesis
 import pytest
 
 from tests.support import clickhouse
-from tests.support.clickhouse_server import ClickhouseServer
 from tests.support.clickhouse_server import clickhouse_server as running_clickhouse
 from tests.support.postgres import Postgres, postgres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.support.clickhouse_server import ClickhouseServer, StartClickhouse
 
 
 # Tests, and the hundreds of Python processes that they start, see the variables that they set themselves: the caller's
@@ -50,11 +51,19 @@ def server() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickhouseServer]:
-    """A ClickHouse for the whole run. A test uses a database of its own."""
+def start_clickhouse() -> StartClickhouse:
+    """`clickhouse_server(folder, …)`, for a test that needs a server of its own. Skips without the engine."""
     if not clickhouse.installed():
         pytest.skip(clickhouse.MISSING)
-    with running_clickhouse(tmp_path_factory.mktemp("clickhouse")) as running:
+    return running_clickhouse
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server(
+    start_clickhouse: StartClickhouse, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ClickhouseServer]:
+    """A ClickHouse for the whole run. A test uses a database of its own."""
+    with start_clickhouse(tmp_path_factory.mktemp("clickhouse")) as running:
         yield running
 
 

@@ -8,21 +8,18 @@ from typing import TYPE_CHECKING
 import clickhouse_connect
 import pytest
 
-from tests.support import clickhouse
-from tests.support.clickhouse_server import ClickhouseServer, clickhouse_server
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(not clickhouse.installed(), reason=clickhouse.MISSING)
+    from tests.support.clickhouse_server import ClickhouseServer, StartClickhouse
 
 ODD = ["", "it's", "back\\slash", "tab\tline\nbreak", "né 😀 \u202e", "{name:String}"]
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickhouseServer]:
-    with clickhouse_server(tmp_path_factory.mktemp("clickhouse"), user="ann", password="s3cret p&ss") as server:
+def running(start_clickhouse: StartClickhouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickhouseServer]:
+    with start_clickhouse(tmp_path_factory.mktemp("clickhouse"), user="ann", password="s3cret p&ss") as server:
         yield server
 
 
@@ -84,8 +81,8 @@ def test_another_password_is_refused(running: ClickhouseServer) -> None:
         clickhouse_connect.get_client(host="127.0.0.1", port=running.port, username="ann", password="other")
 
 
-def test_committed_rows_survive_sigkill(tmp_path: Path) -> None:
-    with clickhouse_server(tmp_path) as server:
+def test_committed_rows_survive_sigkill(tmp_path: Path, start_clickhouse: StartClickhouse) -> None:
+    with start_clickhouse(tmp_path) as server:
         server.query("CREATE DATABASE kept")
         server.query("CREATE TABLE kept.numbers (number UInt64) ENGINE = MergeTree ORDER BY number")
         for number in range(5):

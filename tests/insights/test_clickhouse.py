@@ -14,16 +14,14 @@ from slashspan.errors import ConfigurationError
 from slashspan.insights import Filters, ReadError
 from slashspan.insights.readers.clickhouse_client import ClickhouseClient
 from slashspan.telemetry.cli.main import cli
-from tests.support import clickhouse
 from tests.support.call_history import generated
 from tests.support.clickhouse_rows import store_calls_in
-from tests.support.clickhouse_server import clickhouse_server as running_clickhouse
 from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.clickhouse_server import ClickhouseServer
+    from tests.support.clickhouse_server import ClickhouseServer, StartClickhouse
 
 
 def read(dsn: str, table: str = "command_calls") -> None:
@@ -153,12 +151,11 @@ def test_forget_and_prune_reach_the_sums(clickhouse_server: ClickhouseServer) ->
     assert CliRunner().invoke(cli, ["rollup", "verify", "--dsn", dsn]).exit_code == 0
 
 
-@pytest.mark.skipif(not clickhouse.installed(), reason=clickhouse.MISSING)
-def test_a_user_that_may_only_read_gets_reports_and_sums(tmp_path: Path) -> None:
-    with running_clickhouse(tmp_path) as server:
+def test_a_user_that_may_only_read_gets_reports_and_sums(tmp_path: Path, start_clickhouse: StartClickhouse) -> None:
+    with start_clickhouse(tmp_path) as server:
         store_calls_in(server, "slashspan", [call for call in generated(50, seed=5) if call.kind])
         assert CliRunner().invoke(cli, ["rollup", "build", "--dsn", server.dsn()]).exit_code == 0
-    with running_clickhouse(tmp_path, profile={"readonly": "2"}) as server:
+    with start_clickhouse(tmp_path, profile={"readonly": "2"}) as server:
         read(server.dsn())
         refused = CliRunner().invoke(cli, ["rollup", "rebuild", "--dsn", server.dsn()])
         assert refused.exit_code == 1

@@ -20,8 +20,9 @@ from tests.support.ports import free_port
 from tests.support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+    from typing import TypeAlias
 
 FRONT: Final = "tests.support.clickhouse_front"
 _numbers = itertools.count()
@@ -117,6 +118,10 @@ class ClickhouseServer:
                 return [json.loads(line) for line in answer.read().splitlines()]
         except urllib.error.HTTPError as error:
             raise AssertionError(error.read().decode()) from error
+
+
+StartClickhouse: TypeAlias = "Callable[..., contextlib.AbstractContextManager[ClickhouseServer]]"
+"""`clickhouse_server`, as the fixture `start_clickhouse` returns it where the engine is installed."""
 
 
 @contextlib.contextmanager

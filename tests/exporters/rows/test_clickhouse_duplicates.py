@@ -9,7 +9,6 @@ import pytest
 
 from slashspan import semconv
 from slashspan.exporters.admin.migrate import run_migration
-from tests.support import clickhouse
 from tests.support.otel_traces import exported, insert
 from tests.support.spans import ATTRIBUTES, finished
 
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.support.clickhouse_server import ClickhouseServer
-
-pytestmark = pytest.mark.skipif(not clickhouse.installed(), reason=clickhouse.MISSING)
 
 DAY_NS = 86_400 * 10**9
 Rows = list[dict[str, Any]]

@@ -15,7 +15,6 @@ from slashspan.exporters.admin.migrate import run_migration
 from slashspan.exporters.rows.command_call import ROW_COLUMNS
 from slashspan.exporters.rows.from_span import from_span
 from slashspan.exporters.rows.timestamps import EPOCH
-from tests.support import clickhouse
 from tests.support.otel_traces import exported, insert
 from tests.support.spans import ATTRIBUTES, finished
 
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
     from tests.support.clickhouse_server import ClickhouseServer
-
-pytestmark = pytest.mark.skipif(not clickhouse.installed(), reason=clickhouse.MISSING)
 
 DATABASE = "rows_of_spans"
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)

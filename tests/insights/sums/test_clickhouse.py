@@ -27,16 +27,14 @@ from slashspan.insights.sums.clickhouse.tables import fingerprints
 from slashspan.insights.sums.histograms import bin_of, edges_of
 from slashspan.semconv import Outcome
 from slashspan.table import Table
-from tests.support import clickhouse
 from tests.support.clickhouse_rows import insert_rows
-from tests.support.clickhouse_server import clickhouse_server as running_clickhouse
 from tests.support.sums import EVER, EVERY, PARTS, PERIODS, UNSUMMED, calls, check
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from slashspan.exporters.rows.command_call import CommandCall
-    from tests.support.clickhouse_server import ClickhouseServer
+    from tests.support.clickhouse_server import ClickhouseServer, StartClickhouse
 
 ROWS: Final = "command_calls_rows"
 HERE: Final = "WHERE called_at >= '2026-10-03 00:00:00' AND called_at < '2026-10-04 00:00:00'"
@@ -289,9 +287,10 @@ def test_without_the_tables_build_says_what_to_run(clickhouse_server: Clickhouse
             sums.install("UTC")
 
 
-@pytest.mark.skipif(not clickhouse.installed(), reason=clickhouse.MISSING)
-def test_tables_over_the_shards_of_a_cluster_are_read_and_have_no_sums(tmp_path: Path) -> None:
-    with running_clickhouse(tmp_path, cluster="main") as server:
+def test_tables_over_the_shards_of_a_cluster_are_read_and_have_no_sums(
+    tmp_path: Path, start_clickhouse: StartClickhouse
+) -> None:
+    with start_clickhouse(tmp_path, cluster="main") as server:
         run_migration(server.dsn(), "command_calls", cluster="main")
         for _ in range(2):
             insert_rows(server, "slashspan", calls(60, 1, days=2))

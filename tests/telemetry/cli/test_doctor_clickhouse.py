@@ -15,7 +15,6 @@ from slashspan.exporters.admin.doctor import clickhouse as doctor_clickhouse
 from slashspan.exporters.admin.migrate import run_migration
 from slashspan.telemetry.cli import cli
 from tests.support import clickhouse
-from tests.support.clickhouse_server import clickhouse_server as running_clickhouse
 from tests.support.otel_traces import exported_for, insert
 from tests.support.ports import free_port
 from tests.support.rows import FULL
@@ -25,6 +24,8 @@ from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.support.clickhouse_server import StartClickhouse
 
 T = "command_calls"
 
@@ -99,10 +100,10 @@ def test_many_parts_and_a_mutation_that_fails_are_found(stored: str, monkeypatch
     assert "otel_traces" in found["mutation"]["text"]
 
 
-def test_a_user_who_may_only_read_is_told_what_it_cannot_do(tmp_path: Path) -> None:
-    with running_clickhouse(tmp_path) as server:
+def test_a_user_who_may_only_read_is_told_what_it_cannot_do(tmp_path: Path, start_clickhouse: StartClickhouse) -> None:
+    with start_clickhouse(tmp_path) as server:
         run_migration(server.dsn(), T)
-    with running_clickhouse(tmp_path, user="reader", password="pw", profile={"readonly": "2"}) as server:
+    with start_clickhouse(tmp_path, user="reader", password="pw", profile={"readonly": "2"}) as server:
         status, found = doctor(server.dsn())
         assert status == 0
         assert "GRANT CREATE TABLE ON `slashspan`.* TO `reader`" in found["rights"]["fix"]

@@ -18,7 +18,6 @@ from slashspan.exporters.rows.command_call import COLUMNS
 from slashspan.exporters.stores.errors import SchemaMismatch
 from slashspan.exporters.stores.schema.clickhouse_sql import literal
 from tests.support import ROOT, clickhouse
-from tests.support.clickhouse_server import clickhouse_server as clickhouse_server_of
 from tests.support.documents import blocks
 from tests.support.otel_traces import exported_for, insert
 from tests.support.rows import FULL, rows
@@ -28,9 +27,7 @@ from tests.support.tables import execute
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.clickhouse_server import ClickhouseServer
-
-pytestmark = pytest.mark.skipif(not clickhouse.installed(), reason=clickhouse.MISSING)
+    from tests.support.clickhouse_server import ClickhouseServer, StartClickhouse
 
 T = "command_calls"
 NOW = datetime.now(timezone.utc)
@@ -219,9 +216,11 @@ def test_every_statement_of_a_cluster_is_understood_by_the_engine(
         clickhouse_server.query(f"SELECT formatQuery({literal(statements[0] + ' ON')})")
 
 
-def test_in_a_cluster_rows_come_once_are_pruned_and_forgotten(tmp_path: Path) -> None:
+def test_in_a_cluster_rows_come_once_are_pruned_and_forgotten(
+    tmp_path: Path, start_clickhouse: StartClickhouse
+) -> None:
     """Of one node without replicas: the engine here has no others. Its tables are Distributed ones."""
-    with clickhouse_server_of(tmp_path, cluster="main") as server:
+    with start_clickhouse(tmp_path, cluster="main") as server:
         dsn = server.dsn()
         run_migration(dsn, T, cluster="main")
         assert titles(dsn) == titles(dsn, cluster="main") == []
