@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator, Sequence
 
-    from slashspan.exporters.rows.command_call import CommandCall
+    from slashspan.exporters.rows.lazy_rows import RowSource
     from slashspan.exporters.spool.journal import Receipt
     from slashspan.exporters.spool.row_spool import RowSpool
 
@@ -37,13 +37,13 @@ REPLAY_SECONDS: Final = 1.0
 
 
 class Item(NamedTuple):
-    """A row and its place in the spool; None: it is not there."""
+    """A row, or what it is made of, and its place in the spool; None: it is not there."""
 
-    row: CommandCall
+    row: RowSource
     receipt: Receipt | None
 
 
-_item: Final[Callable[[tuple[CommandCall, Receipt | None]], Item]] = partial(tuple.__new__, Item)
+_item: Final[Callable[[tuple[RowSource, Receipt | None]], Item]] = partial(tuple.__new__, Item)
 """`Item._make`, in a third of the time."""
 
 
@@ -140,7 +140,7 @@ class Backlog:
 
     # Filling
 
-    def put(self, rows: Sequence[CommandCall], receipts: Sequence[Receipt | None], *, ended: bool) -> int:
+    def put(self, rows: Sequence[RowSource], receipts: Sequence[Receipt | None], *, ended: bool) -> int:
         """Add rows; returns a ticket. `ended`: no more batches are leased."""
         with self.changed:
             self._accepted += len(rows)

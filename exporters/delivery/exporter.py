@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from slashspan.exporters.common.gil import yielding_gil
 from slashspan.exporters.delivery.worker import DeliveryWorker
 from slashspan.exporters.rows.from_span import from_span
+from slashspan.exporters.rows.lazy_rows import row_of_source
 from slashspan.exporters.spool.dead_letters import DeadLetters
-from slashspan.exporters.spool.row_spool import new_unpacker, row_of_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -21,8 +20,9 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from slashspan.exporters.rows.command_call import CommandCall
     from slashspan.exporters.rows.counts import Counts
+    from slashspan.exporters.rows.ended_action import EndedAction
+    from slashspan.exporters.rows.lazy_rows import RowSource
     from slashspan.exporters.spool.journal import Receipt
     from slashspan.exporters.spool.row_spool import RowSpool
     from slashspan.exporters.stores.base import Store
@@ -57,8 +57,8 @@ class CommandCallsExporter(SpanExporter):
         )
         self._closed = threading.Event()
 
-    def export(self, spans: Sequence[ReadableSpan | bytes]) -> SpanExportResult:
-        """Write the rows of these spans; bytes are spans too, as our processor has them from `RowSpool.ended`."""
+    def export(self, spans: Sequence[ReadableSpan | EndedAction]) -> SpanExportResult:
+        """Write the rows of these spans. Our processor passes actions in place of most of them."""
         try:
             rows, receipts = self._rows(spans)
             if self._closed.is_set():
@@ -74,18 +74,22 @@ class CommandCallsExporter(SpanExporter):
             return SpanExportResult.FAILURE
         return SpanExportResult.SUCCESS if stored else SpanExportResult.FAILURE
 
-    def _rows(self, spans: Sequence[ReadableSpan | bytes]) -> tuple[list[CommandCall], list[Receipt | None]]:
+    def _rows(self, spans: Sequence[ReadableSpan | EndedAction]) -> tuple[list[RowSource], list[Receipt | None]]:
         spool = self.spool
-        claimed = [None] * len(spans) if spool is None else spool.claim(spans)
-        rows: list[CommandCall] = []
+        claimed: list[Receipt | None] = [None] * len(spans) if spool is None else spool.claim(spans)
+        rows: list[RowSource] = []
         receipts: list[Receipt | None] = []
-        unpacker = new_unpacker()
-        for span, receipt in yielding_gil(zip(spans, claimed, strict=True)):
-            row = row_of_bytes(span, unpacker) if isinstance(span, bytes) else from_span(span)
-            if row is None or row.kind not in self._kinds:
-                continue
+        for span, receipt in zip(spans, claimed, strict=True):
+            row: RowSource
+            if isinstance(span, tuple):
+                row = span
+            else:
+                made = from_span(span)
+                if made is None or made.kind not in self._kinds:
+                    continue
+                row = made
             rows.append(row)
-            receipts.append(spool.append(row) if spool is not None and receipt is None else receipt)
+            receipts.append(spool.append(row_of_source(row)) if spool is not None and receipt is None else receipt)
         return rows, receipts
 
     def counts(self) -> Counts:

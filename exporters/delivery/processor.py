@@ -17,6 +17,7 @@ from slashspan.action_record import SPAN_RECORD, attach, from_context, record_of
 from slashspan.exporters.common import at_fork
 from slashspan.exporters.common.at_fork import ForkAware
 from slashspan.exporters.rows.counts import Counts, DropReason
+from slashspan.exporters.rows.ended_action import ended_action
 from slashspan.exporters.rows.from_span import kind_of
 from slashspan.guard import report
 
@@ -45,11 +46,11 @@ class DeadlineBatchProcessor(BatchSpanProcessor):
         try:
             inside = self._batch_processor
             self._emit: Callable[[Any], None] = inside.emit
-            self._takes_bytes = True
+            self._takes_actions = True
             self._shutdown_inside: Callable[[int], None] = inside.shutdown
         except AttributeError:  # an SDK with other private names; its public methods drop spans that are not sampled
             self._emit = super().on_end
-            self._takes_bytes = False
+            self._takes_actions = False
             self._shutdown_inside = lambda _: BatchSpanProcessor.shutdown(self)  # type: ignore[no-untyped-call]
 
     def force_flush(self, timeout_millis: int | None = None) -> bool:
@@ -122,14 +123,15 @@ class CommandCallsProcessor(DeadlineBatchProcessor, ForkAware):
                 return
             spool = self._spool
             if spool is None:
+                action = None if record is None else ended_action(span, record)
                 with self._lock:
                     self._recorded += 1
-                self._emit(span)
+                self._emit(span if action is None or not self._takes_actions else action)
                 return
             with spool.order:
                 self._recorded += 1
-                packed = spool.ended(span, record)
-                self._emit(span if packed is None or not self._takes_bytes else packed)
+                action = spool.ended(span, record)
+                self._emit(span if action is None or not self._takes_actions else action)
         except Exception:  # noqa: BLE001 - a bug of ours stays ours
             report("CommandCallsProcessor.on_end")
 

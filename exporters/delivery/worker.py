@@ -21,13 +21,14 @@ from slashspan.exporters.common.throttled_log import ThrottledLog
 from slashspan.exporters.delivery.backlog import Backlog, Batch, Item
 from slashspan.exporters.delivery.retry_loop import RetryLater, RetryLoop
 from slashspan.exporters.rows.counts import DropReason
+from slashspan.exporters.rows.lazy_rows import LazyRows, row_of_source
 from slashspan.exporters.stores.errors import RowsRefused, RowsRejected, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from slashspan.exporters.rows.command_call import CommandCall
     from slashspan.exporters.rows.counts import Counts
+    from slashspan.exporters.rows.lazy_rows import RowSource
     from slashspan.exporters.spool.dead_letters import DeadLetters
     from slashspan.exporters.spool.journal import Receipt
     from slashspan.exporters.spool.row_spool import RowSpool
@@ -88,7 +89,7 @@ class DeliveryWorker(ForkAware):
         """Counts of the rows put here, and of the spool."""
         return self._backlog.counts(self._retried)
 
-    def put(self, rows: Sequence[CommandCall], receipts: Sequence[Receipt | None] | None = None) -> int:
+    def put(self, rows: Sequence[RowSource], receipts: Sequence[Receipt | None] | None = None) -> int:
         """Add rows; returns the ticket to `wait` for."""
         self._loop.start()
         return self._backlog.put(rows, receipts or [None] * len(rows), ended=self._loop.ended)
@@ -190,7 +191,7 @@ class DeliveryWorker(ForkAware):
 
     def _write(self, items: list[Item]) -> None:
         try:
-            self._store.write([item.row for item in items], timeout=self._loop.seconds_left(WRITE_SECONDS))
+            self._store.write(LazyRows([item.row for item in items]), timeout=self._loop.seconds_left(WRITE_SECONDS))
         except (RowsRejected, RowsRefused):
             self._answered()
             raise
@@ -205,7 +206,7 @@ class DeliveryWorker(ForkAware):
 
     def _set_aside(self, item: Item, error: RowsRejected, *, replayed: bool) -> None:
         letters = self._dead_letters
-        if letters is not None and letters.add(item.row, str(error)):
+        if letters is not None and letters.add(row_of_source(item.row), str(error)):
             _log.error("%s: row rejected; set aside in %s: %s", self._store.address, letters.path, error)
             reason = DropReason.REJECTED
         else:

@@ -1,6 +1,6 @@
 """Makes a row from a span's attributes.
 
-The statements for every column are generated, as `dataclass` generates `__init__`: a loop over the columns takes three
+The expressions for every column are generated, as `dataclass` generates `__init__`: a loop over the columns takes three
 times as long, and each row passes here.
 """
 
@@ -10,7 +10,6 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from slashspan import semconv
-from slashspan.action_record import START_FIELDS
 from slashspan.exporters.rows.columns import BIGINT, DOUBLE, INTEGER, Column
 from slashspan.exporters.rows.command_call import ROW_COLUMNS, CommandCall
 from slashspan.exporters.rows.values import INT32, INT64
@@ -44,49 +43,44 @@ def _converter(column: Column) -> Callable[[Any], Any]:
     return convert
 
 
-def _generated(first: str, value_of: Callable[[str], str]) -> Callable[..., CommandCall]:
-    """A function whose first arguments are `first`; `value_of` is how it finds the value of an attribute."""
-    names: dict[str, Any] = {
-        "new": object.__new__,
-        "cls": CommandCall,
-        "isfinite": isfinite,
-        "int32": INT32,
-        "int64": INT64,
-    }
-    lines = [f"def make_row({first}, {', '.join(OTHERS)}):", "row = new(cls)"]
-    lines += [f"row.{name} = {name}" for name in OTHERS]
-    for column in ROW_COLUMNS:
-        if column.attribute is None:
-            continue
-        name = column.name
-        names[f"{name}_of"] = _converter(column)
-        fast, value = "", f"{name}_of(v)"
-        if column.type is DOUBLE:
-            fast = "v if type(v) is float and isfinite(v) else "
-        elif column.type is INTEGER:
-            fast = "v if type(v) is int and -int32 <= v < int32 else "
-        else:
-            fast = "v if type(v) is int and -int64 <= v < int64 else " if column.type is BIGINT else ""
-            if column.attribute != semconv.INTERACTION_ID:  # which is another one in each row
-                # The column's value by the attribute's, for texts and None. No subclass of dict with `__missing__`:
-                # to index one takes several times as long as to index a dict.
-                known: dict[Any, Any] = {}
-                names[f"{name}s"] = known
-                names[f"new_{name}"] = _remembering(_converter(column), known)
-                fast += f"({name}s[v] if v in {name}s else new_{name}(v)) if type(v) is str or v is None else "
-        lines.append(f"v = {value_of(column.attribute)}; row.{name} = {fast}{value}")
-    lines.append("return row")
-    exec("\n    ".join(lines), names)  # noqa: S102 - made of the names of columns and attributes
-    made: Callable[..., CommandCall] = names["make_row"]
+def converted(column: Column, names: dict[str, Any]) -> str:
+    """The expression of the column's value from the attribute's, `v`; `names` gets what it refers to.
+
+    It never raises for odd attributes.
+    """
+    name = column.name
+    names.update(isfinite=isfinite, int32=INT32, int64=INT64)
+    names[f"{name}_of"] = _converter(column)
+    value = f"{name}_of(v)"
+    if column.type is DOUBLE:
+        return f"v if type(v) is float and isfinite(v) else {value}"
+    if column.type is INTEGER:
+        return f"v if type(v) is int and -int32 <= v < int32 else {value}"
+    fast = "v if type(v) is int and -int64 <= v < int64 else " if column.type is BIGINT else ""
+    if column.attribute != semconv.INTERACTION_ID:  # which is another one in each row
+        # The column's value by the attribute's, for texts and None. No subclass of dict with `__missing__`: to index
+        # one takes several times as long as to index a dict.
+        known: dict[Any, Any] = {}
+        names[f"{name}s"] = known
+        names[f"new_{name}"] = _remembering(_converter(column), known)
+        fast += f"({name}s[v] if v in {name}s else new_{name}(v)) if type(v) is str or v is None else "
+    return fast + value
+
+
+def generated(signature: str, statements: list[str], names: dict[str, Any]) -> Callable[..., Any]:
+    """The function with this signature and body, which refers to `names`."""
+    exec("\n    ".join([f"def {signature}:", *statements]), names)  # noqa: S102 - made of the names of columns and attributes
+    made: Callable[..., Any] = names[signature.partition("(")[0]]
     return made
 
 
-def _in_action(attribute: str) -> str:
-    known = attribute in START_FIELDS
-    return f"start[{START_FIELDS.index(attribute)}]" if known else f"noted({attribute!r})"
+def _row_maker() -> Callable[..., CommandCall]:
+    names: dict[str, Any] = {"new": object.__new__, "cls": CommandCall}
+    statements = ["row = new(cls)", *(f"row.{name} = {name}" for name in OTHERS)]
+    read = [column for column in ROW_COLUMNS if column.attribute is not None]
+    statements += [f"v = get({each.attribute!r}); row.{each.name} = {converted(each, names)}" for each in read]
+    return generated(f"make_row(get, {', '.join(OTHERS)})", [*statements, "return row"], names)
 
 
-make_row: Final = _generated("get", lambda attribute: f"get({attribute!r})")
+make_row: Final = _row_maker()
 """`make_row(attributes.get, *values of OTHERS)`. Never raises for odd attributes."""
-row_of_action: Final = _generated("start, noted", _in_action)
-"""`row_of_action(values of START_FIELDS, noted.get, *values of OTHERS)`, if none of START_FIELDS is noted."""

@@ -63,6 +63,11 @@ def as_int32(value: Any) -> int | None:
     return None if number is None or not -INT32 <= number < INT32 else number
 
 
+def signed(span_id: int) -> int:
+    """A span id as a signed 64-bit integer, which databases have."""
+    return span_id - 2 * INT64 if span_id >= INT64 else span_id
+
+
 def as_json(value: Any) -> str:
     """JSON text of at most MAX_JSON characters; of a longer value only its size is stored."""
     text = json_text(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgpack
 
@@ -16,11 +16,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
+    from slashspan.exporters.rows.ended_action import EndedAction
     from slashspan.exporters.spool.journal import Journal, Receipt
-
-
-KEY_BYTES: Final = 8
-"""Of an action that waits as bytes, see `RowSpool.ended`: its span id, with which they begin."""
 
 
 class ActionSpool:
@@ -44,7 +41,7 @@ class ActionSpool:
         if receipt is not None:
             self._in_flight[key] = receipt
 
-    def claim(self, spans: Sequence[ReadableSpan | bytes]) -> list[Receipt | None]:
+    def claim(self, spans: Sequence[ReadableSpan | EndedAction]) -> list[Receipt | None]:
         """The receipts of spans that have left the batch processor's queue.
 
         The queue is ordered and evicts its oldest entries: whatever was added before the first of these spans, and has
@@ -55,7 +52,7 @@ class ActionSpool:
         in_flight = self._in_flight
         with self.order:
             for span in spans:
-                key = int.from_bytes(span[:KEY_BYTES], "big") if isinstance(span, bytes) else _key(span)
+                key = span[0] if isinstance(span, tuple) else _key(span)
                 if key not in in_flight:
                     claimed.append(None)
                     continue

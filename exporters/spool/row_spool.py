@@ -5,8 +5,8 @@ A payload of format 1 is two msgpack values: the service `[name, version, enviro
 second value is the row's columns by name.
 
 Format 2 is written for actions of our own instrumentation, whose attributes are known: the service,
-`[trace id, start ns, values of START_FIELDS]` (`slashspan.action_record`) and, of a SPAN, `[end ns, attributes since
-the start, checkpoints]`. So the end is the bytes of the start and a little more.
+`[trace id, start ns, values of START_FIELDS]` (`slashspan.action_record`) and, of a SPAN, `[end ns, values of
+END_FIELDS, checkpoints]`. So the end is the bytes of the start and a little more.
 """
 
 from __future__ import annotations
@@ -19,19 +19,14 @@ import msgpack
 
 from slashspan.action_record import attributes_of_start
 from slashspan.exporters.common.gil import yielding_gil
+from slashspan.exporters.rows.checkpoints import checkpoint_events, checkpoints_of, first_checkpoints
 from slashspan.exporters.rows.command_call import CommandCall
 from slashspan.exporters.rows.counts import DropReason
-from slashspan.exporters.rows.from_span import (
-    attributes_of,
-    checkpoint_events,
-    checkpoints_of,
-    first_checkpoints,
-    from_action,
-    from_parts,
-    service_of,
-)
+from slashspan.exporters.rows.ended_action import CHECKPOINTS, ended_action, row_of_action
+from slashspan.exporters.rows.from_span import attributes_of, from_parts
+from slashspan.exporters.rows.service import service_of
 from slashspan.exporters.rows.values import jsonable
-from slashspan.exporters.spool.action_spool import KEY_BYTES, ActionSpool
+from slashspan.exporters.spool.action_spool import ActionSpool
 from slashspan.exporters.spool.records import MAX_PAYLOAD, NewerFormat, RecordType
 from slashspan.exporters.spool.segment import RecordState
 from slashspan.semconv import ATTRIBUTES, OUTCOME, Outcome
@@ -44,7 +39,9 @@ if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
 
     from slashspan.action_record import ActionRecord
-    from slashspan.exporters.rows.from_span import Checkpoint
+    from slashspan.exporters.rows.checkpoints import Checkpoint
+    from slashspan.exporters.rows.ended_action import EndedAction
+    from slashspan.exporters.rows.service import Service
     from slashspan.exporters.spool.journal import Receipt
     from slashspan.exporters.spool.records import Record
 
@@ -66,7 +63,8 @@ class RowSpool(ActionSpool):
     def _start(self) -> None:
         super()._start()
         self._newer_logged = False
-        self._service: tuple[Resource | None, bytes] = (None, b"")
+        self._service: tuple[Resource | None, bytes, Service] = (None, b"", (None, None, None))
+        """The last one, packed, and not packed."""
 
     # On the hot path
 
@@ -84,26 +82,23 @@ class RowSpool(ActionSpool):
                 payload = self._payload(span, context, None, attributes_of(span, record), ())
             self.journal.start(PAYLOAD_FORMAT, context.span_id, payload)
 
-    def ended(self, span: ReadableSpan, record: ActionRecord | None = None) -> bytes | None:
+    def ended(self, span: ReadableSpan, record: ActionRecord | None = None) -> EndedAction | None:
         """Append a finished user action, as in flight; with `order` held.
 
-        Returns what can wait for the exporter in place of the span, for `row_of_bytes`: its key and its payload of
-        format 2. The garbage collector does not visit bytes, but would visit the span and all that it contains again
-        and again. None: the payload has another format.
+        Returns what can wait for the exporter in place of the span; None if that has to wait itself.
         """
-        if record is not None and record.packed is not None and record.span_attributes is None:
+        action = None if record is None or record.packed is None else ended_action(span, record)
+        if record is not None and record.packed is not None and action is not None:
             # Nothing but ours, and its start is packed: the rest of format 2.
-            end_ns = record.end_ns or span.end_time
-            checkpoints = checkpoint_events(span, record) if record.checkpoints else ()
             payload: bytes
             try:
-                payload = record.packed + self._pack((end_ns, record.noted, checkpoints))
+                payload = record.packed + self._pack((record.end_ns, record.end, action[CHECKPOINTS]))
             except (TypeError, ValueError, OverflowError):
                 payload = b""
             if payload and len(payload) <= MAX_RECORD:
                 record.packed = None
                 self._append(ACTION_FORMAT, record.span_id, payload)
-                return record.span_id.to_bytes(KEY_BYTES, "big") + payload
+                return action
         context = span.context
         if context is not None:
             attributes, checkpoints = attributes_of(span, record), checkpoint_events(span, record)
@@ -116,6 +111,7 @@ class RowSpool(ActionSpool):
         try:
             resource = span.resource
             head = self._service[1] if self._service[0] is resource else self._head(resource)
+            record.service = self._service[2]
             payload: bytes = head + self._pack((record.trace_id.to_bytes(16, "big"), record.start_ns, record.start))
         except (TypeError, ValueError, OverflowError):
             return None
@@ -126,7 +122,8 @@ class RowSpool(ActionSpool):
 
     def _head(self, resource: Resource) -> bytes:
         if self._service[0] is not resource:
-            self._service = (resource, self._pack(service_of(resource)))
+            service = service_of(resource)
+            self._service = (resource, self._pack(service), service)
         return self._service[1]
 
     def _payload(
@@ -200,7 +197,10 @@ def row_of(record: Record, unpacker: Any = None) -> CommandCall | None:
     if record.type == RecordType.ROW:
         return CommandCall(**value)
     if record.format == ACTION_FORMAT and record.type == RecordType.SPAN:
-        return _row_of_action(record.key, service, value, unpacker.unpack())
+        trace_id, start_ns, start = value
+        end_ns, end, checkpoints = unpacker.unpack()
+        times = (int.from_bytes(trace_id, "big"), start_ns, end_ns)
+        return row_of_action((record.key, *times, checkpoints, service, *start, *end))
     if record.format == ACTION_FORMAT:
         trace_id, start_ns, values = value
         attributes, end_ns, marks = attributes_of_start(values), None, ()
@@ -216,27 +216,4 @@ def row_of(record: Record, unpacker: Any = None) -> CommandCall | None:
         end_ns=end_ns,
         service=tuple(service),
         checkpoints=checkpoints_of(marks),
-    )
-
-
-def row_of_bytes(action: bytes, unpacker: Any) -> CommandCall:
-    """The row of what `RowSpool.ended` has returned."""
-    unpacker.feed(action[KEY_BYTES:])
-    key = int.from_bytes(action[:KEY_BYTES], "big")
-    return _row_of_action(key, unpacker.unpack(), unpacker.unpack(), unpacker.unpack())
-
-
-def _row_of_action(key: int, service: Sequence[Any], start: Sequence[Any], end: Sequence[Any]) -> CommandCall:
-    trace_id, start_ns, values = start
-    end_ns, noted, checkpoints = end
-    name, version, environment = service
-    return from_action(
-        values,
-        noted,
-        trace_id=trace_id,
-        span_id=key,
-        start_ns=start_ns,
-        end_ns=end_ns,
-        service=(name, version, environment),
-        checkpoints=checkpoints,
     )

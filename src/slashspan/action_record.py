@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     Start: TypeAlias = tuple[Any, ...]
     """The values of START_FIELDS; None: it does not have this one. Ids are integers, as in rows."""
+    End: TypeAlias = tuple[Any, ...]
+    """The values of END_FIELDS; None: it does not have this one, or the same as at the start."""
 
 START_FIELDS: Final = (
     semconv.KIND,
@@ -41,6 +43,15 @@ START_FIELDS: Final = (
     semconv.LOOP_DELAY_MS,
 )
 """Attributes that an action has at its start. The spool's records have them in this order."""
+END_FIELDS: Final = (
+    semconv.OUTCOME,
+    semconv.ERROR_TYPE,
+    semconv.ACK_MS,
+    semconv.ACK_KIND,
+    semconv.RATE_LIMITED_MS,
+    semconv.COMMAND_NAME,
+)
+"""Attributes that an action gets until its end, the last one if it is renamed. Records have them in this order too."""
 _IDS: Final = frozenset(
     {
         semconv.INTERACTION_ID,
@@ -52,7 +63,7 @@ _IDS: Final = frozenset(
 )
 MAX_CHECKPOINTS: Final = 1000
 """Checkpoints kept for one action: more than fit into the column. Of an endless loop the first ones are enough."""
-_NOTHING: Final[Mapping[str, AttributeValue]] = {}
+_NOTHING: Final = (None,) * len(END_FIELDS)
 _KEY: Final = create_key("slashspan-action-record")
 SPAN_RECORD: Final = "_slashspan_action"
 """Where a span refers to its record that makes its attributes when they are asked for."""
@@ -61,14 +72,15 @@ SPAN_ATTRIBUTE: Final = "_slashspan_record"
 
 
 class ActionRecord:
-    """What an action had at its start, attributes noted since, and checkpoints in their order."""
+    """What an action had at its start, what it got until its end, and checkpoints in their order."""
 
     __slots__ = (
         "checkpoints",
         "dropped_checkpoints",
+        "end",
         "end_ns",
-        "noted",
         "packed",
+        "service",
         "span_attributes",
         "span_id",
         "start",
@@ -82,10 +94,11 @@ class ActionRecord:
         self.end_ns: int | None = None
         self.checkpoints: Sequence[tuple[str, Mapping[str, Any]]] = ()
         self.dropped_checkpoints = 0
-        self.noted: Mapping[str, AttributeValue] = _NOTHING
-        """The attributes that were added or changed since the start."""
+        self.end: End = _NOTHING
         self.packed: bytes | None = None
         """What the spool has written about the start; the record of the end begins with it."""
+        self.service: tuple[str | None, str | None, str | None] | None = None
+        """Name, version and environment of the service, as the spool has packed them."""
         self.trace_id = self.span_id = 0
         """Those of its span, once that is started."""
         self.span_attributes: Any = None
@@ -100,11 +113,16 @@ class ActionRecord:
     @property
     def attributes(self) -> dict[str, AttributeValue]:
         """All attributes by the keys of `slashspan.semconv`, as spans have them: ids are strings. Made anew."""
-        return {**attributes_of_start(self.start), **self.noted}
+        return {**attributes_of_start(self.start), **self.attributes_of_end}
 
-    def note(self, values: Mapping[str, AttributeValue]) -> None:
-        """Add or change attributes."""
-        self.noted = {**self.noted, **values}
+    @property
+    def attributes_of_end(self) -> dict[str, AttributeValue]:
+        """Those that were added or changed since the start."""
+        return {key: value for key, value in zip(END_FIELDS, self.end, strict=True) if value is not None}
+
+    def rename(self, command: str) -> None:
+        """Change the command's name."""
+        self.end = (*self.end[:-1], command)
 
     def add_checkpoint(self, name: str, attributes: Mapping[str, Any]) -> None:
         """Add a checkpoint; beyond MAX_CHECKPOINTS they are only counted."""

@@ -28,14 +28,12 @@ from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, SpanKind, Tra
 from opentelemetry.trace.status import Status, StatusCode
 
 from slashspan.action_record import SPAN_ATTRIBUTE, attach, root_context
+from slashspan.semconv import COMMAND_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from opentelemetry.trace import Span, Tracer
-    from opentelemetry.util.types import AttributeValue
 
-    from slashspan.action_record import ActionRecord
+    from slashspan.action_record import ActionRecord, End
 
 _SPAN_STATE: Final = frozenset(
     {
@@ -131,29 +129,29 @@ class ActionSpan(sdk.Span):
             made = self.__dict__.setdefault("_made_links", BoundedList(self._limits.max_links))
         return made
 
-    def note(self, values: Mapping[str, AttributeValue]) -> None:
-        """Add to what is recorded, and to the span's attributes if they were made."""
+    def rename(self, command: str) -> None:
+        """Change the command's name in what is recorded, and in the span's attributes if they were made."""
+        record = self._slashspan_action
         with self._lock:
-            self._slashspan_action.note(values)
-            if self._slashspan_action.span_attributes is not None and self._end_time is None:
-                self._slashspan_action.span_attributes._set_items(values)
+            record.rename(command)
+            if record.span_attributes is not None and self._end_time is None:
+                record.span_attributes._set_items({COMMAND_NAME: command})
 
     def end(self, end_time: int | None = None) -> None:
         """End it early, as a bot may: what is recorded afterwards is not part of the span."""
         assert self._attributes is not None  # makes them
-        self.end_with({}, end_time)
+        self.end_with(self._slashspan_action.end, end_time)
 
-    def end_with(self, values: Mapping[str, AttributeValue], end_time: int | None) -> None:
-        """`note` and `end` in one."""
+    def end_with(self, end: End, end_time: int | None) -> None:
+        """Record how the action has ended, and end the span."""
         record = self._slashspan_action
         with self._lock:
-            # `record.note`, without a call and without another object for the garbage collector
-            record.noted = {**record.noted, **values} if record.noted else values
+            record.end = end
             if self._end_time is not None:
                 _log.warning("Calling end() on an ended span.")
                 return
             if (made := record.span_attributes) is not None:
-                made._set_items(values)
+                made._set_items(record.attributes_of_end)
                 made._immutable = True
             self._end_time = record.end_ns = _now() if end_time is None else end_time
         common: Any = self._span_processor

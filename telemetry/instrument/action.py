@@ -16,18 +16,17 @@ from typing import TYPE_CHECKING, Final
 from weakref import ref
 
 from slashspan.action_span import ActionSpan
-from slashspan.semconv import Kind, Outcome
+from slashspan.semconv import COMMAND_NAME, Kind, Outcome
 from slashspan.telemetry.instrument import outcomes
 from slashspan.telemetry.instrument.intervals import Intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     import discord
     from opentelemetry.trace import Span
-    from opentelemetry.util.types import AttributeValue
 
-    from slashspan.action_record import ActionRecord
+    from slashspan.action_record import ActionRecord, End
     from slashspan.telemetry.instrument.gateway import Frame
 
 _monotonic = time.perf_counter_ns
@@ -131,14 +130,22 @@ class Action:
         """Since the receipt, on the monotonic clock."""
         return _monotonic() - self.frame.monotonic_ns
 
-    def note(self, values: Mapping[str, AttributeValue]) -> None:
-        """Set attributes of the record and of the span."""
+    def rename(self, command: str) -> None:
+        """Change the command's name, also in the record and in the span."""
+        self.command = command
+        self.span.update_name(f"{self.kind} {command}" if command else self.kind)
         if isinstance(self.span, ActionSpan):
-            self.span.note(values)
+            self.span.rename(command)
         else:
-            self.record.note(values)
-            for key, value in values.items():  # for so few the SDK's `set_attributes` is slower: it copies the mapping
-                self.span.set_attribute(key, value)
+            self.record.rename(command)
+            self.span.set_attribute(COMMAND_NAME, command)
+
+    def end_tracers_span(self, end: End, end_ns: int) -> None:
+        """Record how it has ended, and end the span, which is none of ours: it has no `end_with`."""
+        self.record.end = end
+        for key, value in self.record.attributes_of_end.items():
+            self.span.set_attribute(key, value)  # for so few `set_attributes` is slower: it copies the mapping
+        self.span.end(end_time=end_ns)
 
     def failed(self, error: BaseException) -> None:
         """Record the exception that ended it. The first one counts: handlers may raise others."""

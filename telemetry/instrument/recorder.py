@@ -14,7 +14,6 @@ from weakref import WeakSet
 
 from opentelemetry.trace.status import Status, StatusCode
 
-from slashspan import semconv
 from slashspan.action_record import ActionRecord
 from slashspan.action_span import ActionSpans
 from slashspan.guard import guarded
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     import discord
     from opentelemetry.trace import Tracer
-    from opentelemetry.util.types import AttributeValue
 
     from slashspan.action_record import Start
     from slashspan.telemetry.instrument.gateway import Frame
@@ -75,9 +73,7 @@ class Recorder:
     def rename(self, action: Action, command: str) -> None:
         """Rename the command, when parsing has found a subcommand, or that there is no such command."""
         if command != action.command:
-            action.command = command
-            action.span.update_name(f"{action.kind} {command}" if command else action.kind)
-            action.note({semconv.COMMAND_NAME: command})
+            action.rename(command)
 
     def acknowledged(self, action: Action, at_ns: int, kind: str) -> None:
         """Discord accepted an answer, `at_ns` after the receipt. The first one counts."""
@@ -144,27 +140,22 @@ class Recorder:
         error_type = action.error_type
         if outcome is None:
             outcome = action.outcome()
-        known: dict[str, AttributeValue] = {semconv.OUTCOME: outcome}
-        if error_type is not None:
-            known[semconv.ERROR_TYPE] = error_type
-        if action.ack_ns is not None:
-            known[semconv.ACK_MS] = action.ack_ns / 1e6
-        if action.ack_kind is not None:
-            known[semconv.ACK_KIND] = action.ack_kind
-        if action.rate_limits is not None:
-            known[semconv.RATE_LIMITED_MS] = action.rate_limits.total / 1e6
-        span = action.span
         if outcome in FAILED:
+            span = action.span
             span.set_status(Status(StatusCode.ERROR, error_type))
             if action.stack is not None:
                 span.add_event("exception", {"exception.type": error_type or "", "exception.stacktrace": action.stack})
-        end_ns = action.frame.wall_ns + action.ended_ns
-        end_with = getattr(span, "end_with", None)  # `isinstance` would be a call in Python
-        if end_with is not None:
-            end_with(known, end_ns)
-        else:
-            action.note(known)
-            span.end(end_time=end_ns)
+        limits, ack_ns = action.rate_limits, action.ack_ns
+        end = (  # END_FIELDS
+            outcome,
+            error_type,
+            None if ack_ns is None else ack_ns / 1e6,
+            action.ack_kind,
+            None if limits is None else limits.total / 1e6,
+            action.record.end[-1],
+        )
+        # `isinstance` would be a call in Python
+        getattr(action.span, "end_with", action.end_tracers_span)(end, action.frame.wall_ns + action.ended_ns)
         if getattr(self.instruments.proxy, "_real_instrument", True) is not None:
             self.instruments.ended(
                 action.kind,

@@ -9,7 +9,7 @@ from slashspan.exporters.delivery.exporter import CommandCallsExporter
 from slashspan.exporters.delivery.processor import CommandCallsProcessor, DeadlineBatchProcessor
 from slashspan.exporters.delivery.retrying_exporter import RetryingExporter
 from slashspan.exporters.delivery.traces_processor import TracesProcessor
-from slashspan.exporters.rows.from_span import service_of
+from slashspan.exporters.rows.service import service_of
 from slashspan.exporters.spool.destinations import Destination
 from slashspan.exporters.spool.journal import Journal
 from slashspan.exporters.spool.row_spool import RowSpool

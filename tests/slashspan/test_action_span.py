@@ -32,6 +32,7 @@ ATTRIBUTES = {key: known.ATTRIBUTES[key] for key in START_FIELDS if key in known
 START = tuple(
     int(value) if isinstance(value, str) and value.isdigit() else value for value in map(ATTRIBUTES.get, START_FIELDS)
 )
+END = ("ok", None, 2.5, None, None, None)
 BARE = ("slash", "ping", *[None] * (len(START_FIELDS) - 2))
 OTHER = SpanContext(1, 2, is_remote=True)
 LIMITS = {
@@ -89,12 +90,11 @@ class Played:
         self.span: Span = ActionSpans(provider.get_tracer("test", "1")).start("slash ping", self.record)
         assert isinstance(self.span, ActionSpan) == ours
         change(self.span)
-        outcome: dict[str, Any] = {OUTCOME: "ok", ACK_MS: 2.5}
         if isinstance(self.span, ActionSpan):
-            self.span.end_with(outcome, START_NS + 12_000_000)
+            self.span.end_with(END, START_NS + 12_000_000)
         else:
-            self.record.note(outcome)
-            for key, value in outcome.items():
+            self.record.end = END
+            for key, value in self.record.attributes_of_end.items():
                 self.span.set_attribute(key, value)
             self.span.end(START_NS + 12_000_000)
         (self.finished,) = memory.get_finished_spans()
@@ -174,11 +174,11 @@ def test_nothing_is_made_that_nobody_asks_for() -> None:
     provider = TracerProvider(shutdown_on_exit=False)
     record = ActionRecord(START, START_NS)
     span: Any = ActionSpans(provider.get_tracer("test")).start("slash ping", record)
-    span.end_with({OUTCOME: "ok"}, START_NS + 1)
+    span.end_with(END, START_NS + 1)
     assert record.span_attributes is None
     assert {"_made_context", "_made_events", "_made_links"}.isdisjoint(vars(span))
     assert record_of(span) is record
-    assert span.attributes == {**ATTRIBUTES, OUTCOME: "ok"}
+    assert span.attributes == {**ATTRIBUTES, OUTCOME: "ok", ACK_MS: 2.5}
 
 
 def test_after_its_end_a_span_takes_nothing_and_says_so(caplog: pytest.LogCaptureFixture) -> None:

@@ -11,6 +11,7 @@ import pytest
 from slashspan.exporters.delivery import backlog, retry_loop
 from slashspan.exporters.delivery.exporter import CommandCallsExporter
 from slashspan.exporters.rows.counts import DropReason
+from slashspan.exporters.rows.lazy_rows import row_of_source
 from slashspan.exporters.spool.dead_letters import DeadLetters
 from slashspan.exporters.spool.journal import Journal
 from slashspan.exporters.spool.row_spool import RowSpool
@@ -177,7 +178,7 @@ def test_reading_a_backlog_stops_for_live_rows(bots: Callable[..., Bot], monkeyp
 
     def new_rows_wait() -> bool:
         with waiting.changed:
-            return any(item.row.span_id % 2**64 in wanted for item in waiting._waiting)
+            return any(row_of_source(item.row).span_id % 2**64 in wanted for item in waiting._waiting)
 
     def watched(limit: int) -> Any:
         piece = lease(limit)

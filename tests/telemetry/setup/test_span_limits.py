@@ -17,7 +17,7 @@ import slashspan
 from slashspan import DiscordInstrumentor
 from slashspan.action_record import MAX_CHECKPOINTS
 from slashspan.exporters.delivery.processor import CommandCallsProcessor
-from slashspan.exporters.rows.from_span import LEFT_OUT
+from slashspan.exporters.rows.checkpoints import LEFT_OUT
 from slashspan.settings import Settings
 from tests.support.actions.bot import make_bot
 from tests.support.actions.cases import GUILD

@@ -1,0 +1,51 @@
+"""Rows that are made when a store reads them, a few at a time, so that a batch of them never exists as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
+
+from slashspan.exporters.rows.command_call import CommandCall, values_of
+from slashspan.exporters.rows.ended_action import EndedAction, row_of_action, values_of_action
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RowSource: TypeAlias = "CommandCall | EndedAction"
+"""A row, or what one is made of."""
+
+
+class LazyRows(Sequence[CommandCall]):
+    """The rows of these sources."""
+
+    def __init__(self, sources: Sequence[RowSource]) -> None:
+        self._sources = sources
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    @overload
+    def __getitem__(self, index: int) -> CommandCall: ...
+    @overload
+    def __getitem__(self, index: slice) -> LazyRows: ...
+    def __getitem__(self, index: int | slice) -> CommandCall | LazyRows:
+        if isinstance(index, slice):
+            return LazyRows(self._sources[index])
+        return row_of_source(self._sources[index])
+
+    def __iter__(self) -> Iterator[CommandCall]:
+        return map(row_of_source, self._sources)
+
+    def values(self) -> list[tuple[Any, ...]]:
+        """The values of each row, in the order of ROW_COLUMNS."""
+        return [values_of(each) if isinstance(each, CommandCall) else values_of_action(each) for each in self._sources]
+
+
+def row_of_source(source: RowSource) -> CommandCall:
+    """The row itself, or the one that is made of an action."""
+    return source if isinstance(source, CommandCall) else row_of_action(source)
+
+
+def values_of_rows(rows: Sequence[CommandCall]) -> list[tuple[Any, ...]]:
+    """The values of each row, in the order of ROW_COLUMNS."""
+    return rows.values() if isinstance(rows, LazyRows) else list(map(values_of, rows))
