@@ -216,11 +216,17 @@ class Backlog:
                 self._drop(len(items), dropped)
             if dropped is None and self._trying is not None and any(map(self._is_trying, items)):
                 self._release_held()
-            acked = set(map(id, items))
-            self._in_flight = [item for item in self._in_flight if id(item) not in acked]
+            self._leave_flight(items)
             if not replayed:
                 self._watermark += len(items)
             self.changed.notify_all()
+
+    def _leave_flight(self, items: Sequence[Item]) -> None:
+        if items is self._in_flight:  # the whole batch, as nearly always
+            self._in_flight = []
+            return
+        gone = set(map(id, items))
+        self._in_flight = [item for item in self._in_flight if id(item) not in gone]
 
     def _ack_late(self, items: list[Item], dropped: str | None) -> None:
         """Acknowledge a write that outlived `close`, which has counted its rows: spooled ones as waiting for the next
@@ -252,8 +258,7 @@ class Backlog:
         with self.changed:
             if self._left_in_spool is not None:
                 return
-            held = set(map(id, items))
-            self._in_flight = [item for item in self._in_flight if id(item) not in held]
+            self._leave_flight(items)
             if not self._held:
                 self._tried_at = time.monotonic()
             self._held.extend(items)

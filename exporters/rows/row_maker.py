@@ -6,7 +6,7 @@ times as long, and each row passes here.
 
 from __future__ import annotations
 
-from math import isfinite
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from slashspan import semconv
@@ -17,6 +17,7 @@ from slashspan.exporters.rows.values import INT32, INT64
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+LARGEST: Final = sys.float_info.max
 REMEMBERED: Final = 1024
 """Texts and ids, of each column, whose conversion is remembered: most columns hold the same few again and again."""
 OTHERS: Final = tuple(column.name for column in ROW_COLUMNS if column.attribute is None)
@@ -49,14 +50,13 @@ def converted(column: Column, names: dict[str, Any]) -> str:
     It never raises for odd attributes.
     """
     name = column.name
-    names.update(isfinite=isfinite, int32=INT32, int64=INT64)
     names[f"{name}_of"] = _converter(column)
     value = f"{name}_of(v)"
     if column.type is DOUBLE:
-        return f"v if type(v) is float and isfinite(v) else {value}"
+        return f"v if type(v) is float and {-LARGEST} <= v <= {LARGEST} else {value}"  # not NaN either
     if column.type is INTEGER:
-        return f"v if type(v) is int and -int32 <= v < int32 else {value}"
-    fast = "v if type(v) is int and -int64 <= v < int64 else " if column.type is BIGINT else ""
+        return f"v if type(v) is int and {-INT32} <= v < {INT32} else {value}"
+    fast = f"v if type(v) is int and {-INT64} <= v < {INT64} else " if column.type is BIGINT else ""
     if column.attribute != semconv.INTERACTION_ID:  # which is another one in each row
         # The column's value by the attribute's, for texts and None. No subclass of dict with `__missing__`: to index
         # one takes several times as long as to index a dict.

@@ -51,12 +51,13 @@ class ActionSpool:
         evicted: list[Receipt] = []
         in_flight = self._in_flight
         with self.order:
+            oldest = iter([*in_flight])  # `next(iter(in_flight))` would pass what was removed before, each time
             for span in spans:
                 key = span[0] if isinstance(span, tuple) else _key(span)
                 if key not in in_flight:
                     claimed.append(None)
                     continue
-                while (first := next(iter(in_flight))) != key:
+                while (first := next(oldest)) != key:
                     evicted.append(in_flight.pop(first))
                 claimed.append(in_flight.pop(key))
         if evicted:

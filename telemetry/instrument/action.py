@@ -49,16 +49,17 @@ class Action:
         "error_type",
         "expired",
         "failure",
-        "frame",
         "key",
         "kind",
         "last_checkpoint_ns",
         "rate_limits",
+        "received_ns",
         "record",
         "recorded",
         "rejected",
         "span",
         "stack",
+        "started_ns",
         "unmatched",
         "work",
     )
@@ -79,7 +80,10 @@ class Action:
         self.command = command
         self.key = key
         """Id of the interaction, or of the message of a prefix command."""
-        self.frame = frame
+        self.started_ns = frame.wall_ns
+        """`time.time_ns()` at the receipt."""
+        self.received_ns = frame.monotonic_ns
+        """The same on the monotonic clock, `time.perf_counter_ns()`."""
         self.span = span
         self.record = record
         try:
@@ -111,11 +115,6 @@ class Action:
         """The span has ended."""
 
     @property
-    def started_ns(self) -> int:
-        """`time.time_ns()` at the receipt."""
-        return self.frame.wall_ns
-
-    @property
     def ended(self) -> bool:
         """Whether its handlers have ended: code that outlives them is not part of it."""
         return self.ended_ns is not None
@@ -128,7 +127,7 @@ class Action:
 
     def elapsed_ns(self) -> int:
         """Since the receipt, on the monotonic clock."""
-        return _monotonic() - self.frame.monotonic_ns
+        return _monotonic() - self.received_ns
 
     def rename(self, command: str) -> None:
         """Change the command's name, also in the record and in the span."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from slashspan.guard import report
 from slashspan.telemetry.instrument.loop_lag import FREE
+from slashspan.telemetry.instrument.patching import ANY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -135,7 +136,7 @@ def install(patches: Patches, shards: Shards) -> None:
     def make(original: Callable[..., Any], active: list[bool]) -> Callable[..., Any]:
         # Runs for every frame, most of which are not actions: so it calls as little as possible, and is not a
         # coroutine function, which would take twice as long.
-        def received_message(socket: DiscordWebSocket, /, *args: Any) -> Any:
+        def received_message(socket: DiscordWebSocket, message: Any, /, *more: Any) -> Any:
             if active:
                 at, now = wall(), monotonic()
                 busy = None
@@ -147,8 +148,8 @@ def install(patches: Patches, shards: Shards) -> None:
                     report("received_message")
                 finally:
                     set_current((at, now, socket.shard_id, busy))  # not the frame before it
-            return original(socket, *args)
+            return original(socket, message, *more) if more else original(socket, message)
 
         return received_message
 
-    patches.replace(DiscordWebSocket, "received_message", make)
+    patches.replace(DiscordWebSocket, "received_message", make, reads=(ANY,))

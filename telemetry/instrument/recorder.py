@@ -104,7 +104,7 @@ class Recorder:
         """
         if action.ended_ns is not None:
             return
-        action.ended_ns = _monotonic() - action.frame.monotonic_ns
+        action.ended_ns = _monotonic() - action.received_ns
         if action.kind == Kind.PREFIX or action.ack_ns is not None or action.expired or self.closed:
             self.end(action)
         else:
@@ -155,7 +155,7 @@ class Recorder:
             action.record.end[-1],
         )
         # `isinstance` would be a call in Python
-        getattr(action.span, "end_with", action.end_tracers_span)(end, action.frame.wall_ns + action.ended_ns)
+        getattr(action.span, "end_with", action.end_tracers_span)(end, action.started_ns + action.ended_ns)
         if getattr(self.instruments.proxy, "_real_instrument", True) is not None:
             self.instruments.ended(
                 action.kind,

@@ -23,7 +23,6 @@ from slashspan.settings import COMMAND_CALLS, Settings
 from slashspan.standard.rules import GRPC, HTTP
 from slashspan.telemetry.setup import providers
 from slashspan.telemetry.setup.ids import id_generator
-from slashspan.telemetry.setup.metric_exporters import Metrics
 from slashspan.telemetry.setup.sampling import UserActionsRecorded
 from slashspan.telemetry.setup.standard import set_log_level
 from slashspan.telemetry.setup.trace_exporters import endpoint_of
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
 
+    from slashspan.telemetry.setup.metric_exporters import Metrics
     from slashspan.telemetry.setup.trace_exporters import Endpoint
 
 VARIABLE: Final = "OTEL_CONFIG_FILE"
@@ -194,7 +194,11 @@ class ConfigFile:
             set_log_level(config.log_level.value.rstrip("234"))
         with _naming(self.path):
             configure_propagator(config.propagator)
-            metrics = config.meter_provider and Metrics(create_meter_provider(config.meter_provider, resource))
+            metrics = None
+            if config.meter_provider:
+                from slashspan.telemetry.setup import metric_exporters
+
+                metrics = metric_exporters.Metrics(create_meter_provider(config.meter_provider, resource))
             logs = config.logger_provider and FileLogs(
                 create_logger_provider(config.logger_provider, resource, config.attribute_limits)
             )

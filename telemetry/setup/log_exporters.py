@@ -164,12 +164,10 @@ def _is_installed(module: str) -> bool:
 
 
 def start(settings: LogSettings, resource: Resource) -> Logs | None:
-    """A provider with the chosen exporters, global until the bot sets its own; None if there is nothing to export.
+    """A provider with the chosen exporters, global until the bot sets its own; None if it has one.
 
     Raises ConfigurationError.
     """
-    if not settings.exporters:
-        return None
     if isinstance(_logs.get_logger_provider(), LoggerProvider):
         _log.warning(
             "%s=%s is ignored: the bot has a LoggerProvider of its own", LOGS.variable, ",".join(settings.exporters)

@@ -78,13 +78,12 @@ class PrometheusServer(ForkAware):
 
 
 def start(settings: MetricSettings, resource: Resource) -> Metrics | None:
-    """A provider with the chosen exporters, global until the bot sets its own; None if there is nothing to export.
+    """A provider with the chosen exporters, global until the bot sets its own; None if it has one
+    of its own, or nothing is left to export.
 
     Where a port is taken, as in the second process of a bot with shards, that exporter is one warning.
     Raises ConfigurationError.
     """
-    if not settings.exporters:
-        return None
     if isinstance(metrics.get_meter_provider(), MeterProvider):
         _log.warning(
             "%s=%s is ignored: the bot has a MeterProvider of its own", METRICS.variable, ",".join(settings.exporters)

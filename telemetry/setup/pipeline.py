@@ -27,15 +27,7 @@ from slashspan.service_name import is_given, process_name
 from slashspan.settings import COMMAND_CALLS, PREFIX, Settings, unknown_variables
 from slashspan.standard.check import before_import
 from slashspan.standard.table import HONOURED_BY_THE_EXPORTER
-from slashspan.telemetry.setup import (
-    last_resort,
-    log_exporters,
-    metric_exporters,
-    otlp_logs,
-    providers,
-    signals,
-    standard,
-)
+from slashspan.telemetry.setup import last_resort, otlp_logs, providers, signals, standard
 from slashspan.telemetry.setup.config_file import ConfigFile
 from slashspan.telemetry.setup.handle import Telemetry, end_with_the_process
 from slashspan.telemetry.setup.ids import id_generator
@@ -137,7 +129,7 @@ def check(environ: Mapping[str, str]) -> Settings:
         standard.refuse_unusable(environ, settings, own_provider=True)
         if file is None:
             METRICS.check(settings.metrics.exporters, environ)
-            log_exporters.check(settings.logs, environ)
+            _check_logs(settings, environ)
             _own_provider(settings, _resource({}), environ)
         else:
             file.provider(file.resource({})).shutdown()
@@ -148,6 +140,33 @@ def check(environ: Mapping[str, str]) -> Settings:
             _check(store)
             store.close(timeout=START_CHECK_SECONDS)
     return settings
+
+
+# The SDK's metrics and logs are imported only where they are exported: they take time to load, and whatever lies in a
+# bot's memory is visited by each full garbage collection.
+
+
+def _check_logs(settings: Settings, environ: Mapping[str, str]) -> None:
+    if settings.logs.exporters or settings.logs.correlation:
+        from slashspan.telemetry.setup import log_exporters
+
+        log_exporters.check(settings.logs, environ)
+
+
+def _start_logs(settings: Settings, resource: Resource) -> Logs | None:
+    if not settings.logs.exporters:
+        return None
+    from slashspan.telemetry.setup import log_exporters
+
+    return log_exporters.start(settings.logs, resource)
+
+
+def _start_metrics(settings: Settings, resource: Resource) -> Metrics | None:
+    if not settings.metrics.exporters:
+        return None
+    from slashspan.telemetry.setup import metric_exporters
+
+    return metric_exporters.start(settings.metrics, resource)
 
 
 def _resource(given: Mapping[str, str]) -> Resource:
@@ -184,7 +203,7 @@ def _build(
     ours = existing is None and file is None
     standard.refuse_unusable(environ, settings, own_provider=ours)
     METRICS.check(settings.metrics.exporters, environ)
-    log_exporters.check(settings.logs, environ)
+    _check_logs(settings, environ)
     own: TracerProvider | None = None
     if existing is not None:
         resource = getattr(existing, "resource", None) or _resource(given)
@@ -204,8 +223,8 @@ def _build(
     metrics: Metrics | None
     logs: Logs | FileLogs | None
     if file is None:
-        metrics = metric_exporters.start(settings.metrics, resource)
-        logs = log_exporters.start(settings.logs, resource)
+        metrics = _start_metrics(settings, resource)
+        logs = _start_logs(settings, resource)
     else:
         metrics, logs = file.start_others(resource)
     correlation = LogCorrelation(settings.logs, provider) if settings.logs.correlation else None

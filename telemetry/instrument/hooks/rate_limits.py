@@ -84,7 +84,8 @@ class RateLimitHooks:
 
     def __init__(self) -> None:
         self._in_force: weakref.WeakValueDictionary[int, Intervals] = weakref.WeakValueDictionary()
-        self._clients: dict[int, tuple[weakref.ref[object], Intervals]] = {}
+        self.clients: dict[int, tuple[weakref.ref[object], Intervals]] = {}
+        """When global limits are in force, by the client's `id`."""
 
     def install(self, patches: Patches) -> None:
         from discord.http import Ratelimit
@@ -98,14 +99,14 @@ class RateLimitHooks:
 
     def on_client(self, client: object) -> Intervals:
         """When global limits are in force on a client."""
-        known = self._clients.get(id(client))
+        known = self.clients.get(id(client))
         if known is not None and known[0]() is client:
             return known[1]
-        for key, (ref, _) in list(self._clients.items()):
+        for key, (ref, _) in list(self.clients.items()):
             if ref() is None:
-                self._clients.pop(key, None)
+                self.clients.pop(key, None)
         in_force = Intervals()
-        self._clients[id(client)] = (weakref.ref(client), in_force)
+        self.clients[id(client)] = (weakref.ref(client), in_force)
         return in_force
 
     def on(self, owner: object) -> Intervals:

@@ -89,13 +89,15 @@ class RestHooks:
         patches.replace(aiohttp.ClientSession, "_request", self._make_try)
 
     def _make_request(self, original: Wrapped, active: list[bool]) -> Wrapped:
-        on_client, finish = self._limits.on_client, self._finish
+        on_client, clients, finish = self._limits.on_client, self._limits.clients, self._finish
         set_call, reset_call = current_call.set, current_call.reset
 
         async def request(client: Any, /, route: discord.http.Route, *args: Any, **kwargs: Any) -> Any:
             if not active:
                 return await original(client, route, *args, **kwargs)
-            call = RestCall(on_client(client))
+            known = clients.get(id(client))
+            # `on_client`, without a call
+            call = RestCall(known[1] if known is not None and known[0]() is client else on_client(client))
             token = set_call(call)
             span = self._start(route) if self._spans else None
             try:
@@ -216,7 +218,7 @@ class RestHooks:
             payload = kwargs.get("payload")
             callback_type = _callback_type_with_files(kwargs) if payload is None else payload.get("type")
             kind = ACK_KINDS.get(callback_type, "other")
-            self._recorder.acknowledged(action, call.answered_ns - action.frame.monotonic_ns, kind)
+            self._recorder.acknowledged(action, call.answered_ns - action.received_ns, kind)
         elif isinstance(error, discord.NotFound) and error.code == UNKNOWN_INTERACTION:
             self._recorder.expired(action, error)
 
