@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from slashspan import semconv
 from slashspan.action_record import record_of
+from slashspan.exporters.rows.action_columns import row_of_action
 from slashspan.exporters.rows.checkpoints import checkpoint_events, checkpoints_of
-from slashspan.exporters.rows.ended_action import ended_action, row_of_action
+from slashspan.exporters.rows.ended_action import ended_action
 from slashspan.exporters.rows.row_maker import make_row
 from slashspan.exporters.rows.service import service_of
 from slashspan.exporters.rows.values import as_json, signed

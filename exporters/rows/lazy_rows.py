@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, cast, overload
 
+from slashspan.exporters.rows.action_columns import columns_of_actions, row_of_action
 from slashspan.exporters.rows.command_call import CommandCall, values_of
-from slashspan.exporters.rows.ended_action import EndedAction, row_of_action, values_of_action
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from slashspan.exporters.rows.ended_action import EndedAction
 
 RowSource: TypeAlias = "CommandCall | EndedAction"
 """A row, or what one is made of."""
@@ -36,9 +38,11 @@ class LazyRows(Sequence[CommandCall]):
     def __iter__(self) -> Iterator[CommandCall]:
         return map(row_of_source, self._sources)
 
-    def values(self) -> list[tuple[Any, ...]]:
-        """The values of each row, in the order of ROW_COLUMNS."""
-        return [values_of(each) if isinstance(each, CommandCall) else values_of_action(each) for each in self._sources]
+    def columns(self) -> list[Sequence[Any]]:
+        """The values of each of ROW_COLUMNS."""
+        if set(map(type, self._sources)) == {tuple}:  # as nearly always
+            return columns_of_actions(cast("Sequence[EndedAction]", self._sources))
+        return list(zip(*map(values_of, self), strict=True))
 
 
 def row_of_source(source: RowSource) -> CommandCall:
@@ -46,6 +50,6 @@ def row_of_source(source: RowSource) -> CommandCall:
     return source if isinstance(source, CommandCall) else row_of_action(source)
 
 
-def values_of_rows(rows: Sequence[CommandCall]) -> list[tuple[Any, ...]]:
-    """The values of each row, in the order of ROW_COLUMNS."""
-    return rows.values() if isinstance(rows, LazyRows) else list(map(values_of, rows))
+def columns_of_rows(rows: Sequence[CommandCall]) -> list[Sequence[Any]]:
+    """The values of each of ROW_COLUMNS, for at least one row."""
+    return rows.columns() if isinstance(rows, LazyRows) else list(zip(*map(values_of, rows), strict=True))

@@ -24,7 +24,7 @@ OTHERS: Final = tuple(column.name for column in ROW_COLUMNS if column.attribute 
 """Columns that are not read from attributes: the arguments of `make_row`, after the first."""
 
 
-def _remembering(convert: Callable[[Any], Any], known: dict[Any, Any]) -> Callable[[Any], Any]:
+def remembering(convert: Callable[[Any], Any], known: dict[Any, Any]) -> Callable[[Any], Any]:
     """`convert`, which also puts what it converts into `known`."""
 
     def convert_new(value: Any) -> Any:
@@ -36,7 +36,9 @@ def _remembering(convert: Callable[[Any], Any], known: dict[Any, Any]) -> Callab
     return convert_new
 
 
-def _converter(column: Column) -> Callable[[Any], Any]:
+def converter(column: Column) -> Callable[[Any], Any]:
+    """The column's value of any attribute."""
+
     def convert(value: Any) -> Any:
         converted = None if value is None else column.type.convert(value)
         return column.if_absent if converted is None else converted
@@ -44,13 +46,13 @@ def _converter(column: Column) -> Callable[[Any], Any]:
     return convert
 
 
-def converted(column: Column, names: dict[str, Any]) -> str:
+def _converted(column: Column, names: dict[str, Any]) -> str:
     """The expression of the column's value from the attribute's, `v`; `names` gets what it refers to.
 
     It never raises for odd attributes.
     """
     name = column.name
-    names[f"{name}_of"] = _converter(column)
+    names[f"{name}_of"] = converter(column)
     value = f"{name}_of(v)"
     if column.type is DOUBLE:
         return f"v if type(v) is float and {-LARGEST} <= v <= {LARGEST} else {value}"  # not NaN either
@@ -62,24 +64,20 @@ def converted(column: Column, names: dict[str, Any]) -> str:
         # one takes several times as long as to index a dict.
         known: dict[Any, Any] = {}
         names[f"{name}s"] = known
-        names[f"new_{name}"] = _remembering(_converter(column), known)
+        names[f"new_{name}"] = remembering(converter(column), known)
         fast += f"({name}s[v] if v in {name}s else new_{name}(v)) if type(v) is str or v is None else "
     return fast + value
-
-
-def generated(signature: str, statements: list[str], names: dict[str, Any]) -> Callable[..., Any]:
-    """The function with this signature and body, which refers to `names`."""
-    exec("\n    ".join([f"def {signature}:", *statements]), names)  # noqa: S102 - made of the names of columns and attributes
-    made: Callable[..., Any] = names[signature.partition("(")[0]]
-    return made
 
 
 def _row_maker() -> Callable[..., CommandCall]:
     names: dict[str, Any] = {"new": object.__new__, "cls": CommandCall}
     statements = ["row = new(cls)", *(f"row.{name} = {name}" for name in OTHERS)]
     read = [column for column in ROW_COLUMNS if column.attribute is not None]
-    statements += [f"v = get({each.attribute!r}); row.{each.name} = {converted(each, names)}" for each in read]
-    return generated(f"make_row(get, {', '.join(OTHERS)})", [*statements, "return row"], names)
+    statements += [f"v = get({each.attribute!r}); row.{each.name} = {_converted(each, names)}" for each in read]
+    lines = [f"def make_row(get, {', '.join(OTHERS)}):", *statements, "return row"]
+    exec("\n    ".join(lines), names)  # noqa: S102 - made of the names of columns and attributes
+    made: Callable[..., CommandCall] = names["make_row"]
+    return made
 
 
 make_row: Final = _row_maker()

@@ -39,8 +39,8 @@ class InFlight:
         """By key: offset, and how many slots."""
         self._free: dict[int, list[int]] = {}
         """Offsets by how many slots; the last one that became free is taken first, so that few are ever stale."""
-        self._stale: dict[int, int] = {}
-        """Offset and number of the free slots that still hold an action that has ended."""
+        self._cleared: set[int] = set()
+        """Offsets of the free slots that do not hold an action that has ended any more."""
         self._write(0, records.file_head())
 
     def __len__(self) -> int:
@@ -49,7 +49,7 @@ class InFlight:
     @property
     def stale(self) -> bool:
         """Whether free slots have to be cleared before the ends of their actions are unlinked."""
-        return bool(self._stale)
+        return sum(map(len, self._free.values())) > len(self._cleared)
 
     def start(self, key: int, frame: bytes) -> None:
         """Record that an action is running. An action with the same key is replaced."""
@@ -70,10 +70,11 @@ class InFlight:
             if self._fd is None or getattr(os, "pwrite", _seek_and_write)(self._fd, frame, offset) != len(frame):
                 self._write(offset, frame)
         except OSError:
-            self._free[count].append(offset)
-            self._stale[offset] = count
+            free.append(offset)
+            self._cleared.discard(offset)
             raise
-        self._stale.pop(offset, None)
+        if self._cleared:
+            self._cleared.discard(offset)
         self._running[key] = (offset, count)
 
     def end(self, key: int) -> bool:
@@ -83,15 +84,16 @@ class InFlight:
             return False
         offset, count = place
         self._free[count].append(offset)
-        self._stale[offset] = count
         return True
 
     def clear_stale(self, limit: int | None = None) -> None:
         """Overwrite all free slots that still hold an action, or up to `limit` of them."""
-        for offset, count in list(self._stale.items())[:limit]:
+        free = ((offset, count) for count, offsets in self._free.items() for offset in offsets)
+        stale = [place for place in free if place[0] not in self._cleared]
+        for offset, count in stale[:limit]:
             for slot in range(count):
                 self._write(offset + slot * records.SLOT_BYTES, _CLEARED)
-            del self._stale[offset]
+            self._cleared.add(offset)
 
     def sync(self) -> None:
         """Sync the file to disk."""

@@ -19,10 +19,11 @@ import msgpack
 
 from slashspan.action_record import attributes_of_start
 from slashspan.exporters.common.gil import yielding_gil
+from slashspan.exporters.rows.action_columns import row_of_action
 from slashspan.exporters.rows.checkpoints import checkpoint_events, checkpoints_of, first_checkpoints
 from slashspan.exporters.rows.command_call import CommandCall
 from slashspan.exporters.rows.counts import DropReason
-from slashspan.exporters.rows.ended_action import CHECKPOINTS, ended_action, row_of_action
+from slashspan.exporters.rows.ended_action import CHECKPOINTS, ended_action
 from slashspan.exporters.rows.from_span import attributes_of, from_parts
 from slashspan.exporters.rows.service import service_of
 from slashspan.exporters.rows.values import jsonable

@@ -23,7 +23,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from slashspan.exporters.common.at_fork import ForkAware, register
 from slashspan.exporters.rows.columns import TIMESTAMP
 from slashspan.exporters.rows.command_call import ROW_COLUMNS
-from slashspan.exporters.rows.lazy_rows import values_of_rows
+from slashspan.exporters.rows.lazy_rows import columns_of_rows
 from slashspan.exporters.rows.timestamps import as_datetime
 from slashspan.exporters.stores import postgres_copy as binary_copy
 from slashspan.exporters.stores.errors import REFUSED, RowsRefused, RowsRejected, StoreError, StoreUnavailable
@@ -235,10 +235,9 @@ class PostgresStore(ForkAware):
 
 def _columns(rows: Sequence[CommandCall]) -> list[list[Any]]:
     """The values of each column, as asyncpg binds them to an array parameter."""
-    columns = zip(*values_of_rows(rows), strict=True)
     return [
         [as_datetime(value) for value in values] if column.type is TIMESTAMP else list(values)
-        for column, values in zip(ROW_COLUMNS, columns, strict=True)
+        for column, values in zip(ROW_COLUMNS, columns_of_rows(rows), strict=True)
     ]
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from slashspan.exporters.common.gil import yield_gil
 from slashspan.exporters.rows.columns import BIGINT, DOUBLE, INTEGER, JSON, TEXT, TIMESTAMP, UNIQUE_TEXT, ColumnType
 from slashspan.exporters.rows.command_call import ROW_COLUMNS
-from slashspan.exporters.rows.lazy_rows import values_of_rows
+from slashspan.exporters.rows.lazy_rows import columns_of_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -41,7 +41,8 @@ def chunks(rows: Sequence[CommandCall]) -> Iterator[bytes]:
     text = _Texts()
     yield HEADER
     for start in range(0, len(rows), CHUNK_ROWS):
-        yield b"".join([_encode_row(values, text) for values in values_of_rows(rows[start : start + CHUNK_ROWS])])
+        columns = columns_of_rows(rows[start : start + CHUNK_ROWS])
+        yield b"".join([_encode_row(values, text) for values in zip(*columns, strict=True)])
         yield_gil()
     yield TRAILER
 

@@ -21,7 +21,7 @@ from slashspan.exporters.common.at_fork import ForkAware, register
 from slashspan.exporters.common.gil import yielding_gil
 from slashspan.exporters.common.throttled_log import ThrottledLog
 from slashspan.exporters.rows.command_call import INSERTED_AT, ROW_COLUMNS
-from slashspan.exporters.rows.lazy_rows import values_of_rows
+from slashspan.exporters.rows.lazy_rows import columns_of_rows
 from slashspan.exporters.rows.misfits import misfit
 from slashspan.exporters.rows.timestamps import as_text, as_texts
 from slashspan.exporters.stores import sqlite_files
@@ -112,7 +112,7 @@ class SqliteStore(ForkAware):
 
     def _statement(self, rows: Sequence[CommandCall]) -> tuple[str, Sequence[Any]]:
         """An INSERT of these rows, and the values that it binds after the time of the insert."""
-        columns: list[Any] = list(zip(*values_of_rows(rows), strict=True))
+        columns: list[Any] = columns_of_rows(rows)
         columns[_CALLED_AT] = as_texts(columns[_CALLED_AT])
         layout = tuple([_bound(index, column) for index, column in enumerate(columns)])
         if layout not in self._layouts:

@@ -82,20 +82,21 @@ class ComponentActions:
 
     def begin_item(self, view: Any, args: Args) -> TaskWork:
         item, interaction = args[0], args[1]
-        return self._begin(Kind.COMPONENT, component_name(item, view), interaction)
+        return self.begin(Kind.COMPONENT, component_name(item, view), interaction)
 
     def begin_modal(self, modal: Any, args: Args) -> TaskWork:
-        return self._begin(Kind.MODAL, type(modal).__name__, args[0])
+        return self.begin(Kind.MODAL, type(modal).__name__, args[0])
 
     @guarded
     def begin_dynamic(self, args: Args) -> TaskWork:
         factory, interaction = args[1], args[2]
         first = self._recorder.find(interaction.id) is None
-        work = self._begin(Kind.COMPONENT, factory.__name__, interaction)
+        work = self.begin(Kind.COMPONENT, factory.__name__, interaction)
         work.action.unmatched = first
         return work
 
-    def _begin(self, kind: str, name: str, interaction: discord.Interaction[Any]) -> TaskWork:
+    def begin(self, kind: str, name: str, interaction: discord.Interaction[Any]) -> TaskWork:
+        """Begin the action of this interaction, unless it has begun, and a task of it."""
         action = self._recorder.find(interaction.id)
         if action is None:
             frame = frame_of(interaction.id)

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import discord
 
 from slashspan.guard import guarded, report
+from slashspan.semconv import Kind
 from slashspan.telemetry.instrument.hooks.component_actions import CHECKS, TASK, is_discords
+from slashspan.telemetry.instrument.hooks.component_names import component_name
 from slashspan.telemetry.instrument.hooks.observed import Observed
 from slashspan.telemetry.instrument.hooks.scope import activate, deactivate
 from slashspan.telemetry.instrument.patching import defining_class
@@ -75,7 +77,7 @@ class ViewHooks:
 
     def _make_task(self, base: type, original: Wrapped, active: list[bool]) -> Wrapped:
         actions, dispatching, is_plain = self._actions, self._dispatching, _plainness(base)
-        begin, done, current_task = actions.begin_item, actions.done, asyncio.current_task
+        begin, done, current_task = actions.begin, actions.done, asyncio.current_task
         observed, late = partial(self._observed, original), partial(self._run_late, original)
         plain, shadowed, end_shadow = self._plain, self._shadowed, self._end_shadow
 
@@ -112,9 +114,9 @@ class ViewHooks:
             if works is None:
                 return late(view, item, interaction)
             try:
-                work = begin(view, (item, interaction))
+                work = begin(Kind.COMPONENT, component_name(item, view), interaction)  # `begin_item`, without a call
             except Exception:  # noqa: BLE001 - as above
-                report("ComponentActions.begin_item")
+                report("ComponentActions.begin")
                 return observed(view, item, interaction)
             works.append(work)
             return run(work, view, item, interaction)
