@@ -51,6 +51,9 @@ ROW_ERRORS: Final = (
 """Raised by SQLite and its driver for a row, or for something that the owner added to the table."""
 ROWS_PER_STATEMENT: Final = 32
 """Rows of one INSERT: to start a statement takes longer than to insert a row. Before 3.32 SQLite binds 999 values."""
+STATEMENTS_PER_SLICE: Final = 2
+"""Statements prepared before other threads get the GIL: half a millisecond. Each time that the two threads exchange it
+costs both of them, so no less; and the bot's loop waits for as long, so no more."""
 LAYOUTS: Final = 16
 """So many layouts are used; each is another statement, for each number of rows. The driver keeps 128 compiled."""
 BUSY_SECONDS: Final = 0.05
@@ -94,7 +97,7 @@ class SqliteStore(ForkAware):
 
     def write(self, rows: Sequence[CommandCall], *, timeout: float) -> None:
         try:
-            statements = [self._statement(some) for some in yielding_gil(_several(rows), 1)]
+            statements = [self._statement(some) for some in yielding_gil(_several(rows), STATEMENTS_PER_SLICE)]
         except (TypeError, ValueError, OverflowError) as error:
             raise RowsRejected(f"column called_at does not contain a time ({type(error).__name__})") from error
 
