@@ -83,12 +83,16 @@ def _converting(column: Column) -> Callable[[Values], Values]:
     return converted
 
 
+# Each value is a number of the same type as the sum, or the sum has another one.
+
+
 def _all_finite(values: Values) -> bool:
-    return isfinite(sum(values))  # where the sum alone is too large, that only costs time
+    total: Any = sum(values)
+    return type(total) is float and isfinite(total)  # where the sum alone is too large, that only costs time
 
 
 def _all_within(code: str) -> Callable[[Values], bool]:
-    return lambda values: bool(struct.pack(f"={len(values)}{code}", *values))
+    return lambda values: type(sum(values)) is int and bool(struct.pack(f"={len(values)}{code}", *values))
 
 
 _ARE_NUMBERS: Final = {DOUBLE: _all_finite, INTEGER: _all_within("i"), BIGINT: _all_within("q")}
@@ -99,6 +103,11 @@ def _converting_texts(convert: Callable[[Any], Any]) -> Callable[[Values], Value
     known: dict[Any, Any] = {}
     convert_new = remembering(convert, known)
 
+    def converted_one(value: Any) -> Any:
+        if value is None or type(value) is str:
+            return known[value] if value in known else convert_new(value)
+        return convert(value)
+
     def converted(values: Values) -> Values:
         first = values[0]
         try:
@@ -106,7 +115,7 @@ def _converting_texts(convert: Callable[[Any], Any]) -> Callable[[Values], Value
                 return (known[first],) * len(values)
             return list(map(known.__getitem__, values))
         except (KeyError, TypeError):  # a new text, or none at all
-            return [convert_new(value) if value is None or type(value) is str else convert(value) for value in values]
+            return list(map(converted_one, values))
 
     return converted
 

@@ -31,7 +31,7 @@ def ended_action(span: ReadableSpan, record: ActionRecord) -> EndedAction | None
         record.trace_id,
         record.start_ns,
         record.end_ns,
-        checkpoint_events(span, record) if record.checkpoints else (),
+        tuple(checkpoint_events(span, record)) if record.checkpoints else (),
         record.service or service_of(span.resource),
         *record.start,
         *record.end,

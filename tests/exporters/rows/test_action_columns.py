@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.sdk.trace import TracerProvider
 
 from slashspan import semconv
-from slashspan.action_record import END_FIELDS, START_FIELDS
+from slashspan.action_record import END_FIELDS, START_FIELDS, ActionRecord
+from slashspan.action_span import ActionSpans
 from slashspan.exporters.rows.action_columns import columns_of_actions, row_of_action
 from slashspan.exporters.rows.command_call import ROW_COLUMNS, values_of
+from slashspan.exporters.rows.ended_action import ended_action
 from slashspan.exporters.rows.lazy_rows import LazyRows, columns_of_rows
 from slashspan.exporters.rows.row_maker import converter
 
@@ -53,6 +57,44 @@ def test_an_id_that_no_column_holds_is_left_out_and_its_neighbours_are_not(value
     columns = columns_of_actions([action(1), action(2, **{semconv.INTERACTION_ID: value}), action(3)])
     assert columns[NAMES.index("interaction_id")][::2] == [7, 7]
     assert columns[NAMES.index("interaction_id")][1] != value
+
+
+@given(st.lists(st.one_of(st.text(max_size=3), st.none(), st.integers(0, 3)), min_size=1, max_size=2000))
+def test_texts_are_converted_alike_whether_they_are_new_or_known(names: list[Any]) -> None:
+    column = ROW_COLUMNS[NAMES.index("player_name")]
+    for _ in range(2):
+        actions = [action(number, **{semconv.USER_NAME: name}) for number, name in enumerate(names)]
+        assert list(columns_of_actions(actions)[NAMES.index("player_name")]) == list(map(converter(column), names))
+
+
+def test_a_checkpoint_after_the_end_is_not_in_the_row() -> None:
+    record = ActionRecord(tuple(USUAL[field] for field in START_FIELDS), 1)
+    provider = TracerProvider(shutdown_on_exit=False)
+    span: Any = ActionSpans(provider.get_tracer("test")).start("slash ping", record)
+    record.add_checkpoint("before", {semconv.CHECKPOINT_AT_MS: 1.0})
+    span.end_with(("ok", *[None] * (len(END_FIELDS) - 1)), 2)
+    waiting = ended_action(span, record)
+    record.add_checkpoint("after", {semconv.CHECKPOINT_AT_MS: 2.0})
+    assert waiting is not None
+    assert [mark["name"] for mark in json.loads(row_of_action(waiting).checkpoints or "")] == ["before"]
+
+
+class _Odd:
+    """Stands for a number wherever Python asks for one, as some doubles of tests do, but no store takes it."""
+
+    def __index__(self) -> int:
+        return 7
+
+    def __radd__(self, other: Any) -> Any:
+        return self
+
+
+@pytest.mark.parametrize("field", [semconv.USER_ID, semconv.SHARD_ID, semconv.ACK_MS])
+def test_what_only_behaves_like_a_number_is_converted(field: str) -> None:
+    name = next(column.name for column in ROW_COLUMNS if column.attribute == field)
+    column = ROW_COLUMNS[NAMES.index(name)]
+    odd: Any = _Odd()
+    assert list(columns_of_actions([action(1, **{field: odd})])[NAMES.index(name)]) == [converter(column)(odd)]
 
 
 def test_a_command_has_the_name_that_it_has_at_the_end() -> None:
