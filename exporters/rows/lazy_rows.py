@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast, overload
 
 from slashspan.exporters.rows.action_columns import columns_of_actions, row_of_action
-from slashspan.exporters.rows.command_call import CommandCall, values_of
+from slashspan.exporters.rows.command_call import ROW_COLUMNS, CommandCall, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ class LazyRows(Sequence[CommandCall]):
         """The values of each of ROW_COLUMNS."""
         if set(map(type, self._sources)) == {tuple}:  # as nearly always
             return columns_of_actions(cast("Sequence[EndedAction]", self._sources))
-        return list(zip(*map(values_of, self), strict=True))
+        return columns_of_rows(list(self))
 
 
 def row_of_source(source: RowSource) -> CommandCall:
@@ -51,5 +51,7 @@ def row_of_source(source: RowSource) -> CommandCall:
 
 
 def columns_of_rows(rows: Sequence[CommandCall]) -> list[Sequence[Any]]:
-    """The values of each of ROW_COLUMNS, for at least one row."""
-    return rows.columns() if isinstance(rows, LazyRows) else list(zip(*map(values_of, rows), strict=True))
+    """The values of each of ROW_COLUMNS."""
+    if isinstance(rows, LazyRows):
+        return rows.columns()
+    return list(zip(*map(values_of, rows), strict=True)) if rows else [()] * len(ROW_COLUMNS)

@@ -121,6 +121,7 @@ def test_lazy_rows_are_the_rows_of_their_sources() -> None:
     assert len(mixed) == 5
     assert mixed[2] == rows[2]
     assert list(mixed[1:3]) == rows[1:3]
+    assert columns_of_rows([]) == columns_of_rows(LazyRows([])) == [()] * len(ROW_COLUMNS)
     transposed = list(zip(*map(values_of, rows), strict=True))
     for source in (rows, mixed, LazyRows(actions), LazyRows(rows)):
         assert [tuple(column) for column in columns_of_rows(source)] == transposed
