@@ -76,27 +76,24 @@ def _converting(column: Column) -> Callable[[Values], Values]:
             return (absent,) * len(values)
         try:
             fit = fits(values)
-        except (TypeError, OverflowError, struct.error):  # not all are numbers, or one is too large
+        except struct.error:  # one is too large
             fit = False
         return values if fit else [convert(value) for value in values]
 
     return converted
 
 
-# Each value is a number of the same type as the sum, or the sum has another one.
-
-
 def _all_finite(values: Values) -> bool:
-    total: Any = sum(values)
-    return type(total) is float and isfinite(total)  # where the sum alone is too large, that only costs time
+    # Where the sum alone is too large, that only costs time.
+    return set(map(type, values)) == {float} and isfinite(sum(values))
 
 
 def _all_within(code: str) -> Callable[[Values], bool]:
-    return lambda values: type(sum(values)) is int and bool(struct.pack(f"={len(values)}{code}", *values))
+    return lambda values: set(map(type, values)) == {int} and bool(struct.pack(f"={len(values)}{code}", *values))
 
 
 _ARE_NUMBERS: Final = {DOUBLE: _all_finite, INTEGER: _all_within("i"), BIGINT: _all_within("q")}
-"""By type: whether a column can hold these values. They raise TypeError, OverflowError or struct.error if not, too."""
+"""By type: whether a column can hold these values. Those of integers raise struct.error if not."""
 
 
 def _converting_texts(convert: Callable[[Any], Any]) -> Callable[[Values], Values]:

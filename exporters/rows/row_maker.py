@@ -1,7 +1,8 @@
 """Makes a row from a span's attributes.
 
-The expressions for every column are generated, as `dataclass` generates `__init__`: a loop over the columns takes three
-times as long, and each row passes here.
+Most rows are made of actions (`action_columns.py`); here pass those of spans to which a bot has added attributes, and
+of spans that are not ours. The expressions for every column are generated, as `dataclass` generates `__init__`: a loop
+over the columns takes three times as long.
 """
 
 from __future__ import annotations

@@ -88,8 +88,7 @@ class RowSpool(ActionSpool):
 
         Returns what can wait for the exporter in place of the span; None if that has to wait itself.
         """
-        action = None if record is None or record.packed is None else ended_action(span, record)
-        if record is not None and record.packed is not None and action is not None:
+        if record is not None and record.packed is not None and (action := ended_action(span, record)) is not None:
             # Nothing but ours, and its start is packed: the rest of format 2.
             payload: bytes
             try:

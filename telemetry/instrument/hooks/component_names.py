@@ -15,9 +15,8 @@ def component_name(item: Any, view: Any) -> str:
         return type(item).__name__
     view_name = type(view).__name__
     # What `@discord.ui.button` makes of a method refers to the method.
-    name = getattr(getattr(getattr(item, "callback", None), "callback", None), "__name__", None)
-    if type(name) is not str or not name.isidentifier():
-        name = next(_names(item, view), None)
+    decorated = getattr(getattr(item, "callback", None), "callback", None)
+    name = _own_name(decorated) or next(_names(item, view), None)
     if name is not None:
         return f"{view_name}.{name}"
     return type(item).__name__ if _is_discords(type(view)) else view_name

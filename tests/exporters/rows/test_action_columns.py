@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -22,7 +22,13 @@ from slashspan.exporters.rows.row_maker import converter
 FIELDS = (*START_FIELDS, *END_FIELDS)
 NAMES = [column.name for column in ROW_COLUMNS]
 ODD = st.one_of(
-    st.none(), st.integers(), st.floats(), st.text(), st.sampled_from(["a\0b", "\ud800", "7", "ban"]), st.just(10**400)
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.sampled_from(["a\0b", "\ud800", "7", "ban"]),
+    st.just(10**400),
 )
 USUAL = {
     **dict.fromkeys(FIELDS, "text"),
@@ -44,6 +50,8 @@ def action(number: int = 1, command: str | None = None, renamed: str | None = No
 
 
 @given(st.lists(st.tuples(*[ODD for _ in FIELDS]), min_size=1, max_size=5))
+@example([(2**53 + 1,) * len(FIELDS), (0.0,) * len(FIELDS)])
+@example([(True,) * len(FIELDS), (7,) * len(FIELDS)])
 def test_a_value_is_converted_as_if_it_were_alone(fields: list[tuple[Any, ...]]) -> None:
     columns = dict(zip(NAMES, columns_of_actions([(*action()[:6], *values) for values in fields]), strict=True))
     for column in ROW_COLUMNS:
