@@ -30,10 +30,15 @@ SELECT relname, pg_get_expr(relpartbound, oid) AS bound,
 """
 
 
+LOCK_SECONDS = 60.0
+"""How long a statement waits for SQLite's lock: other threads of a test hold it for long on a busy machine."""
+
+
 def execute(dsn: str, *statements: str) -> list[dict[str, Any]]:
     """Run them in autocommit; return the rows of the last one."""
     if dsn.startswith("sqlite"):
-        with contextlib.closing(sqlite3.connect(dsn.removeprefix("sqlite:///"), isolation_level=None)) as lite:
+        connected = sqlite3.connect(dsn.removeprefix("sqlite:///"), timeout=LOCK_SECONDS, isolation_level=None)
+        with contextlib.closing(connected) as lite:
             lite.row_factory = sqlite3.Row
             return [[dict(row) for row in lite.execute(sql)] for sql in statements][-1]
     if dsn.startswith("clickhouse"):
